@@ -1,0 +1,1 @@
+"""The turn: loop, prompt, compaction, limits."""

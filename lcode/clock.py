@@ -1,0 +1,47 @@
+"""The one clock: UTC instants, stamps for the store, and the user's zone. Tests set it; nothing else reads the time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+
+_source: Callable[[], datetime] | None = None
+
+
+def now() -> datetime:
+    """The present instant in UTC. `LCODE_CLOCK` (an ISO instant) pins it, for replays and tests of whole processes."""
+    if _source is not None:
+        return _source()
+    pinned = os.environ.get("LCODE_CLOCK")
+    return parse(pinned) if pinned else datetime.now(UTC)
+
+
+def set_source(source: Callable[[], datetime] | None) -> None:
+    """Replace the clock (tests); None restores the real one."""
+    global _source
+    _source = source
+
+
+def stamp(at: datetime | None = None) -> str:
+    """`at` (default: now) as the store keeps it: `2026-11-20T09:30:00.123Z`, which sorts as text."""
+    moment = (at or now()).astimezone(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def parse(text: str) -> datetime:
+    """A stamp (or any ISO instant) back to a UTC datetime. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def local_zone() -> tzinfo:
+    """The user's zone, from `TZ` or the system."""
+    zone = datetime.now().astimezone().tzinfo
+    return zone if zone is not None else UTC
+
+
+def monotonic() -> float:
+    """Seconds for measuring durations; unrelated to the wall clock."""
+    return time.monotonic()

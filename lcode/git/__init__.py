@@ -1,0 +1,1 @@
+"""Repository identity and the hardened git caller."""

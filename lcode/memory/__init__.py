@@ -1,0 +1,1 @@
+"""The heart: agents, core blocks, recall, archival memory. Imports nothing above it."""

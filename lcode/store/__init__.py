@@ -1,0 +1,1 @@
+"""Databases, migrations, locks, atomic files, paths."""

@@ -1,0 +1,112 @@
+"""What a tool is: a name, a description beside the module, typed parameters, an effect, and `run`.
+
+The schema the model sees comes from the type hints of `run` (see `schema`), the description from `<name>.md`.
+A tool never asks for permission, prints or stores: the agent does, around it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from lcode.memory.session_memory import SessionMemory
+    from lcode.tools.seen import Seen
+
+
+class Effect(StrEnum):
+    """What a call can change. READ and MEMORY run without asking (inside the repository); calls that only READ run in parallel."""
+
+    READ = "read"
+    MEMORY = "memory"
+    WRITE = "write"
+    EXECUTE = "execute"
+    NETWORK = "network"
+
+
+class ToolError(Exception):
+    """The call cannot be done. The text is for the model: what is wrong and what to do instead."""
+
+
+@dataclass(frozen=True)
+class ToolOutput:
+    """`text` goes to the model; `summary` is one line for people; `diff` is a unified diff where a file changed."""
+
+    text: str
+    summary: str = ""
+    diff: str = ""
+    is_error: bool = False
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an approval shows. `kind`: diff, command or path. `grant` is the key that `this session` remembers, and
+    `grant_label` the words for it."""
+
+    kind: str
+    title: str
+    detail: str
+    grant: str
+    grant_label: str
+
+
+@dataclass
+class ToolContext:
+    """What a call may use. Paths the model gives are relative to `cwd` (inside `root`, the worktree).
+
+    `operation_id` is made by the loop before the call and stands with the stored call: every memory write of the call
+    carries it, so that an interrupted call can be checked and is not repeated. `output_dir` takes full outputs that
+    were cut. `environment` is what child processes get (provider keys are already out of it).
+    """
+
+    root: Path
+    cwd: Path
+    seen: Seen
+    memory: SessionMemory
+    output_dir: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    operation_id: str = ""
+    step_id: str = ""
+
+    def resolve(self, path: str) -> Path:
+        """The absolute path (symlinks followed where they exist) that a model's `path` means."""
+        return (self.cwd / Path(path).expanduser()).resolve()
+
+    def shown(self, path: Path) -> str:
+        """`path` as it is shown: relative to the root when inside it."""
+        try:
+            return path.relative_to(self.root).as_posix() or "."
+        except ValueError:
+            return str(path)
+
+
+class Tool(ABC):
+    """Base of all tools. `aliases` maps other names for a parameter (Letta's) to ours."""
+
+    name: ClassVar[str]
+    effect: ClassVar[Effect]
+    aliases: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    async def run(self, context: ToolContext, **arguments: Any) -> ToolOutput:
+        """Do it. Raises ToolError. Subclasses name their parameters, typed with `Annotated[type, "description"]`."""
+
+    def paths(self, context: ToolContext, arguments: Mapping[str, Any]) -> list[Path]:
+        """The resolved paths a call touches: permission looks at them. Default: the argument `path`, where there is one."""
+        path = arguments.get("path")
+        return [context.resolve(path)] if isinstance(path, str) else []
+
+    def summary(self, context: ToolContext, arguments: Mapping[str, Any]) -> str:
+        """One line for people: the tool and its main argument."""
+        main = next((str(value) for value in arguments.values() if isinstance(value, str)), "")
+        line = " ".join(main.split())
+        return f"{self.name} {line[:100]}".rstrip()
+
+    async def preview(self, context: ToolContext, arguments: Mapping[str, Any]) -> Preview:
+        """What the approval shows. Raises ToolError where the call could not work anyway: then nobody is asked."""
+        line = self.summary(context, arguments)
+        return Preview("path", line, "", f"{self.name}", f"{self.name} in this session")

@@ -1,0 +1,52 @@
+"""What text the agent has seen in this session, through whichever tool: a change is allowed on that text only.
+
+Whole files that were read or written are remembered by their content, so that a file that changed since can be shown
+with its difference; of everything else that tools returned (grep hits, shell output) the lines are remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_PREFIXES = (
+    re.compile(r"^\s*\d+[:\t→|-]\s?"),  # numbered lines: `12→text`, `12:text`, `cat -n`
+    re.compile(r"^[^\s:][^:\n]*:\d+[:-]\s?"),  # grep: `path:12:text`
+    re.compile(r"^[+\- ]"),  # a diff
+)
+_REMEMBERED_FILE = 2_000_000  # bytes; larger files are remembered by their lines only
+
+
+class Seen:
+    """`lines` are kept by hash: a session may see megabytes."""
+
+    def __init__(self) -> None:
+        self._files: dict[Path, str] = {}
+        self._lines: set[int] = set()
+
+    def whole(self, path: Path, content: str) -> None:
+        """The agent knows all of `path` as `content`."""
+        if len(content) <= _REMEMBERED_FILE:
+            self._files[path] = content
+        self.output(content)
+
+    def content(self, path: Path) -> str | None:
+        """The whole content of `path` as last seen or written; None if it never was seen whole."""
+        return self._files.get(path)
+
+    def output(self, text: str) -> None:
+        """A tool returned `text`: its lines count as seen, with and without what tools put in front of a line."""
+        for line in text.splitlines():
+            self._add(line)
+            for prefix in _PREFIXES:
+                bare, found = prefix.subn("", line, count=1)
+                if found:
+                    self._add(bare)
+
+    def knows(self, text: str) -> bool:
+        """Whether every line of `text` that holds more than white space was seen."""
+        return all(hash(bare) in self._lines for line in text.splitlines() if (bare := line.strip()))
+
+    def _add(self, line: str) -> None:
+        if bare := line.strip():
+            self._lines.add(hash(bare))

@@ -1,0 +1,1 @@
+"""Faces: consumers of events."""

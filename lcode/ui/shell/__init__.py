@@ -1,0 +1,1 @@
+"""The terminal session: one prompt_toolkit application that owns the bottom of the screen."""
