@@ -1,0 +1,159 @@
+"""The records of memory: blocks, messages, sessions, passages, and the provenance that each of them carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from lcode.ids import new_id
+
+
+class Scope(StrEnum):
+    """Who shares a block: every session of the repository, every repository of the user, or one worktree and branch."""
+
+    REPO = "repo"
+    USER = "user"
+    WORKTREE = "worktree"
+
+
+class Actor(StrEnum):
+    USER = "user"
+    AGENT = "agent"
+    SLEEP_TIME = "sleep-time"
+    GIT = "git"
+    PROGRAM = "program"
+
+
+class Source(StrEnum):
+    """Where the content came from. FILE, TOOL, COMMIT and WEB are data: never obeyed, marked unverified."""
+
+    SAID = "said"
+    INFERRED = "inferred"
+    FILE = "file"
+    TOOL = "tool"
+    COMMIT = "commit"
+    WEB = "web"
+
+
+class Trust(StrEnum):
+    TRUSTED = "trusted"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Who wrote, from what, where. `operation_id` is made by the client: the same operation lands once."""
+
+    actor: Actor
+    source: Source
+    session_id: str = ""
+    step_id: str = ""
+    commit: str = ""
+    worktree: str = ""
+    trust: Trust = Trust.TRUSTED
+    operation_id: str = field(default_factory=lambda: new_id("op"))
+
+
+@dataclass(frozen=True)
+class Block:
+    """A core memory block as it is now. `limit` in characters; `version` counts its edits from 1."""
+
+    id: str
+    label: str
+    description: str
+    value: str
+    limit: int
+    read_only: bool
+    version: int
+    scope: Scope
+    scope_key: str
+    updated_at: str
+    actor: Actor
+    source: Source
+    trust: Trust
+    session_id: str = ""
+
+
+@dataclass(frozen=True)
+class BlockVersion:
+    """One edit of a block, holding the whole value after it."""
+
+    block_id: str
+    label: str
+    version: int
+    value: str
+    operation: str
+    operation_id: str
+    created_at: str
+    actor: Actor
+    source: Source
+    trust: Trust
+    session_id: str
+
+
+@dataclass(frozen=True)
+class MessageRow:
+    """A stored message. `content` is the neutral JSON form that is sent again verbatim; `text` is what people and search see.
+
+    `kind`: user, assistant, tool, notice (appended by the program), summary.
+    """
+
+    seq: int
+    id: str
+    session_id: str
+    run_id: str
+    step_id: str
+    role: str
+    kind: str
+    content: list[dict[str, Any]]
+    text: str
+    created_at: str
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """A session. `live` is whether a process holds it now (then `owner` says who)."""
+
+    id: str
+    title: str
+    created_at: str
+    updated_at: str
+    ended_at: str
+    archived: bool
+    branch: str
+    worktree: str
+    model: str
+    messages: int
+    note: str
+    live: bool = False
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One archival text. `citations` are `path`, `path:line` or `path#symbol`."""
+
+    id: str
+    text: str
+    kind: str
+    tags: tuple[str, ...]
+    citations: tuple[str, ...]
+    created_at: str
+    actor: Actor
+    source: Source
+    trust: Trust
+    session_id: str
+    score: float = 0.0
+
+
+@dataclass(frozen=True)
+class RecallHit:
+    """A message that was found, with its neighbours in the same session (in order, itself not among them)."""
+
+    message: MessageRow
+    session_title: str
+    branch: str
+    score: float
+    before: tuple[MessageRow, ...] = ()
+    after: tuple[MessageRow, ...] = ()
