@@ -1,0 +1,1 @@
+"""Tests of the wire: the strict model server, and the codecs against its faults."""

@@ -1,0 +1,1 @@
+"""Parts that tests share: a strict model server, and its scripts."""
