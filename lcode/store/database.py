@@ -1,0 +1,266 @@
+"""One SQLite file and the one thread that owns its connection: the only way to read or write the store.
+
+Every write is one short `BEGIN IMMEDIATE` transaction, queued by a kernel lock in front of the file and retried as a
+whole when SQLite is busy. SQLite's own locks remain the guarantee. Nothing may be held across a model call, a
+subprocess or a question to the user: a transaction is a plain function of the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from lcode.errors import StoreBusy, StoreDamaged, StoreError, StoreUnwritable
+from lcode.store import migrations
+from lcode.store.locks import QueueLock
+from lcode.store.paths import create_private_file, private_folder
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+OLDEST_SQLITE = (3, 51, 3)  # before it two connections that checkpoint at once can corrupt a WAL database
+WAIT = 30.0  # seconds until a writer that cannot get its turn is told who holds the store
+_BUSY = (apsw.BusyError, apsw.LockedError)
+_UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)
+_DAMAGED = (apsw.CorruptError, apsw.NotADBError)
+_READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+_READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+
+
+class Database:
+    """A database file at `path` with the tables of `schema`; None is a private one in memory.
+
+    `lock` is the queue's file. `read_only` never writes, not even a schema. The thread starts with the first call and
+    never holds the interpreter's exit.
+    """
+
+    def __init__(self, path: Path | None, schema: migrations.Schema, *, lock: Path | None = None, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._schema = schema
+        self._queue_lock = QueueLock(lock) if lock is not None else None
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._connection: apsw.Connection | None = None
+        self._depth = 0
+        self._closed = False
+
+    # -- calling ----------------------------------------------------------------------------------------------------
+
+    def read(self, work: Callable[[apsw.Connection], T]) -> T:
+        """The result of `work` on the connection. Raises StoreError."""
+        return self._call(lambda: self._guarded(work))
+
+    def write(self, work: Callable[[apsw.Connection], T]) -> T:
+        """The result of `work` in one immediate transaction; inside another `write` it joins that one.
+
+        `work` may run more than once and must do nothing but SQL. Raises StoreBusy, StoreUnwritable, StoreDamaged.
+        """
+        return self._call(lambda: self._transaction(work))
+
+    async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """`function(...)` on the database's thread, awaited: reads and writes inside it do not change threads."""
+        future = self._submit(lambda: function(*arguments, **named))
+        try:
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), WAIT + 5)
+        except TimeoutError:
+            raise self._too_busy() from None
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed."""
+        return int(self.read(lambda connection: connection.execute("PRAGMA data_version").fetchone()[0]))
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Close the connection and end the thread; gives up waiting after `timeout` seconds."""
+        self._closed = True
+        if self._thread is not None and self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join(timeout)
+
+    # -- the thread -------------------------------------------------------------------------------------------------
+
+    def _call(self, job: Callable[[], T]) -> T:
+        if threading.current_thread() is self._thread:
+            return job()
+        try:
+            return self._submit(job).result(WAIT + 5)
+        except FutureTimeout:
+            raise self._too_busy() from None
+
+    def _submit(self, job: Callable[[], T]) -> Future[T]:
+        if self._closed:
+            raise StoreError("the store is closed")
+        future: Future[T] = Future()
+
+        def execute() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(job())
+            except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+                future.set_exception(error)
+
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name=f"lcode {self._schema.name}", daemon=True)
+                self._thread.start()
+        self._jobs.put(execute)
+        return future
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+        if self._connection is not None:
+            with suppress(apsw.Error):
+                self._connection.close()
+            self._connection = None
+        if self._queue_lock is not None:
+            self._queue_lock.close()
+
+    def _too_busy(self) -> StoreBusy:
+        holder = self._queue_lock.holder() if self._queue_lock else "another process"
+        return StoreBusy(f"the memory store {self.path} is held by {holder}", "wait for it, or end that process, and try again")
+
+    # -- on the thread ----------------------------------------------------------------------------------------------
+
+    def _guarded(self, work: Callable[[apsw.Connection], T]) -> T:
+        try:
+            return work(self._connected())
+        except _BUSY as error:
+            raise self._too_busy() from error
+        except _DAMAGED as error:
+            raise self._damaged(error) from error
+        except _UNWRITABLE as error:
+            raise self._unwritable(error) from error
+
+    def _transaction(self, work: Callable[[apsw.Connection], T]) -> T:
+        connection = self._guarded(lambda connection: connection)
+        if self.read_only:
+            raise StoreUnwritable("this session reads memory and writes nothing")
+        if self._depth:
+            return work(connection)
+        give_up = time.monotonic() + WAIT
+        while True:
+            try:
+                return self._attempt(connection, work)
+            except _BUSY as error:
+                if time.monotonic() > give_up:
+                    raise self._too_busy() from error
+                time.sleep(random.uniform(0.001, 0.05))  # on the store's own thread
+            except _DAMAGED as error:
+                raise self._damaged(error) from error
+            except _UNWRITABLE as error:
+                raise self._unwritable(error) from error
+
+    def _attempt(self, connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
+        with self._queue_lock.held() if self._queue_lock else nullcontext():
+            connection.execute("BEGIN IMMEDIATE")
+            self._depth = 1
+            try:
+                result = work(connection)
+                connection.execute("COMMIT")
+                return result
+            except BaseException:
+                with suppress(apsw.Error):
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth = 0
+
+    def _connected(self) -> apsw.Connection:
+        if self._connection is None:
+            self._connection = self._open()
+        return self._connection
+
+    def _open(self) -> apsw.Connection:
+        check_sqlite()
+        if self.path is None:
+            connection = apsw.Connection(":memory:")
+        elif self.read_only:
+            connection = _open_read_only(self.path)
+        else:
+            private_folder(self.path.parent)
+            create_private_file(self.path)
+            connection = apsw.Connection(str(self.path), flags=_READ_WRITE)
+        try:
+            _configure(connection, read_only=self.read_only)
+            migrations.check(connection, self._schema, self.path)
+            if not self.read_only and not migrations.current(connection, self._schema):
+                self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self, connection: apsw.Connection) -> None:
+        def apply(inside: apsw.Connection) -> None:
+            migrations.apply(inside, self._schema)
+
+        if migrations.version(connection) and self.path is not None:
+            migrations.backup_before(connection, self.path)
+        give_up = time.monotonic() + WAIT
+        while True:
+            try:
+                return self._attempt(connection, apply)
+            except _BUSY:
+                if time.monotonic() > give_up:
+                    raise
+
+    def _unwritable(self, error: Exception) -> StoreUnwritable:
+        return StoreUnwritable(
+            f"the memory store {self.path} cannot be written: {error}", "free space or mend the folder's permissions; what was acknowledged is kept"
+        )
+
+    def _damaged(self, error: Exception) -> StoreDamaged:
+        return StoreDamaged(f"the memory store {self.path} is damaged: {error}", "run `lcode doctor`; nothing was changed")
+
+
+def check_sqlite() -> None:
+    """Raise StoreError on an SQLite that can corrupt a store used by several sessions."""
+    found = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if found < OLDEST_SQLITE:
+        wanted = ".".join(map(str, OLDEST_SQLITE))
+        raise StoreError(f"SQLite {apsw.sqlite_lib_version()} is too old: {wanted} is needed", "run `pip install --upgrade apsw`")
+
+
+def _open_read_only(path: Path) -> apsw.Connection:
+    try:
+        connection = apsw.Connection(str(path), flags=_READ_ONLY)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return connection
+    except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
+        if not path.exists():
+            raise
+        # a WAL store in a folder that may not be written can be read only as a file that does not change
+        from urllib.parse import quote
+
+        try:
+            return apsw.Connection(f"file:{quote(str(path))}?immutable=1", flags=_READ_ONLY)
+        except apsw.Error:
+            raise error from None
+
+
+def _configure(connection: apsw.Connection, *, read_only: bool) -> None:
+    connection.set_busy_timeout(int(WAIT * 1000))
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0)
+    connection.execute("PRAGMA cell_size_check=ON")
+    if not read_only:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA journal_size_limit={64 * 1024 * 1024}")

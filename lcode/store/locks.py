@@ -1,0 +1,198 @@
+"""Kernel file locks: the queue in front of a database, and named locks with their owner written beside them.
+
+The kernel frees a lock at once when its owner dies. Descriptors are never inherited by children. A blocking `flock` is a
+queue kept by the kernel; a polling lock was measured to be worse than none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lcode import clock
+from lcode.errors import StoreUnwritable
+from lcode.store.paths import private_folder
+
+if sys.platform == "win32":  # pragma: no cover
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
+
+    class _Overlapped(ctypes.Structure):
+        _fields_ = (
+            ("internal", ctypes.c_void_p),
+            ("internal_high", ctypes.c_void_p),
+            ("offset", wintypes.DWORD),
+            ("offset_high", wintypes.DWORD),
+            ("event", wintypes.HANDLE),
+        )
+
+    def _lock(descriptor: int, *, block: bool) -> bool:
+        """LockFileEx waits in the kernel's queue, as flock does."""
+        flags = 0x2 | (0 if block else 0x1)  # exclusive, fail immediately
+        where = _Overlapped(offset_high=0x40000000)  # far behind the owner's text, which stays readable
+        handle = msvcrt.get_osfhandle(descriptor)
+        return bool(ctypes.windll.kernel32.LockFileEx(handle, flags, 0, 1, 0, ctypes.byref(where)))
+
+    def _unlock(descriptor: int) -> None:
+        where = _Overlapped(offset_high=0x40000000)
+        ctypes.windll.kernel32.UnlockFileEx(msvcrt.get_osfhandle(descriptor), 0, 1, 0, ctypes.byref(where))
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int, *, block: bool) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if block else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def _open(path: Path) -> int:
+    try:
+        private_folder(path.parent)
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    except OSError as error:
+        raise StoreUnwritable(f"cannot open the lock {path}: {error.strerror or error}") from error
+
+
+class QueueLock:
+    """The queue of writers of one database. Used by that database's one thread only.
+
+    The holder's process id stands in the file, so that who waits in vain can be told whom for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock; waits in the kernel for as long as it takes (the caller of the thread keeps the deadline)."""
+        if self._descriptor is None:
+            self._descriptor = _open(self._path)
+        if not _lock(self._descriptor, block=False):
+            _lock(self._descriptor, block=True)
+        try:
+            os.pwrite(self._descriptor, b"%-20d" % os.getpid(), 0) if hasattr(os, "pwrite") else None
+            yield
+        finally:
+            _unlock(self._descriptor)
+
+    def holder(self) -> str:
+        """Who took the lock last, for messages: `process 123`."""
+        with suppress(OSError, ValueError):
+            return f"process {int(self._path.read_bytes())}"
+        return "another process"
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a named lock."""
+
+    pid: int
+    host: str
+    terminal: str
+    started: str
+    purpose: str = ""
+
+    @classmethod
+    def here(cls, purpose: str = "") -> Owner:
+        terminal = ""
+        with suppress(OSError):
+            terminal = os.ttyname(0) if hasattr(os, "ttyname") else ""
+        return cls(os.getpid(), socket.gethostname(), terminal, clock.stamp(), purpose)
+
+    def __str__(self) -> str:
+        where = f" on {self.terminal}" if self.terminal else ""
+        return f"process {self.pid}{where} since {self.started}"
+
+
+class NamedLock:
+    """An exclusive lock on a name, held for longer than a transaction: a session, a migration, the worker.
+
+    The owner is written into the file itself. A released lock's file is removed while it is still held, and whoever
+    opened the old file in the meantime notices (its inode is no longer the path's) and opens the new one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def acquire(self, purpose: str = "") -> bool:
+        """Take the lock if it is free; False if somebody holds it."""
+        for _ in range(100):
+            descriptor = _open(self.path)
+            if not _lock(descriptor, block=False):
+                os.close(descriptor)
+                return False
+            if self._is_current(descriptor):
+                owner = json.dumps(Owner.here(purpose).__dict__).encode()
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, owner)
+                self._descriptor = descriptor
+                return True
+            os.close(descriptor)
+        return False
+
+    def _is_current(self, descriptor: int) -> bool:
+        try:
+            at_path = self.path.stat()
+        except OSError:
+            return False
+        opened = os.fstat(descriptor)
+        return (opened.st_ino, opened.st_dev) == (at_path.st_ino, at_path.st_dev)
+
+    def release(self) -> None:
+        if self._descriptor is None:
+            return
+        with suppress(OSError):
+            self.path.unlink()
+        os.close(self._descriptor)
+        self._descriptor = None
+
+    def owner(self) -> Owner | None:
+        """Who holds the lock now; None if nobody does. A file without a lock is what a killed owner left behind."""
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        except OSError:
+            return None
+        try:
+            if self._descriptor is None and not self._locked_elsewhere(descriptor):
+                return None
+            fields: dict[str, Any] = json.loads(os.read(descriptor, 4096) or b"{}")
+            return Owner(**fields)
+        except (OSError, ValueError, TypeError):
+            return Owner(0, "", "", "")
+        finally:
+            os.close(descriptor)
+
+    @staticmethod
+    def _locked_elsewhere(descriptor: int) -> bool:
+        if sys.platform == "win32":  # pragma: no cover
+            free = _lock(descriptor, block=False)
+        else:
+            try:  # a shared lock does not stand in the way of another look
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                free = True
+            except BlockingIOError:
+                free = False
+        if free:
+            _unlock(descriptor)
+        return not free

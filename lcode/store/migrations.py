@@ -1,0 +1,201 @@
+"""The schemas, as forward-only functions in order. The version in the file is how many of them it has seen.
+
+A store newer than the program is refused unharmed; an older one is brought forward under the write lock, after a backup.
+To change a schema, add a function at the end of its list; never edit one that was released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from lcode import clock
+from lcode.errors import StoreDamaged, StoreNewer
+
+APPLICATION_ID = 0x6C636F64  # "lcod"
+Migration = Callable[[apsw.Connection], None]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables of one kind of database."""
+
+    name: str
+    migrations: tuple[Migration, ...]
+
+
+# Every table of memory carries who wrote (actor), from what (source), where (session, step, commit, worktree) and how
+# far it may be trusted.
+_PROVENANCE = """
+    actor TEXT NOT NULL, source TEXT NOT NULL, trust TEXT NOT NULL, session_id TEXT NOT NULL DEFAULT '',
+    step_id TEXT NOT NULL DEFAULT '', commit_id TEXT NOT NULL DEFAULT '', worktree TEXT NOT NULL DEFAULT ''"""
+
+_BLOCKS = f"""
+CREATE TABLE blocks (
+    id TEXT PRIMARY KEY, label TEXT NOT NULL, scope TEXT NOT NULL, scope_key TEXT NOT NULL DEFAULT '',
+    description TEXT NOT NULL, value TEXT NOT NULL, char_limit INTEGER NOT NULL, read_only INTEGER NOT NULL DEFAULT 0,
+    version INTEGER NOT NULL, unverified TEXT NOT NULL DEFAULT '[]', deleted INTEGER NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL, updated_at TEXT NOT NULL, {_PROVENANCE},
+    UNIQUE (label, scope, scope_key)
+) STRICT;
+CREATE TABLE block_versions (
+    block_id TEXT NOT NULL REFERENCES blocks (id), version INTEGER NOT NULL, label TEXT NOT NULL, value TEXT NOT NULL,
+    description TEXT NOT NULL, char_limit INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0,
+    operation TEXT NOT NULL, operation_id TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, {_PROVENANCE},
+    PRIMARY KEY (block_id, version)
+) STRICT;
+"""
+
+
+def _statements(connection: apsw.Connection, script: str) -> None:
+    connection.execute(script)
+
+
+def _user_1(connection: apsw.Connection) -> None:
+    """The registry of agents and the blocks of user scope."""
+    _statements(
+        connection,
+        """
+        CREATE TABLE agents (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, roots TEXT NOT NULL DEFAULT '[]',
+            initialised INTEGER NOT NULL DEFAULT 0, created_at TEXT NOT NULL, deleted_at TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE TABLE agent_paths (
+            path TEXT PRIMARY KEY, agent_id TEXT NOT NULL REFERENCES agents (id), kind TEXT NOT NULL,
+            first_seen TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX agent_paths_by_agent ON agent_paths (agent_id);
+        """
+        + _BLOCKS,
+    )
+
+
+def _memory_1(connection: apsw.Connection) -> None:
+    """Identity, blocks, recall (sessions, runs, steps, messages) and archival passages of one agent."""
+    _statements(connection, _BLOCKS)
+    _statements(
+        connection,
+        """
+        CREATE TABLE identity (
+            agent_id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, roots TEXT NOT NULL,
+            paths TEXT NOT NULL, created_at TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE sessions (
+            id TEXT PRIMARY KEY, title TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+            ended_at TEXT NOT NULL DEFAULT '', archived INTEGER NOT NULL DEFAULT 0, branch TEXT NOT NULL DEFAULT '',
+            worktree TEXT NOT NULL DEFAULT '', head TEXT NOT NULL DEFAULT '', model TEXT NOT NULL DEFAULT '',
+            note TEXT NOT NULL DEFAULT '', prompt_id TEXT NOT NULL DEFAULT '', context_from INTEGER NOT NULL DEFAULT 0,
+            memory_seen TEXT NOT NULL DEFAULT '{}'
+        ) STRICT;
+        CREATE INDEX sessions_by_update ON sessions (updated_at);
+        CREATE TABLE prompts (
+            id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions (id), created_at TEXT NOT NULL,
+            api TEXT NOT NULL, system TEXT NOT NULL, tools TEXT NOT NULL, reason TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE runs (
+            id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions (id), started_at TEXT NOT NULL,
+            ended_at TEXT NOT NULL DEFAULT '', stop_reason TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE INDEX runs_by_session ON runs (session_id);
+        CREATE TABLE steps (
+            id TEXT PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs (id), number INTEGER NOT NULL, model TEXT NOT NULL,
+            created_at TEXT NOT NULL, tokens_input INTEGER NOT NULL, tokens_cached INTEGER NOT NULL,
+            tokens_written INTEGER NOT NULL, tokens_output INTEGER NOT NULL, tokens_reasoning INTEGER NOT NULL,
+            latency_ms INTEGER NOT NULL, stop_reason TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX steps_by_run ON steps (run_id);
+        CREATE TABLE tool_calls (
+            operation_id TEXT PRIMARY KEY, step_id TEXT NOT NULL REFERENCES steps (id), session_id TEXT NOT NULL,
+            call_id TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, arguments TEXT NOT NULL, effect TEXT NOT NULL,
+            state TEXT NOT NULL, started_at TEXT NOT NULL DEFAULT '', finished_at TEXT NOT NULL DEFAULT '',
+            outcome TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE INDEX tool_calls_by_session ON tool_calls (session_id, state);
+        """,
+    )
+    _statements(
+        connection,
+        f"""
+        CREATE TABLE messages (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, run_id TEXT NOT NULL DEFAULT '',
+            role TEXT NOT NULL, kind TEXT NOT NULL, content TEXT NOT NULL, text TEXT NOT NULL, terms TEXT NOT NULL,
+            call_id TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL, {_PROVENANCE}
+        ) STRICT;
+        CREATE INDEX messages_by_session ON messages (session_id, seq);
+        CREATE INDEX messages_by_time ON messages (created_at);
+        CREATE VIRTUAL TABLE messages_fts USING fts5 (
+            text, terms, content = 'messages', content_rowid = 'seq', tokenize = 'porter unicode61'
+        );
+        CREATE TABLE passages (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, operation_id TEXT NOT NULL UNIQUE,
+            text TEXT NOT NULL, terms TEXT NOT NULL, kind TEXT NOT NULL, citations TEXT NOT NULL DEFAULT '[]',
+            confidence REAL NOT NULL DEFAULT 1, created_at TEXT NOT NULL, valid_from TEXT NOT NULL DEFAULT '',
+            valid_to TEXT NOT NULL DEFAULT '', superseded_by TEXT NOT NULL DEFAULT '', {_PROVENANCE}
+        ) STRICT;
+        CREATE INDEX passages_by_time ON passages (created_at);
+        CREATE TABLE passage_tags (
+            passage_seq INTEGER NOT NULL REFERENCES passages (seq), tag TEXT NOT NULL, PRIMARY KEY (passage_seq, tag)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX passage_tags_by_tag ON passage_tags (tag);
+        CREATE VIRTUAL TABLE passages_fts USING fts5 (
+            text, terms, content = 'passages', content_rowid = 'seq', tokenize = 'porter unicode61'
+        );
+        CREATE TABLE jobs (
+            id TEXT PRIMARY KEY, kind TEXT NOT NULL, payload TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL,
+            updated_at TEXT NOT NULL
+        ) STRICT;
+        INSERT INTO messages_fts (messages_fts, rank) VALUES ('secure-delete', 1);
+        INSERT INTO passages_fts (passages_fts, rank) VALUES ('secure-delete', 1);
+        """,
+    )
+
+
+USER = Schema("user", (_user_1,))
+MEMORY = Schema("memory", (_memory_1,))
+
+
+def version(connection: apsw.Connection) -> int:
+    """How many migrations the file has seen; 0 for a new one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def current(connection: apsw.Connection, schema: Schema) -> bool:
+    return version(connection) == len(schema.migrations)
+
+
+def check(connection: apsw.Connection, schema: Schema, path: Path | None) -> None:
+    """Raise StoreNewer or StoreDamaged for a file that this program must not touch."""
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    found = version(connection)
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    if application != APPLICATION_ID and (tables or found):
+        raise StoreDamaged(f"{path} is not a memory store of lcode", "set LCODE_HOME to another folder, or move that file away")
+    if found > len(schema.migrations):
+        raise StoreNewer(
+            f"{path} was written by a newer lcode (schema {found}, this one knows {len(schema.migrations)})", "upgrade lcode; nothing was changed"
+        )
+
+
+def apply(connection: apsw.Connection, schema: Schema) -> None:
+    """Bring the file to the newest schema. Runs inside a transaction: killed at any step, it starts again from the old one."""
+    for number in range(version(connection), len(schema.migrations)):
+        schema.migrations[number](connection)
+        connection.execute(f"PRAGMA user_version = {number + 1}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def backup_before(connection: apsw.Connection, path: Path) -> Path:
+    """A whole copy of the database beside it, made by SQLite's own backup, before its schema changes."""
+    folder = path.parent / "backups"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    moment = clock.stamp().replace(":", "")
+    target = folder / f"{path.stem}-schema{version(connection)}-{moment}.db"
+    copy = apsw.Connection(str(target))
+    with copy.backup("main", connection, "main") as backup:
+        backup.step()
+    copy.close()
+    target.chmod(0o600)
+    return target

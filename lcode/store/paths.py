@@ -1,0 +1,99 @@
+"""Where things lie on disk. Folders of the store are private (0700), its files too (0600)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lcode.errors import StoreUnwritable
+
+
+def home(environ: Mapping[str, str]) -> Path:
+    """`$LCODE_HOME`, else the platform's data folder with `lcode` in it."""
+    if given := environ.get("LCODE_HOME"):
+        return Path(given).expanduser().absolute()
+    if sys.platform == "win32":
+        base = environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Application Support"
+    else:
+        base = environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "lcode"
+
+
+@dataclass(frozen=True)
+class StorePaths:
+    """The layout below the store's home."""
+
+    home: Path
+
+    @property
+    def user_db(self) -> Path:
+        return self.home / "user.db"
+
+    @property
+    def locks(self) -> Path:
+        return self.home / "locks"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "log"
+
+    def agent(self, agent_id: str) -> AgentPaths:
+        return AgentPaths(self.home / "agents" / agent_id)
+
+
+@dataclass(frozen=True)
+class AgentPaths:
+    """The layout below one agent's folder."""
+
+    folder: Path
+
+    @property
+    def memory_db(self) -> Path:
+        return self.folder / "memory.db"
+
+    @property
+    def locks(self) -> Path:
+        return self.folder / "locks"
+
+    @property
+    def backups(self) -> Path:
+        return self.folder / "backups"
+
+    @property
+    def outputs(self) -> Path:
+        """Full tool outputs that were too long for the model."""
+        return self.folder / "outputs"
+
+    @property
+    def history(self) -> Path:
+        """What was typed at the prompt of this repository."""
+        return self.folder / "history"
+
+
+def private_folder(folder: Path) -> Path:
+    """Make `folder` (and its parents) readable by its owner alone. Raises StoreUnwritable."""
+    try:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)  # mkdir obeys the umask, and a parent may have been made by it too
+    except OSError as error:
+        raise StoreUnwritable(
+            f"cannot make the folder {folder}: {error.strerror or error}",
+            "set LCODE_HOME to a folder that can be written, or use --ephemeral",
+        ) from error
+    return folder
+
+
+def create_private_file(path: Path) -> None:
+    """Make `path` empty with mode 0600 if it does not exist: SQLite gives its -wal and -shm the mode of the database."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise StoreUnwritable(f"cannot write {path}: {error.strerror or error}", "set LCODE_HOME to a folder that can be written") from error
