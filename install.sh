@@ -6,7 +6,7 @@
 
 set -eu
 
-package=lcode-agent # the name on the package index: `lcode` there is another project
+package=lcode-memory # its name on the package index, where `lcode` is another project
 
 usage() {
     cat <<'TEXT'
@@ -158,17 +158,18 @@ install_program() {
     lock
     before=
     if is_ours "$command"; then
-        before=$(dirname -- "$(dirname -- "$(readlink "$command")")")
+        before=$(dirname -- "$(readlink "$command")")
     fi
     environment=$prefix/env-$(date +%Y%m%d%H%M%S)-$$
     unfinished=$environment
     say "Installing lcode ${checkout:+from $checkout }with $("$python" --version 2>&1) …"
     make_environment "$environment"
     pip_install "$environment" "${checkout:-$package}"
-    version=$("$environment/bin/lcode" --version 2>/dev/null) ||
+    make_launcher "$environment"
+    version=$("$environment/lcode" --version 2>/dev/null) ||
         fail "the installed program does not start" "try another Python: LCODE_PYTHON=…"
 
-    ln -s "$environment/bin/lcode" "$bin/.lcode.$$"
+    ln -s "$environment/lcode" "$bin/.lcode.$$"
     mv -f "$bin/.lcode.$$" "$command"
     unfinished=
 
@@ -178,6 +179,14 @@ install_program() {
     done
     say "$version is installed: $command"
     explain_path
+}
+
+# Makes the command of the environment $1. Python runs isolated (-I): a PYTHONPATH that is meant for the project at hand
+# must not put that project's modules in the place of ours.
+make_launcher() {
+    quoted=$(printf '%s\n' "$1" | sed "s/'/'\\\\''/g")
+    printf "#!/bin/sh\nexec '%s/bin/python' -I -m lcode \"\$@\"\n" "$quoted" >"$1/lcode"
+    chmod 755 "$1/lcode"
 }
 
 # Says how to put the command on the PATH, in the words of the user's shell.
@@ -266,7 +275,7 @@ delete_memory() {
 # ------------------------------------------------------------------------------------------------------------ main
 
 main() {
-    action=install
+    action=install_program
     purge_memory=no
     for argument in "$@"; do
         case $argument in
