@@ -1,0 +1,1 @@
+"""What lcode costs: processor time, waiting time and memory. `python -m benchmarks --help`."""
