@@ -269,7 +269,7 @@ delete_memory() {
     size=$(du -sh "$1" | cut -f1)
     rm -rf "$1/agents" "$1"/user.db "$1"/user.db-wal "$1"/user.db-shm "$1/locks" "$1/log"
     rmdir "$1" 2>/dev/null || true
-    say "deleted the memory in $1: $agents agents with all their sessions and blocks, $size"
+    say "deleted the memory in $1: every session, block and passage of $agents agent(s), $size"
 }
 
 # ------------------------------------------------------------------------------------------------------------ main
