@@ -1,0 +1,161 @@
+"""The one gate through which every text passes before it enters prompt, store, index or log: secrets become placeholders.
+
+Found are keys with the prefix of a known service, private key blocks, URLs with credentials, authorization headers, names
+such as `DB_PASSWORD` with a value that looks like a secret, and the values of secret environment variables, also in base64.
+A placeholder is stable, `redact(redact(x)) == redact(x)`: so the live and the resumed prompt are the same bytes.
+An expression over all rules is slow in Python; literals are searched first, and only rules whose literal is there are run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from lcode import secret_rules, secret_value
+
+PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]")
+
+_SHORTEST = 20  # characters of the shortest key with a known prefix
+_PASSES = 50  # a replacement may uncover what stood next to it; this bounds how often we look again
+_MODEL_KEYS = {"sk-ant-": "anthropic", "sk-or-": "openrouter"}
+
+Span = tuple[int, int, str]  # start, end, kind
+
+
+class Redactor:
+    """Made once a process with its environment; `redact` may be called from any thread."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._exact = tuple(sorted(set(secret_value.exact_forms(environ)), key=lambda form: (-len(form), form)))
+
+    def redact(self, text: str) -> str:
+        """`text` with every secret replaced by `[redacted:KIND]`."""
+        for _ in range(_PASSES):
+            spans = _joined(text, [*self._exact_spans(text), *_prefixed(text), *_key_blocks(text), *_urls(text), *_named(text)])
+            if not spans:
+                break
+            text = _replaced(text, spans)
+        return text
+
+    def _exact_spans(self, text: str) -> Iterator[Span]:
+        for form in self._exact:
+            at = text.find(form)
+            while at >= 0:
+                yield at, at + len(form), "environment"
+                at = text.find(form, at + len(form))
+
+
+def has_placeholder(text: str) -> bool:
+    """Whether `text` holds a placeholder: edit tools refuse to write one into a file."""
+    return PLACEHOLDER.search(text) is not None
+
+
+def _joined(text: str, spans: list[Span]) -> list[Span]:
+    """`spans` in order, overlapping ones as one, none of them cutting a placeholder or being just one."""
+    if not spans:
+        return spans
+    marks = [(*match.span(), "") for match in PLACEHOLDER.finditer(text)] if "[redacted:" in text else []
+    joined: list[Span] = []
+    for start, end, kind in sorted([*spans, *marks], key=lambda span: (span[0], -span[1])):
+        if joined and start < joined[-1][1]:
+            first, last, known = joined[-1]
+            joined[-1] = (first, max(last, end), known or kind)
+        else:
+            joined.append((start, end, kind))
+    alone = {(start, end) for start, end, _ in marks}
+    return [span for span in joined if span[2] and span[:2] not in alone]
+
+
+def _replaced(text: str, spans: list[Span]) -> str:
+    pieces: list[str] = []
+    done = 0
+    for start, end, kind in spans:
+        pieces += (text[done:start], f"[redacted:{kind}]")
+        done = end
+    pieces.append(text[done:])
+    return "".join(pieces)
+
+
+def _prefixed(text: str) -> Iterator[Span]:
+    """Keys with a known prefix. They hold no white space, so that short words need not be looked at."""
+    long = "\n".join([word for word in text.split() if len(word) >= _SHORTEST])
+    if not long:
+        return
+    for literal, kind, pattern in secret_rules.PREFIXES:
+        if literal in long:
+            for match in secret_rules.keys(text, pattern):
+                if kind != "model-key":
+                    yield *match.span(), kind
+                elif secret_value.has_random_run(match[0][3:]):
+                    yield (
+                        *match.span(),
+                        next((name for known, name in _MODEL_KEYS.items() if match[0].startswith(known)), "openai"),
+                    )
+
+
+def _key_blocks(text: str) -> Iterator[Span]:
+    """Private keys: whole, or cut off at either end."""
+    if "PRIVATE KEY" not in text:
+        return
+    marks = list(secret_rules.key_mark().finditer(text))
+    done = 0
+    for at, match in enumerate(marks):
+        if match.start() < done:
+            continue
+        if match["mark"] == "END":
+            start = secret_value.key_lines_before(text, match.start(), marks[at - 1].end() if at else 0)
+            span = (start, match.end()) if start < match.start() else None
+        else:
+            span = secret_value.key_span(text, match, marks[at + 1] if at + 1 < len(marks) else None)
+        if span is not None:
+            yield *span, "private-key"
+            done = span[1]
+
+
+def _urls(text: str) -> Iterator[Span]:
+    if "://" not in text:
+        return
+    for match in secret_rules.url().finditer(text):
+        if (span := secret_value.credentials(match)) is not None:
+            yield *span, "url-credentials"
+
+
+def _named(text: str) -> Iterator[Span]:
+    """Values beside a name that says it is a secret, and the credentials of authorization headers."""
+    lower = _lower(text)
+    if "authorization" in lower or "bearer" in lower:
+        for match in secret_rules.header().finditer(lower):
+            if (span := secret_value.header(text, match.end())) is not None:
+                yield *span, "authorization"
+    for word in secret_rules.NAME_WORDS:
+        at = lower.find(word)
+        if at < 0:
+            continue
+        name = secret_rules.name(word)
+        while at >= 0:
+            end = at + len(word)
+            found = name.match(lower, at)
+            if found is not None and _names_secret(lower, word, found):
+                span = secret_value.assigned(text, at, found.end())
+                if span is not None:
+                    yield *span, "value"
+                    end = span[1]
+            at = lower.find(word, end)
+
+
+def _names_secret(lower: str, word: str, match: re.Match[str]) -> bool:
+    """Whether the whole name, of which `match` is the end, is one that secrets are kept under."""
+    before = lower[max(0, match.start() - 40) : match.start()]
+    if match["option"] is not None:
+        option = before.rpartition("--")
+        return bool(option[1]) and not option[2].strip("abcdefghijklmnopqrstuvwxyz-")
+    if word == "key":
+        return before.rstrip("_- ").endswith(secret_rules.KEY_OWNERS)
+    return word != "auth" or before.endswith("_")
+
+
+def _lower(text: str) -> str:
+    """`text` with its ASCII letters in lower case, of the same length (some other letters change theirs)."""
+    if text.isascii():
+        return text.lower()
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
