@@ -94,12 +94,14 @@ def has_random_run(text: str) -> bool:
 
 
 def _is_secret(value: str, name: str, *, quoted: bool) -> bool:
-    if len(value) < 8 or _PLACEHOLDER_WORDS.search(value) or any(char.isspace() for char in value):
-        return False
-    if "[redacted:" in value or ("://" in value and "@" not in value):
+    if len(value) < 8:
         return False
     literal = quoted or _SHELL_NAME.fullmatch(name) is not None
     if not literal and ("(" in value or (_NAME_PATH.fullmatch(value) and _digit_switches(value) < 3)):
+        return False
+    if "[redacted:" in value or ("://" in value and "@" not in value) or any(char.isspace() for char in value):
+        return False
+    if _PLACEHOLDER_WORDS.search(value):
         return False
     if _PATH.fullmatch(value) and all(_switches(part) < 4 for part in re.split(r"[/\\]", value)):
         return False
@@ -138,7 +140,7 @@ def key_lines_after(text: str, at: int, high: int) -> int:
     stop, longest = at, 0
     for start, end in _lines(text, at, min(high, at + _KEY_LONGEST)):
         line = _KEY_LINE.fullmatch(text, start, end)
-        if line is not None and (len(line[1]) >= 32 or (longest >= 32 and stop != at)):
+        if line is not None and (_is_key_line(line[1]) or longest >= 32):
             stop, longest = end, max(longest, len(line[1]))
             if len(line[1]) < 32:
                 break
@@ -153,11 +155,16 @@ def key_lines_before(text: str, at: int, low: int) -> int:
     whole = False  # the last line of a key may be short, those before it are not
     for line in reversed(list(_lines(text, max(low, at - _KEY_LONGEST), at))):
         found = _KEY_LINE.fullmatch(text, *line)
-        if found is not None and (len(found[1]) >= 32 or start == at):
-            start, whole = line[0], whole or len(found[1]) >= 32
+        if found is not None and (_is_key_line(found[1]) or start == at):
+            start, whole = line[0], whole or _is_key_line(found[1])
         elif line[0] != line[1] and _KEY_HEADER.fullmatch(text, *line) is None:
             break
     return start if whole else at
+
+
+def _is_key_line(line: str) -> bool:
+    """Whether this is a whole line of a key's base64, and not a path or a long name."""
+    return len(line) >= 32 and _switches(line) >= len(line) / 8
 
 
 def _lines(text: str, at: int, stop: int) -> Iterator[tuple[int, int]]:
