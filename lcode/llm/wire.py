@@ -18,8 +18,11 @@ _USAGE = ("input", "cached", "written", "output", "reasoning")
 
 
 def clean(text: str) -> str:
-    """`text` without NUL and lone surrogates: neither can be stored or sent, so both become U+FFFD."""
-    return _UNSENDABLE.sub("\ufffd", text)
+    """`text` without NUL and lone surrogates: neither can be stored or sent, so both become U+FFFD. The halves of a
+    pair that came in two pieces are joined."""
+    if not _UNSENDABLE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", "\ufffd")
 
 
 def part_to_json(part: Part) -> dict[str, Any]:

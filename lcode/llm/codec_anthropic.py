@@ -1,0 +1,139 @@
+"""Anthropic Messages: the request. The reply is read in `decode_anthropic`.
+
+Cache marks stand on the last tool, the system text, and the newest two ends of the conversation: what this request
+ends with, and what the one before it ended with (so that a long step is still found). They move; all else of a message
+is rendered once and stays the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lcode.llm.arguments import sendable_id, sendable_name
+from lcode.llm.catalogue import max_output, thinking_form
+from lcode.llm.decode_anthropic import ORIGIN, AnthropicDecoder
+from lcode.llm.protocol import Message, Request, Text, Thinking, ToolCall, ToolResult
+from lcode.llm.wire import clean
+
+VERSION = "2023-06-01"
+_BUDGETS = {"low": 4_096, "medium": 12_288, "high": 24_576}
+_LEAST_BUDGET = 1_024
+_DEFAULT_OUTPUT = 32_000  # max_tokens is required; streams of this length are served without special headers
+_MARK = {"type": "ephemeral"}
+_NOTHING_SAID = "(no text)"  # the API refuses empty texts and empty messages
+
+
+@dataclass(frozen=True)
+class AnthropicCodec:
+    api: str = "anthropic"
+    path: str = "/v1/messages"
+
+    def headers(self, key: str) -> dict[str, str]:
+        version = {"anthropic-version": VERSION}
+        return {"x-api-key": key} | version if key else version
+
+    def encode(self, request: Request) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": request.model, "max_tokens": _max_tokens(request), "stream": True}
+        body |= _thinking(request, body["max_tokens"])
+        if request.tools:
+            body["tools"] = [
+                {"name": spec.name, "description": spec.description, "input_schema": spec.parameters} for spec in request.tools
+            ]
+            body["tools"][-1]["cache_control"] = _MARK
+        if request.system.strip():
+            body["system"] = [{"type": "text", "text": clean(request.system), "cache_control": _MARK}]
+        body["messages"] = [_message(message, request.model) for message in request.messages]
+        for at in _ends(request.messages):
+            body["messages"][at]["content"][-1]["cache_control"] = _MARK
+        return body
+
+    def decoder(self, request: Request) -> AnthropicDecoder:
+        return AnthropicDecoder(request.model)
+
+
+def encode(request: Request) -> dict[str, Any]:
+    """The body of `request`."""
+    return AnthropicCodec().encode(request)
+
+
+def _max_tokens(request: Request) -> int:
+    return request.max_tokens or min(max_output(request.model) or _DEFAULT_OUTPUT, _DEFAULT_OUTPUT)
+
+
+def _thinking(request: Request, max_tokens: int) -> dict[str, Any]:
+    """The fields that ask for thinking, in the form that the model takes."""
+    form = thinking_form(request.model)
+    summarized = {"type": "adaptive", "display": "summarized"}
+    if form == "always" and request.thinking == "off":  # it thinks anyway, and says between calls what it does as thinking
+        return {"thinking": summarized}
+    if request.thinking == "off" or form == "none":
+        return {}
+    if form in ("always", "adaptive"):
+        return {"thinking": summarized, "output_config": {"effort": request.thinking}}
+    budget = _BUDGETS[request.thinking]
+    budget = budget if budget < max_tokens else max_tokens // 2
+    if budget < _LEAST_BUDGET or _step_began_without_thinking(request):
+        return {}
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}}
+
+
+def _step_began_without_thinking(request: Request) -> bool:
+    """Whether the calls that are being answered were made without thinking: the API then refuses to turn it on."""
+    if len(request.messages) < 2 or request.messages[-1].role != "tool":
+        return False
+    assistant = next((message for message in reversed(request.messages) if message.role == "assistant"), None)
+    return assistant is not None and not any(_ours(part, request.model) for part in assistant.parts)
+
+
+def _ours(part: object, model: str) -> bool:
+    """Whether `part` is thinking that this model may get back: signatures are bound to the model that made them."""
+    if not isinstance(part, Thinking) or not (part.signature or part.redacted):
+        return False
+    return part.origin in (ORIGIN, f"{ORIGIN}:{model}")
+
+
+def _ends(messages: tuple[Message, ...]) -> list[int]:
+    """Where this request ends, and where the request before it ended."""
+    ends = [len(messages) - 1] if messages else []
+    answered = next((at for at in range(len(messages) - 1, 0, -1) if messages[at].role == "assistant"), 0)
+    if answered and answered - 1 not in ends:
+        ends.append(answered - 1)
+    return ends
+
+
+def _message(message: Message, model: str) -> dict[str, Any]:
+    if message.role == "assistant":
+        blocks = _assistant(message, model)
+        if not blocks or blocks[-1]["type"] in ("thinking", "redacted_thinking"):
+            blocks.append({"type": "text", "text": _NOTHING_SAID})
+        return {"role": "assistant", "content": blocks}
+    blocks = []
+    for part in message.parts:
+        if isinstance(part, ToolResult):
+            blocks.append(_result(part))
+        elif isinstance(part, Text) and part.text.strip():
+            blocks.append({"type": "text", "text": clean(part.text)})
+    return {"role": "user", "content": blocks or [{"type": "text", "text": _NOTHING_SAID}]}
+
+
+def _assistant(message: Message, model: str) -> list[dict[str, Any]]:
+    blocks: list[dict[str, Any]] = []
+    for part in message.parts:
+        if isinstance(part, Thinking) and _ours(part, model):
+            if part.redacted:
+                blocks.append({"type": "redacted_thinking", "data": part.redacted})
+            else:
+                blocks.append({"type": "thinking", "thinking": part.text, "signature": part.signature})
+        elif isinstance(part, Text) and part.text.strip():
+            blocks.append({"type": "text", "text": clean(part.text)})
+        elif isinstance(part, ToolCall):
+            shape = {"type": "tool_use", "id": sendable_id(part.id, 64), "name": sendable_name(part.name)}
+            blocks.append(shape | {"input": part.arguments or {}})
+    return blocks
+
+
+def _result(result: ToolResult) -> dict[str, Any]:
+    text = clean(result.text) if result.text.strip() else "(no output)"
+    block = {"type": "tool_result", "tool_use_id": sendable_id(result.call_id, 64), "content": text}
+    return block | {"is_error": True} if result.is_error else block
