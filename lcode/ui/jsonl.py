@@ -1,0 +1,45 @@
+"""The JSON face of `-p --output-format json`: one object, on one line, when the run is over."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TextIO
+
+from lcode import clock
+from lcode.events import Answer, ApprovalRequested, Decision, Event, RunFinished
+
+
+class JsonFace:
+    """Writes the result of the run to `out`. Nobody can be asked: approvals are refused at once."""
+
+    interactive = False
+
+    def __init__(self, out: TextIO, *, session_id: str, agent_id: str, model: str) -> None:
+        self._out = out
+        self._session_id = session_id
+        self._agent_id = agent_id
+        self._model = model
+        self._began = clock.monotonic()
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, ApprovalRequested) and not event.answer.done():
+            event.answer.set_result(Answer(Decision.NO))
+        elif isinstance(event, RunFinished):
+            # ASCII only: a terminal that shows the line sees no control characters, and no encoding can fail.
+            self._out.write(json.dumps(self._result(event)) + "\n")
+            self._out.flush()
+
+    def _result(self, finished: RunFinished) -> dict[str, object]:
+        return {
+            "session_id": self._session_id,
+            "agent_id": self._agent_id,
+            "model": self._model,
+            "result": finished.text,
+            "stop_reason": finished.stop_reason.value,
+            "usage": asdict(finished.usage),
+            "steps": finished.steps,
+            "refused": finished.refused,
+            "error": finished.error,
+            "duration_ms": round((clock.monotonic() - self._began) * 1000),
+        }

@@ -1,0 +1,108 @@
+"""The text face of `-p`: the final answer on standard output, progress on standard error when a person watches.
+
+It moves no cursor and writes no colours, so it also serves pipes, dumb terminals and screen readers.
+"""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from lcode.events import (
+    Answer,
+    ApprovalRequested,
+    Compacted,
+    Decision,
+    Event,
+    MemoryChanged,
+    Notice,
+    RunFinished,
+    StopReason,
+    StreamRestarted,
+    ToolFinished,
+    ToolStarted,
+)
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write `text` without terminal escapes, and without failing on what the stream's encoding lacks."""
+    from lcode.sanitize import clean
+
+    encoding = stream.encoding or "utf-8"
+    stream.write(clean(text).encode(encoding, "replace").decode(encoding, "replace"))
+    stream.flush()
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """The first non-empty line of `text`, shortened."""
+    line = next((part.strip() for part in text.splitlines() if part.strip()), "")
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def tool_line(started: str, summary: str) -> str:
+    """What a finished tool shows: the call and, unless it says it again, the result."""
+    result = one_line(summary)
+    if not result or result == started:
+        return started
+    return result if result.startswith(started) else f"{started} · {result}"
+
+
+def stop_words(finished: RunFinished) -> str:
+    """One line about a run that did not simply answer; empty where it did."""
+    if finished.error:
+        return f"error: {one_line(finished.error, 400)}"
+    if finished.stop_reason is StopReason.END_TURN:
+        return ""
+    if finished.stop_reason is StopReason.CANCELLED:
+        return "interrupted"
+    return f"stopped: {finished.stop_reason.value}"
+
+
+class PlainFace:
+    """Writes the final answer to `out` when the run ends, and errors to `err`.
+
+    `progress` adds a line to `err` for each tool, retry and notice. Nobody can be asked: approvals are refused at once.
+    """
+
+    interactive = False
+
+    def __init__(self, out: TextIO, err: TextIO, *, verbose: bool = False, progress: bool | None = None) -> None:
+        self._out = out
+        self._err = err
+        self._progress = verbose or (err.isatty() if progress is None else progress)
+        self._started: dict[str, str] = {}
+
+    def emit(self, event: Event) -> None:
+        match event:
+            case ApprovalRequested():
+                self._say(f"refused, nobody can be asked: {one_line(event.title)}")
+                if not event.answer.done():
+                    event.answer.set_result(Answer(Decision.NO))
+            case ToolStarted():
+                self._started[event.call_id] = one_line(event.summary)
+            case ToolFinished():
+                started = self._started.pop(event.call_id, event.name)
+                detail = event.summary or (event.text if event.is_error else "")
+                self._say(("failed: " if event.is_error else "") + tool_line(started, detail))
+            case StreamRestarted():
+                self._say(f"retry {event.attempt} in {event.wait:.0f} s: {one_line(event.reason)}")
+            case MemoryChanged():
+                self._say(f"memory: {event.label} updated" + (f" by {event.by}" if event.by else ""))
+            case Compacted():
+                self._say(f"context compacted: {event.tokens_before} to {event.tokens_after} tokens")
+            case Notice():
+                self._say(one_line(event.text))
+            case RunFinished():
+                self._finish(event)
+            case _:
+                pass
+
+    def _say(self, line: str) -> None:
+        if self._progress:
+            write(self._err, line + "\n")
+
+    def _finish(self, finished: RunFinished) -> None:
+        if finished.text:
+            write(self._out, finished.text.rstrip("\n") + "\n")
+        words = stop_words(finished)
+        if words:
+            write(self._err, f"lcode: {words}\n" + (f"  {one_line(finished.hint, 400)}\n" if finished.hint else ""))

@@ -1,0 +1,101 @@
+"""Completion in the input: commands after `/`, files of the repository after `@`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+
+from lcode import clock
+from lcode.sanitize import clean
+
+MAX_FILES = 5_000
+MAX_SHOWN = 50
+_FRESH = 15.0  # seconds for which a list of files is used again
+_SKIPPED = frozenset({"node_modules", "__pycache__", "target", "dist", "build", "venv", "site-packages"})
+_FILE_WORD = re.compile(r"(?:^|\s)@([^\s@]*)$")
+_COMMAND = re.compile(r"/[\w-]*$")
+
+
+def wants_completion(document: Document) -> bool:
+    """Whether the text before the cursor is something to complete while typing."""
+    text = document.text_before_cursor
+    return bool(_COMMAND.fullmatch(text) or _FILE_WORD.search(document.current_line_before_cursor))
+
+
+def list_files(root: Path, limit: int = MAX_FILES) -> list[str]:
+    """Paths of files under `root`, nearest first, hidden and generated folders left out; at most `limit`."""
+    found: list[str] = []
+    folders = [""]
+    while folders and len(found) < limit:
+        below: list[str] = []
+        for folder in folders:
+            files, subfolders = _entries(root, folder)
+            found += files
+            below += subfolders
+            if len(found) >= limit:
+                break
+        folders = below
+    return found[:limit]
+
+
+def _entries(root: Path, folder: str) -> tuple[list[str], list[str]]:
+    files: list[str] = []
+    folders: list[str] = []
+    try:
+        with os.scandir(root / folder) as entries:
+            for entry in sorted(entries, key=lambda item: item.name):
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.name.startswith(".") or not path.isprintable():
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in _SKIPPED:
+                        folders.append(path)
+                else:
+                    files.append(path)
+    except OSError:
+        pass  # a folder that cannot be read offers nothing
+    return files, folders
+
+
+class ShellCompleter(Completer):
+    """`commands` gives names and summaries; `files` the paths, called in the completion thread and kept for a while."""
+
+    def __init__(self, commands: Sequence[tuple[str, str]], files: Callable[[], Sequence[str]]) -> None:
+        self._commands = commands
+        self._files = files
+        self._kept: Sequence[str] = ()
+        self._kept_at = -_FRESH
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        text = document.text_before_cursor
+        word = _FILE_WORD.search(document.current_line_before_cursor)
+        if _COMMAND.fullmatch(text):
+            for name, summary in self._commands:
+                if name.startswith(text[1:]):
+                    yield Completion(f"/{name}", start_position=-len(text), display_meta=summary)
+        elif word:
+            for path in self._matches(word[1])[:MAX_SHOWN]:
+                yield Completion(f"@{path}", start_position=-len(word[1]) - 1, display=clean(path))
+
+    def _matches(self, typed: str) -> list[str]:
+        """Paths that hold the typed letters in order: those with the name first, then the rest."""
+        now = clock.monotonic()
+        if now - self._kept_at >= _FRESH:
+            self._kept, self._kept_at = self._files(), now
+        wanted = typed.lower()
+        pattern = re.compile(".*?".join(map(re.escape, wanted)), re.IGNORECASE)
+        ranked = [(_rank(path, wanted), len(path), path) for path in self._kept if pattern.search(path)]
+        return [path for _, _, path in sorted(ranked)]
+
+
+def _rank(path: str, wanted: str) -> int:
+    lowered = path.lower()
+    name = lowered.rpartition("/")[2]
+    if name.startswith(wanted) or lowered.startswith(wanted):
+        return 0
+    return 1 if wanted in name else 2 if wanted in lowered else 3

@@ -1,0 +1,206 @@
+"""The commands of the terminal: one row each, added with `@command`. A command talks to the shell through `ShellPort`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lcode import clock
+from lcode.errors import UserError
+from lcode.memory.model import Block, SessionRow
+from lcode.sanitize import clean
+from lcode.ui.plain import one_line
+from lcode.ui.ports import RuntimePort, SessionPort
+from lcode.ui.shell.cells import width
+from lcode.ui.shell.theme import SEPARATOR, Row
+
+
+class ShellPort(Protocol):
+    """What a command may do with the terminal it was typed in."""
+
+    @property
+    def runtime(self) -> RuntimePort: ...
+    @property
+    def session(self) -> SessionPort: ...
+    def say(self, rows: Sequence[Row]) -> None: ...
+    async def switch(self, session: SessionPort, *, resumed: bool) -> None: ...
+    def exit(self) -> None: ...
+
+
+Handler = Callable[[ShellPort, str], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """`while_running` says whether it may be used during a run; else the user is told to stop it first."""
+
+    name: str
+    argument: str
+    summary: str
+    run: Handler
+    while_running: bool
+    hidden: bool = False
+
+
+COMMANDS: dict[str, Command] = {}
+
+
+def command(
+    name: str, summary: str, *, argument: str = "", while_running: bool = False, alias: str = ""
+) -> Callable[[Handler], Handler]:
+    """Add a row to the table. `alias` is a second name that lists do not show."""
+
+    def add(handler: Handler) -> Handler:
+        COMMANDS[name] = Command(name, argument, summary, handler, while_running)
+        if alias:
+            COMMANDS[alias] = Command(alias, argument, summary, handler, while_running, hidden=True)
+        return handler
+
+    return add
+
+
+def shown() -> list[Command]:
+    """The commands that lists show."""
+    return [row for row in COMMANDS.values() if not row.hidden]
+
+
+async def dispatch(shell: ShellPort, text: str, *, running: bool) -> None:
+    """Run the command that `text` (which begins with a slash) names. Raises UserError."""
+    name, _, argument = text[1:].strip().partition(" ")
+    row = COMMANDS.get(name)
+    if row is None:
+        raise UserError(f"no command /{one_line(clean(name), 40)}", suggestion(name))
+    if running and not row.while_running:
+        raise UserError(f"/{row.name} has to wait until the answer is there", "Esc stops it")
+    await row.run(shell, argument.strip())
+
+
+def suggestion(name: str) -> str:
+    near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+    return f"did you mean /{near[0]}?" if near else "/help lists the commands"
+
+
+@command("help", "what can be typed here", while_running=True)
+async def show_help(shell: ShellPort, argument: str) -> None:
+    usage = [(f"/{row.name} {row.argument}".rstrip(), row.summary) for row in shown()]
+    keys = [
+        ("@path", "name a file"),
+        ("Enter", "send; while an answer is on its way: queue (Up takes it back)"),
+        ("Alt-Enter, Ctrl-J", "a new line"),
+        ("Esc, Ctrl-C", "stop what runs"),
+        ("Ctrl-R", "search what was typed before"),
+        ("Ctrl-D", "leave"),
+    ]
+    shell.say([*_table(usage), [("", "")], *_table(keys)])
+
+
+@command("memory", "the blocks of core memory, or one of them", argument="[label]", while_running=True)
+async def show_memory(shell: ShellPort, argument: str) -> None:
+    blocks = await shell.runtime.blocks()
+    if not argument:
+        table = [(clean(row.label), _size(row), one_line(clean(row.description))) for row in blocks]
+        shell.say(_table(table) or [[("dim", "core memory is empty")]])
+        return
+    block = next((row for row in blocks if row.label == argument), None)
+    if block is None:
+        names = ", ".join(clean(row.label) for row in blocks)
+        raise UserError(f"no block {one_line(clean(argument), 40)}", f"blocks: {names}")
+    facts = SEPARATOR.join([_size(block), f"version {block.version}", block.scope.value, block.trust.value])
+    shell.say([[("bold", clean(block.label)), ("dim", f"  {facts}")], *_text(block.value or "(empty)")])
+
+
+@command("sessions", "the sessions of this agent, newest first", while_running=True)
+async def show_sessions(shell: ShellPort, argument: str) -> None:
+    rows = await shell.runtime.sessions(15)
+    table = [
+        (short_id(row.id), local_time(row.updated_at), f"{row.messages} messages", _title(row, shell.session.id))
+        for row in rows
+    ]
+    shell.say(_table(table) or [[("dim", "no sessions yet")]])
+
+
+@command("resume", "continue an earlier session (the newest, or by its id or title)", argument="[id]")
+async def resume(shell: ShellPort, argument: str) -> None:
+    wanted = await _whole_id(shell, argument)
+    if wanted == shell.session.id:
+        raise UserError("this session is open here")
+    session = await shell.runtime.resume_session(wanted or None)
+    await shell.switch(session, resumed=True)
+
+
+async def _whole_id(shell: ShellPort, typed: str) -> str:
+    """The session id that begins with the digits `/sessions` shows; else what was typed (a title, a whole id)."""
+    if not typed:
+        return ""
+    found = [row.id for row in await shell.runtime.sessions(200) if row.id.rpartition("session-")[2].startswith(typed)]
+    return found[0] if len(found) == 1 else typed
+
+
+@command("new", "start a new session")
+async def new(shell: ShellPort, argument: str) -> None:
+    session = await shell.runtime.new_session(model=shell.session.model, mode=shell.session.mode)
+    await shell.switch(session, resumed=False)
+
+
+@command("model", "show or change the model", argument="[name]")
+async def model(shell: ShellPort, argument: str) -> None:
+    if argument:
+        await shell.session.set_model(argument)
+    shell.say([[("dim", "model: "), ("", clean(shell.session.model))]])
+
+
+@command("mode", "show or change what runs without asking", argument="[ask|accept-edits|plan|yolo]", while_running=True)
+async def mode(shell: ShellPort, argument: str) -> None:
+    if argument:
+        from lcode.safety.permission import Mode
+
+        try:
+            chosen = Mode(argument)
+        except ValueError as error:
+            raise UserError(f"no mode {one_line(clean(argument), 40)}", "modes: " + ", ".join(Mode)) from error
+        shell.session.set_mode(chosen)
+    shell.say([[("dim", "mode: "), ("", str(shell.session.mode))]])
+
+
+@command("exit", "leave; the session can be resumed", while_running=True, alias="quit")
+async def leave(shell: ShellPort, argument: str) -> None:
+    shell.exit()
+
+
+def short_id(session_id: str) -> str:
+    """Enough of an id to name the session by: its first hexadecimal digits."""
+    return clean(session_id.rpartition("session-")[2][:8])
+
+
+def local_time(stamp: str) -> str:
+    try:
+        return clock.parse(stamp).astimezone(clock.local_zone()).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return clean(stamp)
+
+
+def _size(block: Block) -> str:
+    return f"{len(block.value):,}/{block.limit:,} characters"
+
+
+def _title(row: SessionRow, here: str) -> str:
+    title = one_line(clean(row.title), 60) or "untitled"
+    return f"{title} (this one)" if row.id == here else f"{title} (open elsewhere)" if row.live else title
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> list[Row]:
+    """Columns, aligned: the first stands out, the last is not padded."""
+    widths = [max(map(width, column)) + 2 for column in zip(*rows, strict=True)]
+    return [
+        [
+            ("accent" if index == 0 else "dim", text if index == len(row) - 1 else text + " " * (widths[index] - width(text)))
+            for index, text in enumerate(row)
+        ]
+        for row in rows
+    ]
+
+
+def _text(text: str) -> list[Row]:
+    return [[("", f"  {line}")] for line in clean(text).split("\n")]
