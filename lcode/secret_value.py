@@ -5,44 +5,48 @@ Used by `lcode.redact` alone. Everything here is bounded: it looks at a limited 
 
 from __future__ import annotations
 
-import base64
 import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote
+from functools import cache
 
 _LONGEST = 4_096  # characters of a quoted value that are looked at
 _ENTROPY = 3.5  # bits a character; English identifiers of 8 to 20 characters lie below or are words
 _KEY_LONGEST = 20_000  # characters between the marks of one private key
-_BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{40}")
-_KEY_LINE = re.compile(  # a line of base64, perhaps quoted, indented, numbered or marked by a tool
+_BASE64 = r"[A-Za-z0-9+/=_-]{40}"
+_KEY_LINE = (  # a line of base64, perhaps quoted, indented, numbered or marked by a tool
     r"[^A-Za-z0-9+/=\n]{0,24}(?:\d{1,7}[^A-Za-z0-9+/=\n]{1,4})?(?:\\?[nr])?([A-Za-z0-9+/=]+)[^A-Za-z0-9+/=\n]{0,8}"
 )
-_KEY_HEADER = re.compile(r"[^A-Za-z\n]{0,24}(?:Proc-Type|DEK-Info|Version|Comment|Hash): [^\n]{0,200}|[^\w\n]{0,24}")
+_KEY_HEADER = r"[^A-Za-z\n]{0,24}(?:Proc-Type|DEK-Info|Version|Comment|Hash): [^\n]{0,200}|[^\w\n]{0,24}"
 _UNQUOTED_LONGEST = 128  # characters by which an unquoted value is judged
-_UNQUOTED = re.compile(r"""[^\s"'`,;<]{1,128}""")
-_REST = re.compile(r"""[^\s"'`,;<]*""")
-_HEADER_VALUE = re.compile(r"[\w.~+/=:-]{8,}")
-_QUOTES = re.compile(r"""\\{0,3}["'`]""")
-_PLACEHOLDER_WORDS = re.compile(
-    r"example|sample|change_?-?me|change_?-?it|replace|place_?holder|dummy|redacted|your[_-]|_here\b|insert|todo|fixme|foobar|"
-    r"x{4}|\*{3}|\.{3}|…|_{4}|0{6}|1234567|abcdef|not[_-]?a[_-]?real|fake|<[^>]*>|\$\{|\$\(|\{\{|%\(|\$[A-Za-z_]|%[A-Za-z_]+%|"
+_UNQUOTED = r"""[^\s"'`,;<]{1,128}"""
+_REST = r"""[^\s"'`,;<]*"""
+_HEADER_VALUE = r"[\w.~+/=:-]{8,}"
+_QUOTES = r"""\\{0,3}["'`]"""
+_PLACEHOLDER_WORDS = (
+    r"(?i)example|sample|change_?-?me|change_?-?it|replace|place_?holder|dummy|redacted|your[_-]|_here\b|insert|todo|fixme|foobar|"
+    r"x{4}|\*{3}|\.{3}|…|_{4}|0{6}|1234567|abcdef|not[_-]?a[_-]?real|fake|<[^>]*>|\$\{|\$\(|\{\{|%\(|^\$[A-Za-z_]|^%\w+%$|"
     r"environ|getenv|process\.env|secrets\.|vault:|^(?:my|the|some|test|a|new|old)?[_-]?(?:password|passwd|secret|token|key|pass|pwd)"
-    r"[\W_]*\d*$|^(?:none|null|nil|true|false|undefined|required|optional|string|str|inherit)$|^\{[^{}]*\}$",
-    re.IGNORECASE,
+    r"[\W_]*\d*$|^(?:none|null|nil|true|false|undefined|required|optional|string|str|inherit)$|^\{[^{}]*\}$"
 )
-_NAME_PATH = re.compile(r"[&*@$]?[A-Za-z_$][\w$]*[!?]?(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*|\[[^\[\]]*\])*")
-_WORDS = re.compile(r"[A-Za-z]+(?:[._:/@\\-]+[A-Za-z]+)*")
-_PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\](?:[\w.@ -]+[/\\])*[\w.@-]*|[\w.-]+(?:/[\w.-]+)+")
+_NAME_PATH = r"[&*@$]?[A-Za-z_$][\w$]*[!?]?(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*|\[[^\[\]]*\])*"
+_NEWLINE = r"\r?\n|(?:\\+r)?\\+n"
+_WORDS = r"[A-Za-z]+(?:[._:/@\\-]+[A-Za-z]+)*"
+_PATH = r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\](?:[\w.@ -]+[/\\])*[\w.@-]*|[\w.-]+(?:/[\w.-]+)+"
 _PLAIN_PASSWORDS = frozenset({"password", "passwd", "pass", "secret", "user", "root", "admin", "test", "guest", "postgres"})
-_SHELL_NAME = re.compile(r"[A-Z][A-Z0-9_-]*=")  # NAME=value, as a shell has it
+_SHELL_NAME = r"[A-Z][A-Z0-9_-]*="  # NAME=value, as a shell has it
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)  # when it is needed: most texts need none
 
 
 def assigned(text: str, name_at: int, start: int) -> tuple[int, int] | None:
     """The span of the secret at `start`, which the name at `name_at` is set to, or None where it is none."""
     name = text[name_at:start]
-    quoted = _QUOTES.match(text, start)
+    quoted = _compiled(_QUOTES).match(text, start)
     if quoted is not None:
         start = quoted.end()
         end = text.find(quoted[0], start, start + _LONGEST)
@@ -50,7 +54,7 @@ def assigned(text: str, name_at: int, start: int) -> tuple[int, int] | None:
         if end < 0 or 0 <= newline < end:
             return None
         return (start, end) if _is_secret(text[start:end], name, quoted=True) else None
-    value = _UNQUOTED.match(text, start)
+    value = _compiled(_UNQUOTED).match(text, start)
     if value is None:
         return None
     found = value[0]
@@ -59,15 +63,15 @@ def assigned(text: str, name_at: int, start: int) -> tuple[int, int] | None:
         return None
     if not stripped or not _is_secret(stripped, name, quoted=False):
         return None
-    if len(found) == _UNQUOTED_LONGEST and (rest := _REST.match(text, value.end())) is not None:
+    if len(found) == _UNQUOTED_LONGEST and (rest := _compiled(_REST).match(text, value.end())) is not None:
         return start, rest.end()
     return start, start + len(stripped)
 
 
 def header(text: str, start: int) -> tuple[int, int] | None:
     """The span of the credentials of an authorization header whose value begins at `start`."""
-    value = _HEADER_VALUE.match(text, start)
-    if value is None or _PLACEHOLDER_WORDS.search(value[0]) or not has_random_run(value[0]):
+    value = _compiled(_HEADER_VALUE).match(text, start)
+    if value is None or _compiled(_PLACEHOLDER_WORDS).search(value[0]) or not has_random_run(value[0]):
         return None
     return value.span()
 
@@ -78,7 +82,7 @@ def credentials(match: re.Match[str]) -> tuple[int, int] | None:
     if password is None:
         return match.span("user") if len(user) >= 20 and has_random_run(user) else None
     plain = password.lower()
-    if plain == user.lower() or plain in _PLAIN_PASSWORDS or _PLACEHOLDER_WORDS.search(password):
+    if plain == user.lower() or plain in _PLAIN_PASSWORDS or _compiled(_PLACEHOLDER_WORDS).search(password):
         return None
     if not re.search(r"[A-Za-z0-9]", password) or password.startswith(("$", "{", "%s", "[redacted:")):
         return None
@@ -96,16 +100,16 @@ def has_random_run(text: str) -> bool:
 def _is_secret(value: str, name: str, *, quoted: bool) -> bool:
     if len(value) < 8:
         return False
-    literal = quoted or _SHELL_NAME.fullmatch(name) is not None
-    if not literal and ("(" in value or (_NAME_PATH.fullmatch(value) and _digit_switches(value) < 3)):
+    literal = quoted or _compiled(_SHELL_NAME).fullmatch(name) is not None
+    if not literal and ("(" in value or (_compiled(_NAME_PATH).fullmatch(value) and _digit_switches(value) < 3)):
         return False
     if "[redacted:" in value or ("://" in value and "@" not in value) or any(char.isspace() for char in value):
         return False
-    if _PLACEHOLDER_WORDS.search(value):
+    if _compiled(_PLACEHOLDER_WORDS).search(value):
         return False
-    if _PATH.fullmatch(value) and all(_switches(part) < 4 for part in re.split(r"[/\\]", value)):
+    if _compiled(_PATH).fullmatch(value) and all(_switches(part) < 4 for part in re.split(r"[/\\]", value)):
         return False
-    if _WORDS.fullmatch(value):  # letters only: words, unless the case jumps about
+    if _compiled(_WORDS).fullmatch(value):  # letters only: words, unless the case jumps about
         return _switches(value) >= max(4, len(value) / 5) and _entropy(value) >= _ENTROPY
     if _entropy(value) >= _ENTROPY and (_digit_switches(value) >= 3 or re.search(r"[!@#$%^&*+=~?|\\{}()\[\]]", value)):
         return literal or _digit_switches(value) >= 2
@@ -129,7 +133,7 @@ def _switches(value: str) -> int:
 def key_span(text: str, begin: re.Match[str], following: re.Match[str] | None) -> tuple[int, int] | None:
     """The span of the private key that starts with the mark `begin`; `following` is the next mark in the text."""
     if following is not None and following["mark"] == "END" and following.start() - begin.end() <= _KEY_LONGEST:
-        found = _BASE64.search(text, begin.end(), following.start()) is not None  # else only words about a key
+        found = _compiled(_BASE64).search(text, begin.end(), following.start()) is not None  # else only words about a key
         return (begin.start(), following.end()) if found else None
     stop = key_lines_after(text, begin.end(), following.start() if following is not None else len(text))
     return (begin.start(), stop) if stop > begin.end() else None
@@ -139,12 +143,12 @@ def key_lines_after(text: str, at: int, high: int) -> int:
     """Where the lines of a private key that has no end mark stop, from the end of its begin mark up to `high`."""
     stop, longest = at, 0
     for start, end in _lines(text, at, min(high, at + _KEY_LONGEST)):
-        line = _KEY_LINE.fullmatch(text, start, end)
+        line = _compiled(_KEY_LINE).fullmatch(text, start, end)
         if line is not None and (_is_key_line(line[1]) or longest >= 32):
             stop, longest = end, max(longest, len(line[1]))
             if len(line[1]) < 32:
                 break
-        elif _KEY_HEADER.fullmatch(text, start, end) is None:
+        elif _compiled(_KEY_HEADER).fullmatch(text, start, end) is None:
             break
     return stop
 
@@ -154,10 +158,10 @@ def key_lines_before(text: str, at: int, low: int) -> int:
     start = at
     whole = False  # the last line of a key may be short, those before it are not
     for line in reversed(list(_lines(text, max(low, at - _KEY_LONGEST), at))):
-        found = _KEY_LINE.fullmatch(text, *line)
+        found = _compiled(_KEY_LINE).fullmatch(text, *line)
         if found is not None and (_is_key_line(found[1]) or start == at):
             start, whole = line[0], whole or _is_key_line(found[1])
-        elif line[0] != line[1] and _KEY_HEADER.fullmatch(text, *line) is None:
+        elif line[0] != line[1] and _compiled(_KEY_HEADER).fullmatch(text, *line) is None:
             break
     return start if whole else at
 
@@ -170,12 +174,9 @@ def _is_key_line(line: str) -> bool:
 def _lines(text: str, at: int, stop: int) -> Iterator[tuple[int, int]]:
     """Spans of the lines from `at`: real newlines and escaped ones."""
     while at < stop:
-        newline = _NEWLINE.search(text, at, stop)
+        newline = _compiled(_NEWLINE).search(text, at, stop)
         yield at, newline.start() if newline else stop
         at = newline.end() if newline else stop
-
-
-_NEWLINE = re.compile(r"\r?\n|(?:\\+r)?\\+n")
 
 
 def exact_forms(environ: Mapping[str, str]) -> Iterator[str]:
@@ -190,13 +191,17 @@ def exact_forms(environ: Mapping[str, str]) -> Iterator[str]:
             continue
         yield value
         data = value.encode("utf-8", "surrogateescape")
-        if (escaped := quote(data, safe="")) != value:
-            yield escaped
+        if not value.isalnum():
+            from urllib.parse import quote
+
+            yield quote(data, safe="")
         yield from _base64_forms(data)
 
 
 def _base64_forms(data: bytes) -> Iterator[str]:
     """What base64 of any text that holds `data` must contain: one form for each of the three alignments."""
+    import base64
+
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + data).decode("ascii").rstrip("=")
         tail = len(data) + offset

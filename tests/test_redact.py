@@ -87,7 +87,7 @@ VALUE = "q7Rk2pWz9TnB4xYv"  # a password nobody would call a word
 FORMS = {
     "env": f"DB_PASSWORD={VALUE}",
     "env-export": f'export API_TOKEN="{VALUE}"',
-    "env-symbols": "DB_PASS=h7!kQ#2z)pL9",
+    "env-symbols": "DB_PASS=h7!kQ#2z)$pL9",
     "yaml": f"  password: {VALUE}",
     "yaml-quoted": f"client_secret: '{VALUE}'",
     "json": f'{{"api_key": "{VALUE}"}}',
@@ -281,10 +281,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_no_line_makes_it_slow(unit: str) -> None:
-    text = unit * (1_000_000 // len(unit))
+    text = unit * (400_000 // len(unit))
     start = time.process_time()
     clean = REDACT(text)
-    assert time.process_time() - start < 10  # quadratic ones take minutes
+    assert time.process_time() - start < 5  # quadratic ones take minutes
     assert REDACT(clean[:20_000]) is not None
 
 
