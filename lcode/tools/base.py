@@ -7,7 +7,8 @@ A tool never asks for permission, prints or stores: the agent does, around it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Effect(StrEnum):
-    """What a call can change. READ and MEMORY run without asking (inside the repository); calls that only READ run in parallel."""
+    """What a call can change. READ and MEMORY run without asking (inside the repository); READ calls run in parallel."""
 
     READ = "read"
     MEMORY = "memory"
@@ -60,7 +61,8 @@ class ToolContext:
 
     `operation_id` is made by the loop before the call and stands with the stored call: every memory write of the call
     carries it, so that an interrupted call can be checked and is not repeated. `output_dir` takes full outputs that
-    were cut. `environment` is what child processes get (provider keys are already out of it).
+    were cut. `environment` is what child processes get (provider keys are already out of it). `redact` is the gate for
+    what a tool itself writes to disk (default: one made for `environment`).
     """
 
     root: Path
@@ -71,17 +73,41 @@ class ToolContext:
     environment: Mapping[str, str] = field(default_factory=dict)
     operation_id: str = ""
     step_id: str = ""
+    redact: Callable[[str], str] | None = None
+
+    def redacted(self, text: str) -> str:
+        """`text` as it may be kept on disk."""
+        if self.redact is None:
+            from lcode.redact import Redactor
+
+            return Redactor(self.environment).redact(text)
+        return self.redact(text)
 
     def resolve(self, path: str) -> Path:
-        """The absolute path (symlinks followed where they exist) that a model's `path` means."""
-        return (self.cwd / Path(path).expanduser()).resolve()
+        """The absolute path (symlinks followed where they exist) that a model's `path` means. Raises ToolError where it
+        cannot be one."""
+        given = Path(path)
+        with suppress(RuntimeError):  # no such user: a file whose name begins with a tilde
+            given = given.expanduser()
+        try:
+            return (self.cwd / given).resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ToolError(f"{path!r} is not a usable path: {getattr(error, 'strerror', None) or error}.") from None
+
+    def touched(self, path: str) -> list[Path]:
+        """What a call with this `path` touches; nothing where it is no path (the call itself then says so)."""
+        try:
+            return [self.resolve(path)]
+        except ToolError:
+            return []
 
     def shown(self, path: Path) -> str:
-        """`path` as it is shown: relative to the root when inside it."""
+        """`path` as it is shown: relative to the root when inside it, on one line, without bytes that are no UTF-8."""
         try:
-            return path.relative_to(self.root).as_posix() or "."
+            name = path.relative_to(self.root).as_posix() or "."
         except ValueError:
-            return str(path)
+            name = str(path)
+        return name.replace("\n", "\\n").encode("utf-8", "replace").decode("utf-8")
 
 
 class Tool(ABC):
@@ -95,10 +121,14 @@ class Tool(ABC):
     async def run(self, context: ToolContext, **arguments: Any) -> ToolOutput:
         """Do it. Raises ToolError. Subclasses name their parameters, typed with `Annotated[type, "description"]`."""
 
+    def mend(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The model's arguments brought into the schema's shape, where a tool knows a common slip. Default: as given."""
+        return given
+
     def paths(self, context: ToolContext, arguments: Mapping[str, Any]) -> list[Path]:
         """The resolved paths a call touches: permission looks at them. Default: the argument `path`, where there is one."""
         path = arguments.get("path")
-        return [context.resolve(path)] if isinstance(path, str) else []
+        return context.touched(path) if isinstance(path, str) else []
 
     def summary(self, context: ToolContext, arguments: Mapping[str, Any]) -> str:
         """One line for people: the tool and its main argument."""

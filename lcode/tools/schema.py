@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ def _schema(hint: Any) -> dict[str, Any]:
         return {
             "type": "object",
             "properties": {name: _schema(_bare(field)) for name, field in fields.items()},
-            "required": [name for name in fields if name in hint.__required_keys__],
+            "required": [name for name, field in fields.items() if get_origin(field) is not typing.NotRequired],
             "additionalProperties": False,
         }
     return {"type": _SCALARS[hint]}
@@ -75,13 +76,13 @@ def arguments(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
     wanted = parameters(type(tool))
     values: dict[str, Any] = {}
     faults: list[str] = []
-    for name, value in given.items():
+    for name, value in tool.mend(given).items():
         known = tool.aliases.get(name, name) if name not in wanted["properties"] else name
         if known not in wanted["properties"]:
             near = get_close_matches(known, list(wanted["properties"]), 1)
             faults.append(f"unknown parameter '{name}'" + (f" (did you mean '{near[0]}'?)" if near else ""))
         elif value is not None or known in wanted["required"]:
-            values[known] = _mended(value, wanted["properties"][known], known, faults)
+            values[known] = _mended(value, wanted["properties"][known], known, faults, tool.aliases)
     faults += [f"missing parameter '{name}'" for name in wanted["required"] if name not in values]
     if faults:
         listing = ", ".join(
@@ -91,19 +92,22 @@ def arguments(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _mended(value: Any, schema: Mapping[str, Any], name: str, faults: list[str]) -> Any:
+def _mended(value: Any, schema: Mapping[str, Any], name: str, faults: list[str], aliases: Mapping[str, str]) -> Any:
     kind = schema["type"]
     if kind == "array":
+        value = _unquoted(value, (list, dict) if schema["items"]["type"] == "object" else list)
         items = value if isinstance(value, list) else [value]
-        return [_mended(item, schema["items"], f"{name}[{at}]", faults) for at, item in enumerate(items)]
+        return [_mended(item, schema["items"], f"{name}[{at}]", faults, aliases) for at, item in enumerate(items)]
     if kind == "object":
+        value = _unquoted(value, dict)
         if not isinstance(value, dict):
             faults.append(f"'{name}' must be an object")
             return value
+        value = {key if key in schema["properties"] else aliases.get(key, key): part for key, part in value.items()}
         faults += [f"'{name}' lacks '{key}'" for key in schema["required"] if key not in value]
         faults += [f"'{name}' has unknown '{key}'" for key in value if key not in schema["properties"]]
         known = schema["properties"]
-        return {key: _mended(part, known[key], f"{name}.{key}", faults) for key, part in value.items() if key in known}
+        return {key: _mended(part, known[key], f"{name}.{key}", faults, aliases) for key, part in value.items() if key in known}
     if kind == "string":
         if not isinstance(value, str):
             faults.append(f"'{name}' must be text")
@@ -111,6 +115,17 @@ def _mended(value: Any, schema: Mapping[str, Any], name: str, faults: list[str])
             faults.append(f"'{name}' must be one of {', '.join(schema['enum'])}")
         return value
     return _number(value, kind, name, faults)
+
+
+def _unquoted(value: Any, wanted: type | tuple[type, ...]) -> Any:
+    """A list or object that came as its JSON text; anything else as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            return value
+        return found if isinstance(found, wanted) else value
+    return value
 
 
 def _number(value: Any, kind: str, name: str, faults: list[str]) -> Any:

@@ -28,7 +28,10 @@ class Seen:
         """The agent knows all of `path` as `content`."""
         if len(content) <= _REMEMBERED_FILE:
             self._files[path] = content
-        self.output(content)
+        else:
+            self._files.pop(path, None)
+        for line in content.splitlines():
+            self._add(line)
 
     def content(self, path: Path) -> str | None:
         """The whole content of `path` as last seen or written; None if it never was seen whole."""

@@ -1,0 +1,26 @@
+"""Which tools there are. Their modules are imported when somebody asks, not before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lcode.tools.base import Tool
+
+
+def file_tools() -> list[Tool]:
+    """The tools for files and commands, sorted by name."""
+    from lcode.tools.edit_file import EditFile
+    from lcode.tools.glob import Glob
+    from lcode.tools.grep import Grep
+    from lcode.tools.list_dir import ListDir
+    from lcode.tools.read_file import ReadFile
+    from lcode.tools.shell import Shell
+    from lcode.tools.write_file import WriteFile
+
+    return [EditFile(), Glob(), Grep(), ListDir(), ReadFile(), Shell(), WriteFile()]
+
+
+def all_tools() -> list[Tool]:
+    """Every tool that can be offered, sorted by name."""
+    return sorted(file_tools(), key=lambda tool: tool.name)

@@ -1,0 +1,246 @@
+"""The files of a tree in path order, without what .gitignore leaves out; symbolic links are listed and never followed.
+
+The rules are those that `grep` gives to ripgrep: the .gitignore files from the repository's top (outside git: from the
+project's root) down to each folder; `.git` itself never. A folder that is named, though ignored, is walked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lcode.tools.base import ToolError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something in a folder. `relative` is its path below the start of the walk, with `/`. `is_file` and `is_dir` are
+    false for symbolic links (`is_link`), pipes, sockets and devices."""
+
+    path: Path
+    name: str
+    relative: str
+    is_dir: bool
+    is_file: bool
+    is_link: bool
+    depth: int
+
+
+@dataclass
+class Ignored:
+    """How many entries .gitignore left out, by folder."""
+
+    counts: dict[Path, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """The .gitignore files that hold in a folder, outermost first, each with the folder it stands in."""
+
+    specs: tuple[tuple[str, GitIgnoreSpec], ...] = ()
+
+    def within(self, folder: str) -> _Rules:
+        spec = _spec(folder)
+        return _Rules((*self.specs, (folder, spec))) if spec is not None else self
+
+    def ignores(self, path: str, is_dir: bool) -> bool:
+        """The innermost file that speaks of `path` decides."""
+        for folder, spec in reversed(self.specs):
+            relative = path[len(folder) :].lstrip("/")
+            include = spec.check_file(relative + "/" if is_dir else relative).include
+            if include is not None:
+                return include
+        return False
+
+
+def walk(start: Path, root: Path, *, depth: int | None = None, ignored: Ignored | None = None) -> Iterator[Entry]:
+    """Everything below the folder `start`, each folder before what is in it, sorted by name; `depth` levels of it."""
+    pending = [_folder(str(start), "", _outer_rules(start, root), 1, ignored)]
+    while pending:  # a stack of our own: trees may be deeper than Python's
+        step = next(pending[-1], None)
+        if step is None:
+            pending.pop()
+            continue
+        entry, rules = step
+        yield entry
+        if entry.is_dir and (depth is None or entry.depth < depth):
+            pending.append(_folder(str(entry.path), f"{entry.relative}/", rules, entry.depth + 1, ignored))
+
+
+def top(start: Path, root: Path) -> Path:
+    """The folder whose .gitignore is the outermost that counts: the repository's, else `root`, else `start`."""
+    for folder in (start, *start.parents):
+        if (folder / ".git").exists():
+            return folder
+    return root if start.is_relative_to(root) else start
+
+
+def is_ignored(start: Path, root: Path) -> bool:
+    """Whether .gitignore leaves out the folder `start` itself, or one that it is in."""
+    outermost = top(start, root)
+    rules, folder = _Rules(), outermost
+    for name in start.relative_to(outermost).parts:
+        rules, folder = rules.within(str(folder)), folder / name
+        if rules.ignores(str(folder), is_dir=True):
+            return True
+    return False
+
+
+def _outer_rules(start: Path, root: Path) -> _Rules:
+    """What the folders above `start` say. Nothing, where they ignore `start`: whoever names it wants to see it."""
+    rules = _Rules()
+    if is_ignored(start, root):
+        return rules
+    folder = top(start, root)
+    for name in start.relative_to(folder).parts:
+        rules, folder = rules.within(str(folder)), folder / name
+    return rules
+
+
+def _folder(folder: str, prefix: str, outer: _Rules, level: int, ignored: Ignored | None) -> Iterator[tuple[Entry, _Rules]]:
+    """The entries of one folder, each with the rules that hold beside it."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    except OSError:
+        return
+    names = {entry.name for entry in found}
+    rules = _Rules() if ".git" in names else outer  # a repository inside: git's rules do not reach into it
+    rules = rules.within(folder) if ".gitignore" in names else rules
+    for item in found:
+        if item.name == ".git":
+            continue
+        is_dir = _is_dir(item)
+        if rules.specs and rules.ignores(item.path, is_dir):
+            if ignored is not None:
+                ignored.counts[Path(folder)] = ignored.counts.get(Path(folder), 0) + 1
+            continue
+        relative = prefix + item.name
+        yield Entry(Path(item.path), item.name, relative, is_dir, _is_file(item), item.is_symlink(), level), rules
+
+
+def _is_dir(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _is_file(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_file(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _spec(folder: str) -> GitIgnoreSpec | None:
+    path = os.path.join(folder, ".gitignore")  # noqa: PTH118 (called for every folder)
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode) or not 0 < status.st_size < 1_000_000:
+        return None
+    return _parsed(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: str, modified: int, length: int) -> GitIgnoreSpec | None:
+    """Rules as of `modified`; a pattern that cannot be read is left out, as git does."""
+    from pathspec import GitIgnoreSpec
+
+    try:
+        lines = Path(path).read_bytes().decode("utf-8", "surrogateescape").removeprefix("\ufeff").splitlines()
+    except OSError:
+        return None
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except ValueError:
+        return GitIgnoreSpec.from_lines(line for line in lines if _valid(line))
+
+
+def _valid(line: str) -> bool:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
+
+
+def glob_test(pattern: str) -> Callable[[str], bool]:
+    """A test of relative paths against a glob: `*`, `?`, `[…]`, `{a,b}`, and `**` for any number of folders."""
+    arms = islice(_braces(pattern), 500)
+    try:
+        regex = re.compile("|".join(f"(?:{_glob_regex(arm)})" for arm in arms), re.DOTALL)
+    except re.error as error:
+        raise ToolError(f"{pattern!r} is not a valid glob: {error}.") from None
+    return lambda path: regex.fullmatch(path) is not None
+
+
+def _glob_regex(pattern: str) -> str:
+    parts: list[str] = []
+    at = 0
+    while at < len(pattern):
+        if pattern.startswith("**/", at) and (at == 0 or pattern[at - 1] == "/"):
+            parts.append("(?:[^/]+/)*")
+            at += 3
+        elif pattern.startswith("**", at):
+            parts.append(".*")
+            at += 2
+        elif pattern[at] == "*":
+            parts.append("[^/]*")
+            at += 1
+        elif pattern[at] == "?":
+            parts.append("[^/]")
+            at += 1
+        elif pattern[at] == "[" and (end := pattern.find("]", at + 2)) > 0:
+            inner = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[").replace("&&", "\\&&").replace("~~", "\\~~")
+            parts.append(f"[^/{inner[1:]}]" if inner[0] in "!^" else f"(?!/)[{inner}]")
+            at = end + 1
+        elif pattern[at] == "\\" and at + 1 < len(pattern):
+            parts.append(re.escape(pattern[at + 1]))
+            at += 2
+        else:
+            parts.append(re.escape(pattern[at]))
+            at += 1
+    return "".join(parts)
+
+
+def _braces(pattern: str) -> Iterator[str]:
+    """`pattern` once for each alternative of its `{a,b}`, nested ones too."""
+    start = pattern.find("{")
+    while start >= 0:
+        end, commas = _closing(pattern, start)
+        if end < 0:
+            break
+        if commas:
+            bounds = [start, *commas, end]
+            for low, high in pairwise(bounds):
+                yield from _braces(pattern[:start] + pattern[low + 1 : high] + pattern[end + 1 :])
+            return
+        start = pattern.find("{", start + 1)
+    yield pattern
+
+
+def _closing(pattern: str, start: int) -> tuple[int, list[int]]:
+    """Where the brace at `start` closes (-1: nowhere), and its own commas."""
+    level, commas = 0, []
+    for at in range(start, len(pattern)):
+        level += {"{": 1, "}": -1}.get(pattern[at], 0)
+        if pattern[at] == "," and level == 1:
+            commas.append(at)
+        if level == 0:
+            return at, commas
+    return -1, commas
