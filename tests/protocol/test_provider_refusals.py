@@ -74,6 +74,8 @@ def sealed(data: str) -> dict[str, Any]:
     return {"type": "redacted_thinking", "data": data}
 
 
+NOT_ARGUMENTS: list[Any] = ["", "[]", '{"a": ', "null", {"a": 1}]
+NOT_INPUTS: list[Any] = ["{}", [], 3]
 THINK = {"type": "enabled", "budget_tokens": 2048}
 
 TAKEN: list[tuple[str, str, dict[str, Any]]] = [
@@ -125,6 +127,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("openai", "both limits", o(max_tokens=1, max_completion_tokens=1), "at the same time"),
     ("openai", "max_tokens for a reasoning model", o(model="gpt-5-mini", max_tokens=9), "max_completion_tokens"),
     ("openai", "an effort for a plain model", o(model="gpt-4o", reasoning_effort="low"), "reasoning_effort"),
+    ("openai", "an effort with tools", o(model="gpt-5.4", reasoning_effort="low"), "Function tools with reasoning_effort"),
     ("openai", "stream options without a stream", o(stream_options={"include_usage": True}), "stream_options"),
     ("openai", "a choice without tools", without(o(tool_choice="auto"), "tools"), "tool_choice"),
     ("openai", "an empty list of tools", o(tools=[]), "tools"),
@@ -216,11 +219,11 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ),
     *(
         ("openai", f"arguments {given!r}", o(user(), o_asks("c", arguments=given), *o_answers("c")), "arguments")
-        for given in ("", "[]", '{"a": ', "null", {"a": 1})
+        for given in NOT_ARGUMENTS
     ),
     *(
         ("anthropic", f"input {given!r}", a(user(), a_asks("c", arguments=given), *a_answers("c")), "dictionary")
-        for given in ("{}", [], 3)
+        for given in NOT_INPUTS
     ),
     # thinking and marks
     (

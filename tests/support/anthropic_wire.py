@@ -27,8 +27,13 @@ _KINDS = {
 
 
 class AnthropicWire:
+    """`terse`: few deltas and no pings."""
+
     name = "anthropic"
     path = "/v1/messages"
+
+    def __init__(self, terse: bool = False) -> None:
+        self.terse = terse
 
     def authorize(self, headers: Mapping[str, str], key: str | None) -> None:
         anthropic_check.authorize(headers, key)
@@ -65,9 +70,14 @@ class AnthropicWire:
             "stop_sequence": None,
             "usage": {**tokens, "output_tokens": 1},
         }
-        events = [_event({"type": "message_start", "message": opening}), _event({"type": "ping"})]
+        events = [_event({"type": "message_start", "message": opening})]
+        if not self.terse:
+            events.append(_event({"type": "ping"}))
         for at, item in enumerate(turn.items):
-            events += [_event({"type": kind, "index": at, **rest}) for kind, rest in _item_events(item, at, make)]
+            events += [
+                _event({"type": kind, "index": at, **rest})
+                for kind, rest in _item_events(item, at, make, 3 if self.terse else 1)
+            ]
         delta = {"stop_reason": stop, "stop_sequence": None}
         usage = {**tokens, "output_tokens": count.output}
         events.append(_event({"type": "message_delta", "delta": delta, "usage": usage}))
@@ -105,20 +115,22 @@ def _block(item: Item, at: int, ids: Callable[[int], str]) -> dict[str, Any]:
     return {"type": "thinking", "thinking": item.text, "signature": signature_of(item.text)}
 
 
-def _item_events(item: Item, at: int, ids: Callable[[int], str]) -> list[tuple[str, dict[str, Any]]]:
+def _item_events(item: Item, at: int, ids: Callable[[int], str], factor: int) -> list[tuple[str, dict[str, Any]]]:
     block = _block(item, at, ids)
     deltas: list[dict[str, Any]] = []
     if isinstance(item, Text):
         block["text"] = ""
-        deltas = [{"type": "text_delta", "text": piece} for piece in pieces(item.text)]
+        deltas = [{"type": "text_delta", "text": piece} for piece in pieces(item.text, factor)]
     elif isinstance(item, Call):
         block["input"] = {}
         deltas = [{"type": "input_json_delta", "partial_json": ""}]
-        deltas += [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(arguments_text(item.arguments))]
+        deltas += [
+            {"type": "input_json_delta", "partial_json": piece} for piece in pieces(arguments_text(item.arguments), factor)
+        ]
     elif not item.redacted:
         signature = block["signature"]
         block.update(thinking="", signature="")
-        deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(item.text)]
+        deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(item.text, factor)]
         deltas.append({"type": "signature_delta", "signature": signature})
     events: list[tuple[str, dict[str, Any]]] = [("content_block_start", {"content_block": block})]
     events += [("content_block_delta", {"delta": delta}) for delta in deltas]

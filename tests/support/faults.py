@@ -19,6 +19,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     code: str = ""
     reached: Event = field(default_factory=Event, compare=False)
+    closed: Event = field(default_factory=Event, compare=False)
     release: Event = field(default_factory=Event, compare=False)
 
     @property
@@ -57,7 +58,7 @@ def cut(at: int) -> Fault:
 
 
 def cut_chunk(at: int) -> Fault:
-    """Like `cut`, inside a chunk: its size line promises more than comes."""
+    """Like `cut`, inside a chunk: its size line promises all the rest, but only the bytes up to `at` come."""
     return Fault("cut_chunk", at=at)
 
 
@@ -68,7 +69,7 @@ def garbage(at: int, data: bytes = b"\xff\xfe\x00garbage\xc3\x28\n\n") -> Fault:
 
 def hang(at: int | None = None) -> Fault:
     """Silence before the headers, or after `at` bytes, until the client closes or `release` is set (then it goes on).
-    `reached` is set once it hangs."""
+    `reached` is set once it hangs, `closed` when the client has gone."""
     return Fault("hang_early") if at is None else Fault("hang", at=at)
 
 

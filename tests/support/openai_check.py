@@ -9,6 +9,7 @@ from typing import Any
 from tests.support.wire import TOOL_NAME, Fields, Refusal, dump, parse, schema_fault
 
 _REASONING = re.compile(r"(o\d|gpt-[5-9])")
+_TOOLS_WITHOUT_REASONING = re.compile(r"gpt-(5\.[4-9]|[6-9])")
 _SHORT_DESCRIPTIONS = re.compile(r"(o\d|gpt-4)")  # these models take at most 1,024 characters for a tool's description
 
 
@@ -166,6 +167,13 @@ def _check_options(body: dict[str, Any]) -> None:
             "Unsupported value: 'temperature' does not support this value with this model. Only the default (1) is supported."
         )
         raise Refusal(message, param="temperature", code="unsupported_value")
+    if (
+        body.get("reasoning_effort") not in (None, "none")
+        and body.get("tools")
+        and _TOOLS_WITHOUT_REASONING.match(body["model"])
+    ):
+        message = f"Function tools with reasoning_effort are not supported for {body['model']} in /v1/chat/completions."
+        raise Refusal(f"{message} Please use /v1/responses instead.", param="reasoning_effort")
     if body.get("reasoning_effort") is not None and body["model"].startswith(("gpt-4", "gpt-3")):
         raise Refusal("Unrecognized request argument supplied: reasoning_effort")
 

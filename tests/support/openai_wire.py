@@ -15,8 +15,13 @@ _FINISH = {"stop": "stop", "tool_calls": "tool_calls", "length": "length", "refu
 
 
 class OpenAIWire:
+    """`terse`: few deltas without the fields that only the largest services send, as small compatible servers do it."""
+
     name = "openai"
     path = "/v1/chat/completions"
+
+    def __init__(self, terse: bool = False) -> None:
+        self.terse = terse
 
     def authorize(self, headers: Mapping[str, str], key: str | None) -> None:
         openai_check.authorize(headers, key)
@@ -53,15 +58,18 @@ class OpenAIWire:
             data = dump(whole).encode()
             return Rendered(data, "application/json", len(data), headers)
         usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        deltas = [{"role": "assistant", "content": "", "refusal": None}, *_deltas(turn, ids)]
-        events = [
-            _chunk(head, {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}, usage) for delta in deltas
-        ]
-        events.append(_chunk(head, {"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish}, usage))
-        data = b"".join(events)
+        shape = {"id": "c"} if self.terse else {**head, "object": "chat.completion.chunk", "service_tier": "default"}
+        extra = {} if self.terse else {"logprobs": None}
+        after = {"usage": None} if usage and not self.terse else {}
+        first: dict[str, Any] = {"role": "assistant"} if self.terse else {"role": "assistant", "content": "", "refusal": None}
+        said = [(delta, None) for delta in [first, *_deltas(turn, ids, 3 if self.terse else 1)]]
+        data = b"".join(
+            _event({**shape, "choices": [{"index": 0, "delta": delta, **extra, "finish_reason": reason}], **after})
+            for delta, reason in [*said, ({}, finish)]
+        )
         whole_at = len(data)
         if usage:
-            data += _event({**head, "object": "chat.completion.chunk", "choices": [], "usage": _usage(count)})
+            data += _event({**shape, "choices": [], "usage": _usage(count)})
         return Rendered(data + b"data: [DONE]\n\n", "text/event-stream; charset=utf-8", whole_at, headers)
 
 
@@ -79,23 +87,18 @@ def _event(value: Any) -> bytes:
     return f"data: {dump(value)}\n\n".encode()
 
 
-def _chunk(head: dict[str, Any], choice: dict[str, Any], usage: bool) -> bytes:
-    chunk = {**head, "object": "chat.completion.chunk", "service_tier": "default", "choices": [choice]}
-    return _event({**chunk, "usage": None} if usage else chunk)
-
-
-def _deltas(turn: Turn, ids: Callable[[int], str]) -> list[dict[str, Any]]:
+def _deltas(turn: Turn, ids: Callable[[int], str], factor: int) -> list[dict[str, Any]]:
     deltas: list[dict[str, Any]] = []
     number = 0
     for at, item in enumerate(turn.items):
         if isinstance(item, Text):
-            deltas += [{"content": piece} for piece in pieces(item.text)]
+            deltas += [{"content": piece} for piece in pieces(item.text, factor)]
         elif isinstance(item, Thinking):
-            deltas += [{"reasoning_content": piece} for piece in pieces(item.text)]
+            deltas += [{"reasoning_content": piece} for piece in pieces(item.text, factor)]
         else:
             first = {"index": number, **_call_object(item, item.id or f"call_{ids(at)}", "")}
             deltas.append({"tool_calls": [first]})
-            for piece in pieces(arguments_text(item.arguments)):
+            for piece in pieces(arguments_text(item.arguments), factor):
                 deltas.append({"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
             number += 1
     return deltas

@@ -82,7 +82,7 @@ class Plan:
 
 class ProviderServer:
     """Serves until `close`. `api_key` None takes any key; `context_window` in tokens (bytes / 4) refuses what is longer;
-    `pace` is a pause between the pieces of every stream."""
+    `pace` is a pause between the pieces of every stream; `terse` makes streams as short as small servers make them."""
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class ProviderServer:
         api_key: str | None = None,
         context_window: int | None = None,
         pace: float = 0.0,
+        terse: bool = False,
     ) -> None:
         self._scripts = {"": script} if isinstance(script, Script) else dict(script)
         self._key = key
@@ -102,7 +103,7 @@ class ProviderServer:
         self.requests: list[Recorded] = []
         self.faults: dict[int, Fault] = {}
         self.closing = threading.Event()
-        self.wires: dict[str, Wire] = {wire.path: wire for wire in (OpenAIWire(), AnthropicWire())}
+        self.wires: dict[str, Wire] = {wire.path: wire for wire in (OpenAIWire(terse), AnthropicWire(terse))}
         self._http = _Http(("127.0.0.1", 0), Handler)
         self._http.owner = self
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

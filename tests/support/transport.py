@@ -115,8 +115,9 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(head + frame(before) + end)
             return None
         partial = frame(before)
-        if fault.kind == "cut_chunk" and chunked:
-            partial += b"%x\r\n" % max(1, len(after)) + after[: len(after) // 2]
+        if fault.kind == "cut_chunk" and chunked and before:
+            opened = before[-5:]  # the last chunk promises all the rest
+            partial = frame(before[:-5]) + b"%x\r\n" % (len(opened) + len(after)) + opened
         self.wfile.write(head + partial)
         if fault.kind == "reset":
             return self._reset()
@@ -143,10 +144,17 @@ class Handler(BaseHTTPRequestHandler):
             if fault.release.wait(0.01):
                 return True
             readable, _, _ = select.select([self.connection], [], [], 0)
-            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+            if readable and self._gone():
                 break
         self.close_connection = True
+        fault.closed.set()
         return False
+
+    def _gone(self) -> bool:
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def _finish(self) -> None:
         """Close in order: what was sent arrives, then the end."""

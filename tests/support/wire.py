@@ -211,9 +211,9 @@ def _inner_fault(schema: dict[str, Any], path: str) -> str:
     return next((fault for fault in faults if fault), "")
 
 
-def pieces(text: str) -> Iterator[str]:
+def pieces(text: str, factor: int = 1) -> Iterator[str]:
     """`text` in small odd deltas: inside escapes, words and numbers; at most some hundred, however long it is."""
-    factor = 1 + len(text) // 400
+    factor += len(text) // 400
     at = turn = 0
     while at < len(text):
         size = _DELTA_SIZES[turn % len(_DELTA_SIZES)] * factor
