@@ -38,8 +38,6 @@ def _effects(text: str) -> tuple[list[str], list[str]]:
     pyte.Stream(Listener()).feed(text)
     others = {name for name in called if name not in ("draw", "linefeed", "tab")}
     return [line.rstrip() for line in screen.display], sorted(others)
-        {name for name in called if name not in ("draw", "linefeed", "tab")}
-    )
 
 
 @pytest.mark.parametrize("escape", ESCAPES, ids=[ascii(item) for item in ESCAPES])
