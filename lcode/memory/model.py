@@ -57,7 +57,8 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Block:
-    """A core memory block as it is now. `limit` in characters; `version` counts its edits from 1."""
+    """A core memory block as it is now. `limit` in characters; `version` counts its edits from 1 (0: a default never
+    written; negative: deleted). `unverified` are the lines that came from files or tools and that nobody vouched for."""
 
     id: str
     label: str
@@ -73,6 +74,7 @@ class Block:
     source: Source
     trust: Trust
     session_id: str = ""
+    unverified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class BlockVersion:
 class MessageRow:
     """A stored message. `content` is the neutral JSON form that is sent again verbatim; `text` is what people and search see.
 
-    `kind`: user, assistant, tool, notice (appended by the program), summary.
+    `kind`: user, assistant, tool, lookup (what a search of memory returned), notice (appended by the program), summary.
     """
 
     seq: int

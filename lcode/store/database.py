@@ -12,7 +12,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import nullcontext, suppress
@@ -45,7 +45,9 @@ class Database:
     never holds the interpreter's exit.
     """
 
-    def __init__(self, path: Path | None, schema: migrations.Schema, *, lock: Path | None = None, read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path | None, schema: migrations.Schema, *, lock: Path | None = None, read_only: bool = False
+    ) -> None:
         self.path = path
         self.read_only = read_only
         self._schema = schema
@@ -80,7 +82,7 @@ class Database:
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
-        return int(self.read(lambda connection: connection.execute("PRAGMA data_version").fetchone()[0]))
+        return self.read(lambda connection: int(scalar(connection, "PRAGMA data_version")))
 
     def close(self, timeout: float = 5.0) -> None:
         """Close the connection and end the thread; gives up waiting after `timeout` seconds."""
@@ -221,11 +223,28 @@ class Database:
 
     def _unwritable(self, error: Exception) -> StoreUnwritable:
         return StoreUnwritable(
-            f"the memory store {self.path} cannot be written: {error}", "free space or mend the folder's permissions; what was acknowledged is kept"
+            f"the memory store {self.path} cannot be written: {error}",
+            "free space or mend the folder's permissions; what was acknowledged is kept",
         )
 
     def _damaged(self, error: Exception) -> StoreDamaged:
         return StoreDamaged(f"the memory store {self.path} is damaged: {error}", "run `lcode doctor`; nothing was changed")
+
+
+def fetch_all(connection: apsw.Connection, sql: str, bindings: Sequence[Any] = ()) -> list[Row]:
+    """Every row of a statement."""
+    return list(connection.execute(sql, tuple(bindings)))
+
+
+def fetch_one(connection: apsw.Connection, sql: str, bindings: Sequence[Any] = ()) -> Row | None:
+    """The first row of a statement, or None."""
+    return next(iter(connection.execute(sql, tuple(bindings))), None)
+
+
+def scalar(connection: apsw.Connection, sql: str, bindings: Sequence[Any] = ()) -> Any:
+    """The first column of the first row; None without one."""
+    row = fetch_one(connection, sql, bindings)
+    return row[0] if row else None
 
 
 def check_sqlite() -> None:
@@ -233,7 +252,9 @@ def check_sqlite() -> None:
     found = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if found < OLDEST_SQLITE:
         wanted = ".".join(map(str, OLDEST_SQLITE))
-        raise StoreError(f"SQLite {apsw.sqlite_lib_version()} is too old: {wanted} is needed", "run `pip install --upgrade apsw`")
+        raise StoreError(
+            f"SQLite {apsw.sqlite_lib_version()} is too old: {wanted} is needed", "run `pip install --upgrade apsw`"
+        )
 
 
 def _open_read_only(path: Path) -> apsw.Connection:

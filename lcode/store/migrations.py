@@ -157,9 +157,13 @@ USER = Schema("user", (_user_1,))
 MEMORY = Schema("memory", (_memory_1,))
 
 
+def _number(connection: apsw.Connection, sql: str) -> int:
+    return next(int(row[0]) for row in connection.execute(sql))
+
+
 def version(connection: apsw.Connection) -> int:
     """How many migrations the file has seen; 0 for a new one."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    return _number(connection, "PRAGMA user_version")
 
 
 def current(connection: apsw.Connection, schema: Schema) -> bool:
@@ -168,14 +172,15 @@ def current(connection: apsw.Connection, schema: Schema) -> bool:
 
 def check(connection: apsw.Connection, schema: Schema, path: Path | None) -> None:
     """Raise StoreNewer or StoreDamaged for a file that this program must not touch."""
-    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    application = _number(connection, "PRAGMA application_id")
     found = version(connection)
-    tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
     if application != APPLICATION_ID and (tables or found):
         raise StoreDamaged(f"{path} is not a memory store of lcode", "set LCODE_HOME to another folder, or move that file away")
     if found > len(schema.migrations):
         raise StoreNewer(
-            f"{path} was written by a newer lcode (schema {found}, this one knows {len(schema.migrations)})", "upgrade lcode; nothing was changed"
+            f"{path} was written by a newer lcode (schema {found}, this one knows {len(schema.migrations)})",
+            "upgrade lcode; nothing was changed",
         )
 
 

@@ -96,4 +96,6 @@ def create_private_file(path: Path) -> None:
     except FileExistsError:
         pass
     except OSError as error:
-        raise StoreUnwritable(f"cannot write {path}: {error.strerror or error}", "set LCODE_HOME to a folder that can be written") from error
+        raise StoreUnwritable(
+            f"cannot write {path}: {error.strerror or error}", "set LCODE_HOME to a folder that can be written"
+        ) from error

@@ -1,0 +1,265 @@
+"""The tool calls of one step: checked, permitted, stored as started, run, stored as finished.
+
+Reads that need no question run in parallel, everything else one after the other in the model's order. Whatever happens
+to a call, it gets exactly one stored result; a result is what the store gave back (redacted), and only that is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from lcode.agent.conversation import LOOKUPS
+from lcode.agent.limits import Limits
+from lcode.agent.symbols import changed_symbols
+from lcode.errors import StoreError, UserError
+from lcode.events import Answer, ApprovalRequested, Decision, Emit, MemoryChanged, ToolFinished, ToolStarted
+from lcode.ids import new_id
+from lcode.llm.protocol import ToolCall, ToolResult
+from lcode.llm.wire import part_from_json, part_to_json
+from lcode.memory.model import Actor, MessageRow, Source, Trust
+from lcode.memory.recall import PendingCall
+from lcode.memory.render import diff_values
+from lcode.memory.session_memory import SessionMemory
+from lcode.safety.permission import Permission, Verdict
+from lcode.tools import schema
+from lcode.tools.base import Effect, Preview, Tool, ToolContext, ToolError, ToolOutput
+
+PARALLEL = 8
+HEADLESS = (
+    "Refused: this needs the user's permission and nobody is there to give it. Do not try another way around it; finish what"
+    " you can without it and say plainly what was not done and why."
+)
+
+
+@dataclass
+class Prepared:
+    """A call that was looked at: a tool with checked arguments, or the fault to answer it with."""
+
+    call: ToolCall
+    operation_id: str
+    tool: Tool | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    fault: str = ""
+
+    @property
+    def effect(self) -> Effect:
+        return self.tool.effect if self.tool else Effect.READ
+
+    def pending(self, step_id: str, number: int) -> PendingCall:
+        return PendingCall(
+            self.operation_id,
+            step_id,
+            self.call.id,
+            number,
+            self.call.name,
+            self.call.arguments or {},
+            self.effect.value,
+            "asked",
+        )
+
+
+@dataclass
+class CallRunner:
+    """Runs the calls of a session's steps. `make_context` gives a call what it may use."""
+
+    tools: dict[str, Tool]
+    memory: SessionMemory
+    permission: Permission
+    make_context: Callable[[str, str], ToolContext]
+    log_bug: Callable[[BaseException], str]
+    interactive: bool = False
+    refused: int = 0
+    rows: list[MessageRow] = field(default_factory=list)  # stored results that the session has not taken yet
+    ask_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def prepare(self, calls: Sequence[ToolCall], limits: Limits) -> list[Prepared]:
+        """Find the tool of each call and check its arguments; a faulty call is answered, not run."""
+        return [self._prepare(call, limits) for call in calls]
+
+    def _prepare(self, call: ToolCall, limits: Limits) -> Prepared:
+        prepared = Prepared(call, new_id("op"))
+        tool = self.tools.get(call.name)
+        if tool is None:
+            near = get_close_matches(call.name, list(self.tools), 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            prepared.fault = f"There is no tool '{call.name}'.{hint} Tools are: {', '.join(sorted(self.tools))}."
+        elif call.arguments is None:
+            prepared.fault = (
+                f"The arguments of {call.name} were not usable: {call.problem or 'not a JSON object'}. Nothing was run. Send the call"
+                " again, whole" + (" and in smaller pieces." if "cut" in call.problem or "length" in call.problem else ".")
+            )
+        else:
+            try:
+                prepared.arguments = schema.arguments(tool, call.arguments)
+                prepared.tool = tool
+                prepared.fault = limits.repeated(call.name, prepared.arguments, changes=tool.effect is not Effect.READ)
+            except ToolError as error:
+                prepared.fault = str(error)
+        return prepared
+
+    async def run(self, prepared: Sequence[Prepared], run_id: str, step_id: str, emit: Emit) -> list[ToolResult]:
+        """The result of every call, in order. Cancelled: stores an honest result for each call that has none, then raises."""
+        results: dict[str, ToolResult] = {}
+        try:
+            for group in self._groups(prepared, step_id):
+                done = await asyncio.gather(*(self._one(item, run_id, step_id, emit) for item in group))
+                results |= {item.operation_id: result for item, result in zip(group, done, strict=True)}
+        except asyncio.CancelledError:
+            for item in prepared:
+                if item.operation_id not in results:
+                    await self._finish(
+                        item,
+                        run_id,
+                        step_id,
+                        ToolOutput(interrupted_text(item.effect.value), "interrupted", is_error=True),
+                        "interrupted",
+                        emit,
+                    )
+            raise
+        return [results[item.operation_id] for item in prepared]
+
+    def _groups(self, prepared: Sequence[Prepared], step_id: str) -> list[list[Prepared]]:
+        """Neighbouring calls that may run at once; each other call alone."""
+        groups: list[list[Prepared]] = []
+        parallel = False
+        for item in prepared:
+            reads = bool(item.fault) or (item.effect is Effect.READ and self._verdict(item, step_id)[0] is Verdict.ALLOW)
+            if reads and parallel and len(groups[-1]) < PARALLEL:
+                groups[-1].append(item)
+            else:
+                groups.append([item])
+            parallel = reads
+        return groups
+
+    def _verdict(self, item: Prepared, step_id: str, grant: str = "") -> tuple[Verdict, str]:
+        assert item.tool is not None
+        context = self.make_context(item.operation_id, step_id)
+        return self.permission.decide(item.effect.value, item.tool.paths(context, item.arguments), context.root, grant)
+
+    async def _one(self, item: Prepared, run_id: str, step_id: str, emit: Emit) -> ToolResult:
+        if item.fault or item.tool is None:
+            return await self._finish(
+                item, run_id, step_id, ToolOutput(item.fault, item.fault.split(". ")[0], is_error=True), "error", emit
+            )
+        context = self.make_context(item.operation_id, step_id)
+        try:
+            refusal = await self._permit(item, item.tool, context, step_id, emit)
+            if refusal:
+                return await self._finish(item, run_id, step_id, ToolOutput(refusal, "refused", is_error=True), "refused", emit)
+            await self.memory.run(self.memory.recall.start_call, item.operation_id)
+            emit(ToolStarted(item.call.id, item.call.name, item.arguments, item.tool.summary(context, item.arguments)))
+            before = await self._blocks() if item.effect is Effect.MEMORY else {}
+            output = await item.tool.run(context, **item.arguments)
+            outcome = "error" if output.is_error else "ok"
+            for label, (old, new) in _differences(before, await self._blocks() if before else {}).items():
+                emit(MemoryChanged(label, "", diff_values(label, old, new)))
+        except ToolError as error:
+            output, outcome = ToolOutput(str(error), str(error).split("\n", 1)[0][:160], is_error=True), "error"
+        except StoreError:
+            raise
+        except UserError as error:
+            output, outcome = ToolOutput(f"{error.message}\n{error.hint}".strip(), error.message, is_error=True), "error"
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the user's run
+            where = self.log_bug(error)
+            output, outcome = (
+                ToolOutput(
+                    f"{item.call.name} failed inside lcode: {type(error).__name__}: {error}",
+                    f"a bug: see {where}",
+                    is_error=True,
+                ),
+                "error",
+            )
+        return await self._finish(item, run_id, step_id, output, outcome, emit)
+
+    async def _permit(self, item: Prepared, tool: Tool, context: ToolContext, step_id: str, emit: Emit) -> str:
+        """'' if the call may run, else what the model is told. Raises ToolError where the call could not work anyway."""
+        verdict, reason = self._verdict(item, step_id)
+        if verdict is Verdict.ALLOW:
+            return ""
+        if verdict is Verdict.REFUSE:
+            self.refused += 1
+            return f"Refused: {reason}"
+        preview = await tool.preview(context, item.arguments)
+        verdict, reason = self._verdict(item, step_id, preview.grant)
+        if verdict is Verdict.ALLOW:
+            return ""
+        if not self.interactive:
+            self.refused += 1
+            return f"{HEADLESS} ({reason})"
+        answer = await self._ask(item, preview, reason, emit)
+        if answer.decision is Decision.NO:
+            return "The user said no." + (
+                f" Their word: {answer.word}" if answer.word else " Ask what they want instead, or go on without it."
+            )
+        if answer.decision is Decision.SESSION:
+            self.permission.grants.add(preview.grant)
+        return ""
+
+    async def _ask(self, item: Prepared, preview: Preview, reason: str, emit: Emit) -> Answer:
+        async with self.ask_lock:
+            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            title = f"{preview.title} ({reason})" if reason and preview.kind == "path" else preview.title
+            emit(
+                ApprovalRequested(
+                    item.call.id, item.call.name, title, preview.kind, preview.detail, preview.grant_label, future
+                )
+            )
+            return await future
+
+    async def _blocks(self) -> dict[str, str]:
+        return {block.label: block.value for block in await self.memory.run(self.memory.blocks.list)}
+
+    async def _finish(
+        self, item: Prepared, run_id: str, step_id: str, output: ToolOutput, outcome: str, emit: Emit
+    ) -> ToolResult:
+        result = ToolResult(item.call.id, item.call.name, output.text or "(no output)", output.is_error)
+        detail = _detail(output, item, self.make_context(item.operation_id, step_id)) if outcome == "ok" else output.summary
+        row = await self.memory.run(store_result, self.memory, item.operation_id, result, run_id, step_id, outcome, detail)
+        self.rows.append(row)
+        stored = part_from_json(row.content[0])
+        assert isinstance(stored, ToolResult)
+        emit(ToolFinished(item.call.id, item.call.name, output.is_error, output.summary or outcome, stored.text, output.diff))
+        return stored
+
+
+def store_result(
+    memory: SessionMemory, operation_id: str, result: ToolResult, run_id: str, step_id: str, outcome: str, detail: str
+) -> MessageRow:
+    """Keep a call's result and its end in one transaction; the row as it was stored."""
+    by = memory.provenance(Actor.PROGRAM, Source.TOOL, operation_id=operation_id, step_id=step_id, trust=Trust.UNVERIFIED)
+    kind = "lookup" if result.name in LOOKUPS else "tool"
+
+    def work() -> MessageRow:
+        row = memory.recall.add_message(
+            "tool", kind, [part_to_json(result)], result.text, by, run_id=run_id, call_id=result.call_id
+        )
+        memory.recall.finish_call(operation_id, outcome, detail)
+        return row
+
+    stored: MessageRow = memory.recall.atomically(work)
+    return stored
+
+
+def interrupted_text(effect: str) -> str:
+    """What the model is told of a call that was cut off."""
+    if effect in ("read", "memory"):
+        return "interrupted by the user before it ended; nothing was changed by it"
+    return "interrupted by the user; it may have had an effect: check before you repeat it"
+
+
+def _detail(output: ToolOutput, item: Prepared, context: ToolContext) -> str:
+    """The fact that a session's note is made of: the symbols an edit touched, the exit code of a command."""
+    if output.diff:
+        path = item.arguments.get("path")
+        text = context.seen.content(context.resolve(str(path))) if path else None
+        return " ".join(changed_symbols(output.diff, text or ""))
+    return output.summary
+
+
+def _differences(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[str, str]]:
+    labels = sorted(set(before) | set(after))
+    return {label: (before.get(label, ""), after.get(label, "")) for label in labels if before.get(label) != after.get(label)}

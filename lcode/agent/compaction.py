@@ -1,0 +1,86 @@
+"""When the context window fills: old messages are replaced by a summary; recall still holds them.
+
+The summary is the model's, or an extract where the model fails. The store's truth is never summarised: core memory is
+rendered anew after it, and the user's words are quoted, not told again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lcode.errors import ProviderError
+from lcode.llm.protocol import Message, Provider, Reply, Request, Text
+from lcode.memory.model import MessageRow
+from lcode.memory.terms import approximate_tokens
+
+TRIGGER = 0.8  # of the window
+KEEP = 0.3  # of the window is kept verbatim at the end
+MUST_FREE = 0.3  # of what was there, or more is evicted
+_ASK = (
+    "The context window is full: the conversation above will be replaced by your summary. Write it for yourself, in at most 500 words:"
+    " the goal; what was done, with exact paths, symbols, commands and identifiers; decisions and why; errors and their fixes, what was"
+    " tried and failed; the present state and the very next action. No greeting, no tool call."
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """`evicted` go, `kept` stay."""
+
+    evicted: list[MessageRow]
+    kept: list[MessageRow]
+
+
+def row_tokens(row: MessageRow) -> int:
+    """Tokens of a stored message, about."""
+    return approximate_tokens("".join(str(part.get("text", "")) + str(part.get("arguments", "")) for part in row.content)) + 8
+
+
+def choose_cut(rows: Sequence[MessageRow], window: int, share: float = KEEP) -> Cut:
+    """Keep the newest rows that fit in `share` of the window, from a point where no call is parted from its result."""
+    budget = int(window * share)
+    at, used = len(rows), 0
+    while at and used + row_tokens(rows[at - 1]) <= budget:
+        at -= 1
+        used += row_tokens(rows[at])
+    while at < len(rows) and rows[at].role == "tool":
+        at += 1
+    return Cut(list(rows[:at]), list(rows[at:]))
+
+
+async def summarise(provider: Provider, request: Request, evicted: Sequence[MessageRow], messages: Sequence[Message]) -> str:
+    """The summary of `evicted`: the model's own over `messages`, or an extract where it gives none."""
+    ask = Request(
+        request.model,
+        request.system,
+        request.tools,
+        (*messages, Message("user", (Text(_ASK),))),
+        request.max_tokens,
+        "off",
+        request.cache_key,
+    )
+    try:
+        async for delta in provider.stream(ask):
+            if isinstance(delta, Reply) and delta.text.strip() and not delta.calls:
+                return _framed(delta.text.strip(), evicted)
+    except ProviderError:
+        pass
+    return _framed(_extract(evicted), evicted)
+
+
+def _framed(summary: str, evicted: Sequence[MessageRow]) -> str:
+    words = [" ".join(row.text.split()) for row in evicted if row.kind == "user"]
+    quoted = "\n".join(f"- {text[:400]}" for text in words[-12:])
+    return (
+        f"<summary>\n{len(evicted)} earlier messages of this session were taken out of the prompt; conversation_search still finds them.\n\n"
+        f"{summary}\n\nThe user's own words, which still bind unless they took them back:\n{quoted}\n</summary>"
+    )
+
+
+def _extract(evicted: Sequence[MessageRow]) -> str:
+    """Without a model: the last answers and what was called."""
+    said = [row.text for row in evicted if row.kind == "assistant"]
+    failed = [row.text.splitlines()[0][:160] for row in evicted if row.kind == "tool" and "error" in row.text[:200].lower()]
+    parts = ["Last answers and calls:", *(f"- {text[:300]}" for text in said[-8:])]
+    return "\n".join([*parts, *(["Errors seen:", *(f"- {line}" for line in failed[-5:])] if failed else [])])

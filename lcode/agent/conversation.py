@@ -1,0 +1,61 @@
+"""From stored messages to what is sent, and back: the one place where the two forms meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lcode.llm.protocol import Message, Part, Text, ToolCall, ToolResult
+from lcode.llm.wire import parts_from_json
+from lcode.memory.model import MessageRow
+
+LOOKUPS = frozenset({"conversation_search", "conversation_search_date", "archival_memory_search"})
+
+
+def to_messages(rows: Iterable[MessageRow]) -> tuple[Message, ...]:
+    """Rows in stored order as neutral messages: the results of one step become one `tool` message, in the order of the calls."""
+    messages: list[Message] = []
+    waiting: dict[str, ToolResult | None] = {}
+    for row in rows:
+        parts = parts_from_json(row.content)
+        if row.role == "tool":
+            waiting |= {part.call_id: part for part in parts if isinstance(part, ToolResult) and part.call_id in waiting}
+            continue
+        _close(messages, waiting)
+        if row.role == "assistant":
+            messages.append(Message("assistant", parts))
+            waiting = {part.id: None for part in parts if isinstance(part, ToolCall)}
+        else:
+            messages.append(Message("user", parts))
+    _close(messages, waiting)
+    return tuple(messages)
+
+
+def _close(messages: list[Message], waiting: dict[str, ToolResult | None]) -> None:
+    """End a step: every call has an answer, whatever happened."""
+    if waiting:
+        lost = {
+            call_id: result or ToolResult(call_id, "", "interrupted: no result was kept", True)
+            for call_id, result in waiting.items()
+        }
+        messages.append(Message("tool", tuple(lost.values())))
+        waiting.clear()
+
+
+def reply_text(parts: Sequence[Part]) -> str:
+    """What people and search see of a reply: the words, and a line for each call that does something."""
+    lines = ["".join(part.text for part in parts if isinstance(part, Text)).strip()]
+    lines += [f"→ {call_line(part)}" for part in parts if isinstance(part, ToolCall) and part.name not in LOOKUPS]
+    return "\n".join(filter(None, lines))
+
+
+def call_line(call: ToolCall) -> str:
+    """A call in one line: its name and its short arguments."""
+    values = [str(value) for value in (call.arguments or {}).values() if isinstance(value, str | int)]
+    return " ".join([call.name, *values])[:300].replace("\n", " ")
+
+
+def user_parts(text: str, context: str) -> list[dict[str, Any]]:
+    """The content of a user message: what changed around it, then the user's words."""
+    head = [{"type": "text", "text": context}] if context else []
+    return [*head, {"type": "text", "text": text}]

@@ -1,0 +1,94 @@
+"""Where a session stopped, without a model: an extract of what was asked, changed, run, and left open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lcode.git.command import Git, GitError
+from lcode.memory.dates import local
+from lcode.memory.model import MessageRow, SessionRow
+from lcode.memory.recall import Recall
+from lcode.memory.terms import approximate_tokens
+
+MAX_TOKENS = 300
+
+
+def make_note(recall: Recall, session: SessionRow, commits: Sequence[str] = ()) -> str:
+    """The note on `session`: at most 300 tokens, each line of one kind; '' where nothing was said."""
+    rows = recall.messages(session.id)
+    asked = [_words(row) for row in rows if row.kind == "user"]
+    if not asked:
+        return ""
+    lines = [f"asked: {_cut(asked[0], 200)}"]
+    if len(asked) > 1:
+        lines.append(f"then: {' | '.join(_cut(text, 90) for text in asked[-2:] if text != asked[0])}")
+    changed, passed, failed = _done(recall, session.id)
+    lines += [
+        f"{name}: {_join(values)}"
+        for name, values in (("changed", changed), ("commits", commits), ("passed", passed), ("failed", failed))
+        if values
+    ]
+    lines.append(_open(rows))
+    while approximate_tokens("\n".join(lines)) > MAX_TOKENS:
+        longest = max(range(len(lines)), key=lambda at: len(lines[at]))
+        lines[longest] = _cut(lines[longest], len(lines[longest]) * 3 // 4)
+    return "\n".join(lines)
+
+
+def render_note(session: SessionRow, *, newest: bool) -> str:
+    """A note as the next session's first message shows it; of older ones the first line."""
+    head = f"{local(session.updated_at)}, session {session.id.removeprefix('session-')[:8]}" + (
+        f" on {session.branch}" if session.branch else ""
+    )
+    body = session.note if newest else _cut(session.note.splitlines()[0], 120)
+    return f"[{head}] {body}"
+
+
+def _done(recall: Recall, session_id: str) -> tuple[list[str], list[str], list[str]]:
+    """Files (with symbols) changed, commands that passed at their last run, commands that failed at it."""
+    changed: dict[str, set[str]] = {}
+    commands: dict[str, bool] = {}
+    for name, arguments, outcome, detail, effect in recall.finished_calls(session_id):
+        if effect == "write" and outcome == "ok":
+            changed.setdefault(str(arguments.get("path", "?")), set()).update(filter(None, detail.split(" ")))
+        elif name == "shell":
+            command = _cut(" ".join(str(arguments.get("command", "")).split()), 80)
+            commands.pop(command, None)
+            commands[command] = outcome == "ok" and detail in ("", "exit 0")
+    files = [f"{path} ({', '.join(sorted(symbols))})" if symbols else path for path, symbols in changed.items()]
+    passed = [command for command, good in commands.items() if good]
+    failed = [command for command, good in commands.items() if not good]
+    return files, passed[-4:], failed[-4:]
+
+
+def _open(rows: Sequence[MessageRow]) -> str:
+    """What the session ended with: the last answer, or what nobody answered."""
+    spoken = [row for row in rows if row.kind in ("user", "assistant")]
+    last = spoken[-1]
+    if last.kind == "user":
+        return f"open: no answer was given to: {_cut(_words(last), 150)}"
+    said = " ".join(line for line in last.text.splitlines() if not line.startswith("→ "))
+    calls = "" if said else "open: stopped in the middle of work; "
+    return f"{calls}ended with: {_cut(said or last.text, 350)}"
+
+
+def commits_since(git: Git, head: str, limit: int = 5) -> list[str]:
+    """Short ids and subjects of the commits made after `head`; nothing where git cannot tell."""
+    try:
+        listing = git.run("log", "--format=%h %s", f"--max-count={limit}", f"{head}..HEAD", "--")
+    except GitError:
+        return []
+    return [_cut(line, 80) for line in listing.splitlines()]
+
+
+def _words(row: MessageRow) -> str:
+    return " ".join(row.text.split())
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _join(values: Sequence[str], limit: int = 8) -> str:
+    shown = "; ".join(values[:limit])
+    return shown + (f"; and {len(values) - limit} more" if len(values) > limit else "")

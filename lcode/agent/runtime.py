@@ -1,0 +1,327 @@
+"""What one process has open: the store, the agent of this place, the settings; it opens sessions.
+
+Nothing here waits for the network or a model, and on the path to the first request of a known place no program is run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from lcode.agent import guidance, note, prompt, recovery
+from lcode.agent.calls import CallRunner
+from lcode.agent.session import Environment, Session
+from lcode.config import Settings
+from lcode.errors import MemoryEditError, SessionBusy, UserError
+from lcode.git.command import Git, GitError
+from lcode.git.repository import Place, find, root_commits, tracked
+from lcode.ids import new_id
+from lcode.llm.protocol import Provider
+from lcode.llm.providers import default_model, resolve, secret_names
+from lcode.memory.agents import AgentRow, Choose
+from lcode.memory.blocks import Limits
+from lcode.memory.model import Actor, Block, SessionRow, Source, Trust
+from lcode.memory.session_memory import SessionMemory
+from lcode.memory.store import Store
+from lcode.safety.permission import Mode, Permission
+from lcode.store.database import Database
+from lcode.store.locks import NamedLock
+from lcode.store.paths import private_folder
+from lcode.tools.base import Effect, ToolContext
+from lcode.tools.registry import all_tools
+from lcode.tools.seen import Seen
+
+NOTES = 3  # sessions of which the first message of a new one tells
+
+
+class Runtime:
+    """Made by `open`; `close` when done."""
+
+    def __init__(
+        self, settings: Settings, place: Place, store: Store, agent: AgentRow, database: Database, environ: Mapping[str, str]
+    ) -> None:
+        self.settings = settings
+        self.place = place
+        self.store = store
+        self.agent = agent
+        self.notices: list[str] = []
+        self._environ = environ
+        self._database = database
+        self._scratch = store.scratch() if store.ephemeral else None
+        self._sessions: list[Session] = []
+        self.interactive = False
+        self.record: Path | None = None
+        self.cwd = place.root
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        directory: Path,
+        *,
+        agent: str | None = None,
+        ephemeral: bool = False,
+        environ: Mapping[str, str] = os.environ,
+        choose: Choose | None = None,
+    ) -> Runtime:
+        """The runtime of `directory`. `agent` names another agent than the place's own. Raises UserError."""
+        place = find(directory)
+        store = Store(environ, ephemeral=ephemeral)
+        try:
+            if agent:
+                row, fresh, told = store.agents.find(agent), False, ""
+            else:
+                resolution = store.resolve(place, choose)
+                row, fresh, told = resolution.agent, resolution.fresh, resolution.told
+            database = store.open(row)
+            runtime = cls(settings, place, store, row, database, environ)
+            runtime.cwd = directory.resolve()
+            if told:
+                runtime.notices.append(told)
+            if fresh or not row.initialised:
+                runtime._first_look()
+            elif place.common_dir and not row.roots and place.head:
+                store.agents.learn_roots(row.id, root_commits(place)) if not ephemeral else None
+            return runtime
+        except BaseException:
+            store.close()
+            raise
+
+    @property
+    def root(self) -> Path:
+        return self.place.root
+
+    @property
+    def branch(self) -> str:
+        return self.place.branch
+
+    @property
+    def ephemeral(self) -> bool:
+        return self.store.ephemeral
+
+    # -- memory -----------------------------------------------------------------------------------------------------
+
+    def memory(self) -> SessionMemory:
+        """The three tiers as this worktree and branch see them, bound to no session."""
+        limits = Limits(self.settings.block_limit, self.settings.core_memory_tokens)
+        return self.store.memory(self._database, self.place, limits, ephemeral_log=self._scratch)
+
+    def _first_look(self) -> None:
+        """Fill the blocks about the codebase from its files, without a model; marked unverified."""
+        from lcode.index.survey import survey
+
+        names: Sequence[str] | None = None
+        if self.place.common_dir:
+            with suppress(GitError):
+                names = Git(self.place.root).run("ls-files", "-z").split("\0")[:-1]
+        found = survey(self.place.root, names)
+        memory = self.memory()
+        for label, value in (("architecture", found.architecture), ("conventions", found.conventions)):
+            by = memory.provenance(Actor.PROGRAM, Source.FILE, trust=Trust.UNVERIFIED)
+            with suppress(MemoryEditError):  # an empty folder leaves nothing to say; a second terminal was first
+                if value and not memory.blocks.get(label).version:
+                    memory.blocks.append(label, value, by)
+        self.notices.append(f"first time here: looked over {self.place.root.name} and noted what its files say (unverified)")
+
+    async def blocks(self) -> list[Block]:
+        memory = self.memory()
+        return await memory.run(memory.blocks.list)
+
+    # -- sessions ---------------------------------------------------------------------------------------------------
+
+    def _lock(self, session_id: str) -> NamedLock:
+        return NamedLock(self.store.agent_paths(self.agent).locks / f"{session_id}.lock")
+
+    async def sessions(self, limit: int = 20, *, archived: bool = False) -> list[SessionRow]:
+        """Sessions, newest first, with who holds them."""
+        memory = self.memory()
+        return [self._with_owner(row) for row in await memory.run(memory.recall.sessions, limit, archived=archived)]
+
+    def _with_owner(self, row: SessionRow) -> SessionRow:
+        from dataclasses import replace
+
+        owner = self._lock(row.id).owner()
+        return row if owner is None else replace(row, live=True, owner=str(owner))
+
+    async def rename_session(self, session_id: str, title: str) -> None:
+        memory = self.memory()
+        row = await memory.run(memory.recall.session, session_id)
+        await memory.run(memory.recall.update_session, row.id, title=title)
+
+    async def new_session(self, *, model: str | None = None, mode: str | None = None) -> Session:
+        """A fresh session, live in this process."""
+        provider = self._provider(model)
+        memory = self.memory()
+        memory.session_id = new_id("session")
+        lock = None if self.ephemeral else self._lock(memory.session_id)
+        if lock is not None and not lock.acquire(f"session on {self.branch}"):
+            raise SessionBusy(f"session {memory.session_id} is open elsewhere")
+        await memory.run(
+            memory.recall.create_session,
+            branch=self.branch, worktree=str(self.root), head=self.place.head, model=provider.name, session_id=memory.session_id,
+        )  # fmt: skip
+        memory.in_context = (memory.session_id, 0)
+        return self._session(memory, provider, mode, lock)
+
+    async def resume_session(
+        self, session_id: str | None = None, *, model: str | None = None, mode: str | None = None
+    ) -> Session:
+        """Take a session up again: the one named, or the newest that is not live. Raises UserError, SessionBusy."""
+        if self.ephemeral:
+            raise UserError(
+                "an ephemeral session cannot take up an earlier one", "leave out --ephemeral, or start a new session"
+            )
+        memory = self.memory()
+        row, lock = await self._claim(memory, session_id)
+        try:
+            memory.session_id = row.id
+            provider = self._provider(model or row.model if model or self._usable(row.model) else None)
+            settled = await memory.run(recovery.settle_calls, memory, row.id)
+            session = self._session(memory, provider, mode, lock)
+            session.title = row.title
+            session.rows = await memory.run(memory.recall.context, row.id)
+            cut = int(await memory.run(memory.recall.session_value, row.id, "context_from") or 0)
+            memory.in_context = (row.id, cut)
+            seen = session.calls.make_context("", "").seen
+            for message in session.rows:
+                if message.role == "tool":
+                    seen.output("\n".join(str(part.get("text", "")) for part in message.content))
+            await memory.run(session.restore_prompt, row.updated_at)
+            session.note_usage(await memory.run(memory.recall.last_usage, row.id) or session.usage)
+        except BaseException:
+            lock.release()
+            raise
+        if settled:
+            self.notices.append(
+                f"the session was cut off: {settled} call{'s' if settled > 1 else ''} had no result and say so now"
+            )
+        return session
+
+    def _usable(self, model: str) -> bool:
+        """Whether the model of an earlier session still is: not another one chosen since, nor one without a key."""
+        if self.settings.origin("model") not in ("", "built-in", "default"):
+            return False
+        with suppress(UserError):
+            self._provider(model)
+            return True
+        return False
+
+    async def _claim(self, memory: SessionMemory, name: str | None) -> tuple[SessionRow, NamedLock]:
+        if name is not None:
+            row = await memory.run(memory.recall.session, name)
+            lock = self._lock(row.id)
+            if lock.acquire(f"session on {self.branch}"):
+                return row, lock
+            raise SessionBusy(
+                f"session {row.id[8:16]} is open in another terminal ({lock.owner()})", "close it there, or start a new session"
+            )
+        for row in await memory.run(memory.recall.sessions, 50):
+            lock = self._lock(row.id)
+            if lock.acquire(f"session on {self.branch}"):
+                return row, lock
+        raise UserError("there is no session to continue here", "start one with `lcode`, or see `lcode sessions`")
+
+    def _provider(self, model: str | None) -> Provider:
+        settings = self.settings
+        name = model or settings.model or default_model(self._environ)
+        return resolve(
+            name, settings.providers, self._environ, record=self.record, idle_timeout=settings.idle_timeout, attempts=settings.retries
+        )  # fmt: skip
+
+    def _session(self, memory: SessionMemory, provider: Provider, mode: str | None, lock: NamedLock | None) -> Session:
+        tools = {tool.name: tool for tool in all_tools() if not (self.ephemeral and tool.effect is Effect.MEMORY)}
+        permission = Permission(Mode(mode or self.settings.permission_mode))
+        calls = CallRunner(tools, memory, permission, self._contexts(memory), self.log_bug, self.interactive)
+        environment = Environment(
+            render_system=self._system,
+            news=self._news(memory.session_id),
+            resolve=self._provider,
+            end_note=self._end_note,
+            log_bug=self.log_bug,
+            max_steps=self.settings.max_steps,
+            max_tokens=self.settings.max_tokens,
+            thinking=self.settings.thinking,
+            window_override=self.settings.context_window,
+        )
+        session = Session(memory.session_id, memory, provider, calls, environment, lock)
+        self._sessions.append(session)
+        return session
+
+    def _contexts(self, memory: SessionMemory) -> Callable[[str, str], ToolContext]:
+        secret = secret_names(self._environ, self.settings.providers)
+        child = {name: value for name, value in self._environ.items() if name not in secret and name != "LCODE_HOME"}
+        seen = Seen()
+        outputs = self.store.agent_paths(self.agent).outputs
+
+        def make(operation_id: str, step_id: str) -> ToolContext:
+            return ToolContext(self.root, self.cwd, seen, memory, outputs, child, operation_id, step_id)
+
+        return make
+
+    # -- the prompt -------------------------------------------------------------------------------------------------
+
+    def _system(self, blocks: list[Block]) -> str:
+        files = guidance.read_guidance(self.root, self.cwd, lambda names: tracked(self.place, names))
+        return prompt.system_text(files, blocks, ephemeral=self.ephemeral)
+
+    def _news(self, session_id: str) -> Callable[[], list[str]]:
+        """What the next user message says besides the user's words: where, and in the first one where the last sessions stopped."""
+        told: dict[str, str] = {}
+
+        def lines() -> list[str]:
+            place = find(self.cwd)
+            where = str(self.cwd) + (f" (branch {place.branch})" if place.branch else "")
+            news = [f"directory: {where}"] if told.get("where") != where else []
+            if not told:
+                news += self._last_sessions(session_id)
+            told["where"] = where
+            return news
+
+        return lines
+
+    def _last_sessions(self, session_id: str) -> list[str]:
+        memory = self.memory()
+        recall = memory.recall
+        rows = [row for row in recall.sessions(NOTES + 1) if row.id != session_id][:NOTES]
+        if recall.session_value(session_id, "note") or recall.messages(session_id, limit=1):
+            return []
+        notes = []
+        for at, row in enumerate(rows):
+            if not row.note and self._lock(row.id).owner() is None:
+                self._end_note(row.id)
+                row = recall.session(row.id)  # noqa: PLW2901
+            if row.note:
+                notes.append(note.render_note(row, newest=at == 0))
+        passages, messages = memory.archival.count(), recall.count()
+        counts = f"memory: recall holds {messages} messages of past sessions, archival {passages} passages" if messages else ""
+        return [*([counts] if counts else []), *(["where the last sessions stopped:", *notes] if notes else [])]
+
+    def _end_note(self, session_id: str) -> None:
+        """Keep the extract of where a session stopped."""
+        memory = self.memory()
+        row = memory.recall.session(session_id) if not self.ephemeral else None
+        if row is None:
+            return
+        head = str(memory.recall.session_value(session_id, "head") or "")
+        now = find(self.root).head
+        commits = note.commits_since(Git(self.root), head) if head and now and head != now else []
+        memory.recall.update_session(session_id, note=note.make_note(memory.recall, row, commits))
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def log_bug(self, error: BaseException) -> str:
+        """Keep the trace of a fault of ours; the log's path."""
+        from lcode.log import log_exception
+
+        folder = self.store.paths.log
+        with suppress(UserError, OSError):
+            return str(log_exception(private_folder(folder), error, self.store.redactor))
+        return "(no log could be written)"
+
+    async def close(self) -> None:
+        for session in self._sessions:
+            with suppress(UserError):
+                await session.close()
+        self.store.close()

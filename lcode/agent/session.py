@@ -1,0 +1,333 @@
+"""A session: one conversation thread of an agent, live in this process alone.
+
+It holds the prompt as it was rendered, the messages in context, the model, the permissions given; `run` answers a
+message. Everything that later processes need is in the store before the next thing happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from lcode import clock
+from lcode.agent import compaction, prompt
+from lcode.agent.calls import CallRunner
+from lcode.agent.conversation import to_messages, user_parts
+from lcode.agent.loop import Run
+from lcode.errors import UserError
+from lcode.events import Compacted, Emit, MemoryChanged, RunFinished, StopReason, Usage
+from lcode.llm.catalogue import context_window
+from lcode.llm.protocol import Provider, Request, ToolResult, ToolSpec
+from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source, Trust
+from lcode.memory.render import diff_values
+from lcode.memory.session_memory import SessionMemory
+from lcode.memory.terms import approximate_tokens
+from lcode.safety.permission import Mode, Permission
+from lcode.store.locks import NamedLock
+
+T = TypeVar("T")
+
+
+@dataclass
+class Environment:
+    """What a session takes from the process that opened it. `render_system` makes the system text anew, `news` the lines
+    for the next user message, `resolve` a provider by its name, `end_note` the note that is kept at the end."""
+
+    render_system: Callable[[list[Block]], str]
+    news: Callable[[], list[str]]
+    resolve: Callable[[str], Provider]
+    end_note: Callable[[str], None]
+    log_bug: Callable[[BaseException], str]
+    max_steps: int = 50
+    max_tokens: int | None = None
+    thinking: str = "off"
+    window_override: int | None = None
+
+
+@dataclass
+class Session:
+    """Made by the runtime; `close` frees it."""
+
+    id: str
+    memory: SessionMemory
+    provider: Provider
+    calls: CallRunner
+    environment: Environment
+    lock: NamedLock | None
+    title: str = ""
+    rows: list[MessageRow] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    context_tokens: int = 0
+    failure: UserError | None = None
+    _system: str = ""
+    _specs: tuple[ToolSpec, ...] = ()
+    _api: str = ""
+    _stale: str = "new"
+    _task: asyncio.Task[RunFinished] | None = None
+    _data_version: tuple[int, int] = (-1, -1)
+
+    # -- what a face may ask ----------------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> str:
+        return self.provider.name
+
+    @property
+    def mode(self) -> Mode:
+        return self.calls.permission.mode
+
+    @property
+    def permission(self) -> Permission:
+        return self.calls.permission
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    @property
+    def max_steps(self) -> int:
+        return self.environment.max_steps
+
+    @property
+    def context_window(self) -> int:
+        return context_window(self.provider.name, self.environment.window_override)
+
+    async def run(self, text: str, emit: Emit) -> RunFinished:
+        """Answer `text`. Every end is in the RunFinished; raises only if a run is under way already."""
+        if self.running:
+            raise UserError("this session is already answering a message", "wait for it, or interrupt it")
+        self.failure = None
+        self._task = asyncio.ensure_future(Run(self, text, emit).execute())
+        try:
+            return await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            self.interrupt()
+            await self._task
+            raise
+
+    def interrupt(self) -> None:
+        """Stop the step at once; what was done and said is kept."""
+        if self.running and self._task is not None:
+            self._task.cancel()
+
+    async def set_model(self, name: str) -> None:
+        """Go on with another model. Raises UserError; then nothing changed."""
+        provider = self.environment.resolve(name)
+        old, self.provider = self.provider, provider
+        await old.close()
+        if provider.api != self._api:
+            self._stale = "model api"
+        await self.memory.run(self.memory.recall.update_session, self.id, model=provider.name)
+
+    def set_mode(self, mode: Mode) -> None:
+        self.calls.permission.mode = mode
+
+    async def transcript(self, limit: int = 50) -> list[MessageRow]:
+        """The newest messages of the session, oldest first."""
+        return (await self.memory.run(self.memory.recall.messages, self.id))[-limit:]
+
+    async def close(self) -> None:
+        """Keep the note on where the session stopped, and free it. Idempotent."""
+        self.interrupt()
+        await self.provider.close()
+        if self.rows:
+            await self.memory.run(self._end)
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None
+
+    def _end(self) -> None:
+        self.environment.end_note(self.id)
+        self.memory.recall.update_session(self.id, ended_at=clock.stamp(), memory_seen=json.dumps(self.memory.known_versions))
+
+    # -- what the loop asks -----------------------------------------------------------------------------------------
+
+    def log_bug(self, error: BaseException) -> str:
+        return self.environment.log_bug(error)
+
+    async def begin_run(self, text: str) -> str:
+        """Store the user's message, before any model hears of it; the run's id."""
+        header = prompt.context_header(self.environment.news())
+        by = self.memory.provenance(Actor.USER, Source.SAID)
+
+        def work() -> str:
+            run_id = self.memory.recall.start_run(self.id)
+            self._add("user", "user", text, by, run_id=run_id, context=header)
+            if not self.title:
+                self.title = self.memory.recall.redacted(" ".join(text.split())[:60])
+                self.memory.recall.update_session(self.id, title=self.title)
+            return run_id
+
+        return await self._write(work)
+
+    async def end_run(self, run_id: str, reason: StopReason, error: str) -> None:
+        await self.memory.run(self.memory.recall.end_run, run_id, reason.value, error)
+
+    async def add_notice(self, text: str) -> None:
+        """Append a short message of the program, which the model reads as context."""
+        by = self.memory.provenance(Actor.PROGRAM, Source.INFERRED)
+        await self._write(lambda: self._add("user", "notice", text, by))
+
+    async def add_partial(self, text: str, run_id: str) -> None:
+        by = self.memory.provenance(Actor.AGENT, Source.INFERRED)
+        await self._write(lambda: self._add("assistant", "assistant", text, by, run_id=run_id))
+
+    def _add(self, role: str, kind: str, text: str, by: Provenance, *, run_id: str = "", context: str = "") -> None:
+        row = self.memory.recall.add_message(role, kind, user_parts(text, context), text, by, run_id=run_id)
+        self.rows.append(row)
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        """`work` in one transaction; messages it appended are taken back if it is tried again."""
+        mark = len(self.rows)
+
+        def once() -> T:
+            del self.rows[mark:]
+            return work()
+
+        result: T = await self.memory.run(self.memory.recall.atomically, once)
+        return result
+
+    def take(self, results: Sequence[ToolResult]) -> None:
+        """The results of a step are stored; have them in context too."""
+        self.rows += sorted(self.calls.rows, key=lambda row: row.seq)
+        self.calls.rows.clear()
+        seen = self.calls.make_context("", "").seen
+        for result in results:
+            seen.output(result.text)
+
+    async def sync_rows(self) -> None:
+        """After an interrupt: have in context what was stored and was not taken."""
+        self.calls.rows.clear()
+        after = max((row.seq for row in self.rows), default=0)
+        self.rows += await self.memory.run(self.memory.recall.messages, self.id, after=after)
+
+    def note_usage(self, usage: Usage) -> None:
+        self.context_tokens = usage.input + usage.output or self._estimate()
+
+    def _estimate(self) -> int:
+        return approximate_tokens(self._system) + sum(map(compaction.row_tokens, self.rows)) + 2_500
+
+    # -- the prompt -------------------------------------------------------------------------------------------------
+
+    def mark_stale(self, reason: str) -> None:
+        """Have the prompt rendered anew before the next request."""
+        self._stale = reason
+
+    def restore_prompt(self, last_message: str) -> None:
+        """Take the stored prompt up again if the provider may still have it in its cache; else it is rendered anew."""
+        stored = self.memory.recall.prompt(self.id)
+        if stored is None:
+            return
+        self._api, self._system, specs = stored
+        self._specs = prompt.specs_from_json(specs)
+        fresh = clock.now() - clock.parse(last_message) < timedelta(seconds=prompt.CACHE_LIFETIME)
+        same_tools = self._specs == tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=self.memory.ephemeral))
+        self._stale = "" if fresh and same_tools and self._api == self.provider.api else "resume"
+        if not self._stale:
+            seen = json.loads(self.memory.recall.session_value(self.id, "memory_seen") or "{}")
+            self.memory.known_versions.update(seen)
+
+    async def request(self) -> Request:
+        """What is sent next: the stored prompt and every message in context."""
+        if self._stale:
+            await self.memory.run(self._render)
+        return Request(
+            self.provider.name.partition("/")[2] or self.provider.name,
+            self._system,
+            self._specs,
+            to_messages(self.rows),
+            self.environment.max_tokens,
+            self.environment.thinking,  # type: ignore[arg-type]
+            self.id,
+        )
+
+    def _render(self) -> None:
+        blocks = self.memory.blocks.list()
+        self._system = self.memory.recall.redacted(self.environment.render_system(blocks))
+        self._specs = tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=self.memory.ephemeral))
+        self._api = self.provider.api
+        self.memory.known_versions.clear()
+        self.memory.known_versions.update({block.label: block.version for block in blocks})
+        specs = prompt.specs_to_json(self._specs)
+        self.memory.recall.save_prompt(self.id, api=self._api, system=self._system, tools=specs, reason=self._stale)
+        self._save_seen()
+        self._stale = ""
+
+    def _save_seen(self) -> None:
+        self.memory.recall.update_session(self.id, memory_seen=json.dumps(self.memory.known_versions))
+
+    # -- what others did --------------------------------------------------------------------------------------------
+
+    async def hear_of_others(self, emit: Emit) -> None:
+        """If another session (or the user) changed a block that this prompt shows, say so in one appended message."""
+        if self._stale:
+            return
+        for label, who, diff in await self.memory.run(self._changes):
+            emit(MemoryChanged(label, who, diff))
+            await self.add_notice(
+                f"<memory_update>\nCore memory block '{label}' was changed by {who}; this supersedes what you saw:\n{diff}\n</memory_update>"
+            )
+
+    def _changes(self) -> list[tuple[str, str, str]]:
+        memory = self.memory
+        versions = memory.data_version()
+        if versions == self._data_version:
+            return []
+        self._data_version = versions
+        blocks = {block.label: block for block in memory.blocks.list()}
+        known = memory.known_versions
+        changes = []
+        for label in sorted(set(blocks) | set(known)):
+            block, before = blocks.get(label), known.get(label, 0)
+            if (block.version if block else -1) == before:
+                continue
+            known[label] = block.version if block else -1
+            diff = diff_values(label, memory.blocks.value_at(label, before), block.value) if block else "the block was removed"
+            who = (
+                f"{block.actor.value}" + (f" in another session ({block.session_id[8:16]})" if block.session_id else "")
+                if block
+                else "the user"
+            )
+            if diff:
+                changes.append((label, who, diff))
+        self._save_seen()
+        return changes
+
+    # -- room -------------------------------------------------------------------------------------------------------
+
+    async def make_room(self, emit: Emit) -> None:
+        """Compact when the window is nearly full."""
+        if max(self.context_tokens, self._estimate()) > self.context_window * compaction.TRIGGER:
+            await self.compact(emit)
+
+    async def compact(self, emit: Emit) -> bool:
+        """Replace old messages by a summary; False if there is nothing that could go."""
+        before = max(self.context_tokens, self._estimate())
+        share = compaction.KEEP
+        cut = compaction.choose_cut(self.rows, self.context_window, share)
+        while share > 0.02 and sum(map(compaction.row_tokens, cut.evicted)) < before * compaction.MUST_FREE:
+            share /= 2
+            cut = compaction.choose_cut(self.rows, self.context_window, share)
+        if not cut.evicted or all(row.kind == "summary" for row in cut.evicted):
+            return False
+        request = await self.request()
+        text = await compaction.summarise(self.provider, request, cut.evicted, to_messages(cut.evicted))
+        by = self.memory.provenance(Actor.AGENT, Source.INFERRED, trust=Trust.UNVERIFIED)
+        last = max(row.seq for row in cut.evicted)
+
+        def work() -> MessageRow:
+            row = self.memory.recall.add_message("user", "summary", user_parts(text, ""), text, by)
+            self.memory.recall.update_session(self.id, context_from=last)
+            return row
+
+        summary: MessageRow = await self.memory.run(self.memory.recall.atomically, work)
+        self.rows = [summary, *cut.kept]
+        self.memory.in_context = (self.id, last)
+        self._stale = "compaction"
+        self.context_tokens = self._estimate()
+        emit(Compacted(len(cut.evicted), before, self.context_tokens))
+        return True

@@ -1,0 +1,193 @@
+"""The registry: which agent belongs to which repository or folder, in the user's database.
+
+An agent is found by a path it is known under; an unknown repository by its root commits. A moved repository is rebound
+when its old place is gone; a fork or a copy is a question for the user, and headless it gets an agent of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from lcode import clock
+from lcode.errors import UserError
+from lcode.git.repository import Place, root_commits
+from lcode.ids import new_id
+from lcode.store.database import Database, Row, fetch_all, fetch_one
+
+
+@dataclass(frozen=True)
+class AgentRow:
+    """An agent as the registry knows it. `kind`: git or folder. `initialised`: its own store was made."""
+
+    id: str
+    name: str
+    kind: str
+    roots: tuple[str, ...]
+    paths: tuple[str, ...]
+    initialised: bool
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Whose agent a place is. `told` is what the user should hear about how it was found."""
+
+    agent: AgentRow
+    fresh: bool = False
+    told: str = ""
+
+
+Choose = Callable[[Path, Sequence[AgentRow]], AgentRow | None]
+
+_SELECT = (
+    "SELECT id, name, kind, roots, (SELECT json_group_array(path) FROM (SELECT path FROM agent_paths WHERE agent_id = agents.id"
+    " ORDER BY first_seen, path)), initialised, created_at FROM agents"
+)
+
+
+class Agents:
+    """All agents of this user."""
+
+    def __init__(self, user: Database) -> None:
+        self._user = user
+
+    # -- looking up -------------------------------------------------------------------------------------------------
+
+    def list(self) -> list[AgentRow]:
+        rows = self._user.read(lambda connection: fetch_all(connection, f"{_SELECT} WHERE deleted_at = '' ORDER BY created_at"))
+        return [_agent(row) for row in rows]
+
+    def find(self, name: str) -> AgentRow:
+        """The agent with this id, unique beginning of an id, or name. Raises UserError."""
+        agents = self.list()
+        exact = [agent for agent in agents if name in (agent.id, agent.name)]
+        found = exact or [agent for agent in agents if agent.id.removeprefix("agent-").startswith(name.removeprefix("agent-"))]
+        if len(found) == 1:
+            return found[0]
+        fault = f"there is no agent '{name}'" if not found else f"'{name}' fits several agents"
+        raise UserError(fault, "`lcode agents` lists them; give the id")
+
+    def known(self, place: Place) -> AgentRow | None:
+        """The agent that is known under the place's path: the git common folder, the folder, or a folder above it."""
+        paths = [str(place.common_dir)] if place.common_dir else []
+        paths.append(str(place.root))
+        if not place.common_dir:
+            above = [parent for parent in place.root.parents if parent not in (Path.home(), Path(parent.anchor))]
+            paths += [str(parent) for parent in above]
+        rows = self._user.read(
+            lambda connection: [
+                fetch_one(
+                    connection,
+                    f"{_SELECT} WHERE deleted_at = '' AND id = (SELECT agent_id FROM agent_paths WHERE path = ?"
+                    + (" AND kind = 'folder')" if at and not place.common_dir else ")"),
+                    (path,),
+                )
+                for at, path in enumerate(paths)
+            ]
+        )
+        return next((_agent(row) for row in rows if row), None)
+
+    def resolve(self, place: Place, choose: Choose | None = None) -> Resolution:
+        """Whose agent `place` is; made on the spot where there is none. `choose` asks the user about a copy or fork:
+        an agent to share, or None for one of its own."""
+        if agent := self.known(place):
+            if place.common_dir and str(place.common_dir) not in agent.paths:  # a folder that became a repository
+                self.bind(agent.id, place)
+            return Resolution(agent)
+        roots = root_commits(place) if place.common_dir else ()
+        twins = [agent for agent in self.list() if roots and set(roots) & set(agent.roots)]
+        moved = [agent for agent in twins if not any(Path(path).exists() for path in agent.paths)]
+        if len(moved) == 1:
+            self.bind(moved[0].id, place)
+            return Resolution(
+                self.find(moved[0].id), told=f"{moved[0].name} moved here from {moved[0].paths[0]}: its memory came along"
+            )
+        if twins and choose is not None and (chosen := choose(place.root, twins)):
+            self.bind(chosen.id, place)
+            return Resolution(self.find(chosen.id))
+        told = ""
+        if twins:
+            names = ", ".join(f"{twin.name} ({twin.paths[0] if twin.paths else twin.id})" for twin in twins)
+            told = (
+                f"this repository shares its history with {names}; it got an agent of its own (`lcode agents` can change that)"
+            )
+        return Resolution(self._create(place, roots), fresh=True, told=told)
+
+    # -- changing ---------------------------------------------------------------------------------------------------
+
+    def _create(self, place: Place, roots: Sequence[str]) -> AgentRow:
+        agent_id = new_id("agent")
+        path, kind = _key(place)
+        now = clock.stamp()
+
+        def work(connection: apsw.Connection) -> str:
+            taken = fetch_one(connection, "SELECT agent_id FROM agent_paths WHERE path = ?", (path,))
+            if taken:  # another terminal was first
+                return str(taken[0])
+            connection.execute(
+                "INSERT INTO agents (id, name, kind, roots, created_at) VALUES (?, ?, ?, ?, ?)",
+                (agent_id, place.root.name or str(place.root), kind, json.dumps(list(roots)), now),
+            )
+            connection.execute("INSERT INTO agent_paths VALUES (?, ?, ?, ?)", (path, agent_id, kind, now))
+            return agent_id
+
+        return self.find(self._user.write(work))
+
+    def bind(self, agent_id: str, place: Place) -> None:
+        """Let the agent be known under the place's path, whoever was before."""
+        path, kind = _key(place)
+        roots = json.dumps(list(root_commits(place))) if place.common_dir else "[]"
+
+        def work(connection: apsw.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO agent_paths VALUES (?, ?, ?, ?)", (path, agent_id, kind, clock.stamp()))
+            connection.execute(
+                "UPDATE agents SET kind = ?, roots = CASE ? WHEN '[]' THEN roots ELSE ? END WHERE id = ?",
+                (kind, roots, roots, agent_id),
+            )
+
+        self._user.write(work)
+
+    def split(self, place: Place) -> AgentRow:
+        """Give the place an agent of its own; the one it shared stays as it is elsewhere."""
+        path, _ = _key(place)
+        self._user.write(lambda connection: connection.execute("DELETE FROM agent_paths WHERE path = ?", (path,)))
+        return self._create(place, root_commits(place) if place.common_dir else ())
+
+    def forget_path(self, path: str) -> None:
+        self._user.write(lambda connection: connection.execute("DELETE FROM agent_paths WHERE path = ?", (path,)))
+
+    def rename(self, agent_id: str, name: str) -> None:
+        self._user.write(lambda connection: connection.execute("UPDATE agents SET name = ? WHERE id = ?", (name, agent_id)))
+
+    def learn_roots(self, agent_id: str, roots: Sequence[str]) -> None:
+        """A repository that had no commit when its agent was made has some now."""
+        self._user.write(
+            lambda connection: connection.execute(
+                "UPDATE agents SET roots = ? WHERE id = ?", (json.dumps(list(roots)), agent_id)
+            )
+        )
+
+    def mark_initialised(self, agent_id: str) -> None:
+        self._user.write(lambda connection: connection.execute("UPDATE agents SET initialised = 1 WHERE id = ?", (agent_id,)))
+
+    def delete(self, agent_id: str) -> None:
+        """Take the agent out of the registry. Its folder is the caller's to remove."""
+
+        def work(connection: apsw.Connection) -> None:
+            connection.execute("UPDATE agents SET deleted_at = ? WHERE id = ?", (clock.stamp(), agent_id))
+            connection.execute("DELETE FROM agent_paths WHERE agent_id = ?", (agent_id,))
+
+        self._user.write(work)
+
+
+def _key(place: Place) -> tuple[str, str]:
+    return (str(place.common_dir), "git") if place.common_dir else (str(place.root), "folder")
+
+
+def _agent(row: Row) -> AgentRow:
+    return AgentRow(row[0], row[1], row[2], tuple(json.loads(row[3])), tuple(json.loads(row[4])), bool(row[5]), row[6])

@@ -1,0 +1,53 @@
+"""Memory as one session sees it: the three tiers, bound to its session, branch and worktree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from lcode.memory.archival import Archival
+from lcode.memory.blocks import Blocks
+from lcode.memory.model import Actor, Provenance, Source, Trust
+from lcode.memory.recall import Recall
+from lcode.store.database import Database
+
+T = TypeVar("T")
+
+
+@dataclass
+class SessionMemory:
+    """`blocks`, `recall` and `archival` are plain; from async code call them through `run`.
+
+    `in_context` is the session and the sequence number after which its messages are in the prompt: no search need find
+    them. `known_versions` is the version of each block that the model last saw: a rewrite is based on it.
+    """
+
+    database: Database
+    user: Database
+    blocks: Blocks
+    recall: Recall
+    archival: Archival
+    session_id: str = ""
+    worktree: str = ""
+    commit: str = ""
+    ephemeral: bool = False
+    in_context: tuple[str, int] = ("", 0)
+    known_versions: dict[str, int] = field(default_factory=dict)
+
+    async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """`function(...)` on the store's thread, so that the event loop never waits for a disk."""
+        return await self.database.run(function, *arguments, **named)
+
+    def data_version(self) -> tuple[int, int]:
+        """Changes when another process has written to the agent's or the user's database."""
+        return self.database.data_version(), self.user.data_version()
+
+    def provenance(
+        self, actor: Actor, source: Source, *, operation_id: str = "", step_id: str = "", trust: Trust = Trust.TRUSTED
+    ) -> Provenance:
+        """Who writes, from what, in this session."""
+        made = Provenance(actor, source, self.session_id, step_id, self.commit, self.worktree, trust)
+        return made if not operation_id else Provenance(
+            actor, source, self.session_id, step_id, self.commit, self.worktree, trust, operation_id
+        )  # fmt: skip

@@ -1,0 +1,107 @@
+"""From text to search terms, and from a question to a full-text query: identifiers split, inflection left to the stemmer."""
+
+from __future__ import annotations
+
+import re
+
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_./:-][A-Za-z0-9]+)+|[A-Za-z]+[0-9]*[A-Z][A-Za-z0-9]*")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORDS = re.compile(r"\w+", re.UNICODE)
+_STOP = frozenset(
+    [
+        "a",
+        "about",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "how",
+        "i",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "me",
+        "my",
+        "of",
+        "on",
+        "or",
+        "our",
+        "should",
+        "so",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "to",
+        "us",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+    ]
+)
+
+
+def identifier_parts(text: str, limit: int = 2_000) -> str:
+    """The parts of the compound identifiers and paths in `text` (camelCase, snake_case, a/b.c), each once, spaced."""
+    parts: dict[str, None] = {}
+    for match in _IDENTIFIER.finditer(text):
+        for part in _PARTS.findall(match.group()):
+            if len(part) > 1:
+                parts[part.lower()] = None
+        if len(parts) >= limit:
+            break
+    return " ".join(parts)
+
+
+def query_terms(query: str) -> list[str]:
+    """The words of a question that carry meaning, compound identifiers also in parts; all words where none would be left."""
+    words = [word.lower() for word in _WORDS.findall(query)]
+    words += identifier_parts(query).split()
+    words += [part for word in words if "_" in word for part in word.split("_") if part]
+    kept = [word for word in dict.fromkeys(words) if word not in _STOP]
+    return kept or list(dict.fromkeys(words))
+
+
+def match_expression(query: str) -> str:
+    """An FTS5 expression that matches any term of `query`, ranking left to BM25; '' if it holds no word."""
+    return " OR ".join('"' + term.replace('"', '""') + '"' for term in query_terms(query)[:64])
+
+
+def approximate_tokens(text: str) -> int:
+    """Tokens of `text`, about: 4 bytes each, the rule of thumb that Letta and the providers' own documents name."""
+    return (len(text.encode("utf-8", "replace")) + 3) // 4

@@ -1,0 +1,24 @@
+"""Makes a new core memory block."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from lcode.tools.base import Effect, Tool, ToolContext, ToolOutput
+from lcode.tools.memory_text import block_output, by_agent, on_store
+
+
+class MemoryCreate(Tool):
+    name = "memory_create"
+    effect = Effect.MEMORY
+
+    async def run(  # type: ignore[override]
+        self,
+        context: ToolContext,
+        label: Annotated[str, "Short name such as api_design"],
+        description: Annotated[str, "What belongs in it"],
+        value: Annotated[str, "Its first text"] = "",
+        limit: Annotated[int | None, "Characters it may hold"] = None,
+    ) -> ToolOutput:
+        block = await on_store(context, context.memory.blocks.create, label, description, value, limit, by_agent(context))
+        return block_output(context, block, "created")

@@ -1,0 +1,29 @@
+"""Rewrites a core memory block whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
+from lcode.tools.memory_text import block_output, by_agent, on_store
+
+
+class MemoryRethink(Tool):
+    name = "memory_rethink"
+    effect = Effect.MEMORY
+    aliases: ClassVar = {"new_value": "new_memory", "content": "new_memory", "value": "new_memory"}
+
+    async def run(  # type: ignore[override]
+        self,
+        context: ToolContext,
+        label: Annotated[str, "Block to rewrite"],
+        new_memory: Annotated[str, "The whole new value"],
+    ) -> ToolOutput:
+        memory = context.memory
+        base = memory.known_versions.get(label)
+        try:
+            block = await on_store(context, memory.blocks.rethink, label, new_memory, by_agent(context), base)
+        except ToolError:  # its text shows the value as it is now: the next try may be based on that
+            memory.known_versions[label] = (await on_store(context, memory.blocks.get, label)).version
+            raise
+        return block_output(context, block, "rewrote")

@@ -1,0 +1,74 @@
+"""How the memory tools speak: errors as tool errors, hits as moments with their date, session and neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from lcode.errors import MemoryEditError
+from lcode.memory.dates import local
+from lcode.memory.model import Actor, Block, MessageRow, Passage, Provenance, RecallHit, Source, Trust
+from lcode.tools.base import ToolContext, ToolError, ToolOutput
+
+T = TypeVar("T")
+_HIT = 900  # characters of a hit
+_NEIGHBOUR = 240
+
+
+async def on_store(context: ToolContext, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """`function(...)` on the store's thread; a refused edit becomes a tool error with all that it says."""
+    try:
+        return await context.memory.run(function, *arguments, **named)
+    except MemoryEditError as error:
+        raise ToolError("\n".join(filter(None, (error.message, error.hint)))) from error
+
+
+def by_agent(context: ToolContext) -> Provenance:
+    """The agent's own hand, in this call."""
+    return context.memory.provenance(Actor.AGENT, Source.INFERRED, operation_id=context.operation_id, step_id=context.step_id)
+
+
+def block_output(context: ToolContext, block: Block, done: str) -> ToolOutput:
+    """The new value, whole: until the next session the prompt shows the old one."""
+    context.memory.known_versions[block.label] = block.version
+    head = f"{done} '{block.label}' ({len(block.value)}/{block.limit} characters). It now reads:"
+    return ToolOutput(f"{head}\n{block.value}", f"{done} {block.label} · {len(block.value)}/{block.limit}")
+
+
+def shorten(text: str, limit: int) -> str:
+    """Head and tail of a long text."""
+    bare = text.strip()
+    return bare if len(bare) <= limit else f"{bare[: limit * 2 // 3].rstrip()} … {bare[-limit // 3 :].lstrip()}"
+
+
+def _line(message: MessageRow, limit: int) -> str:
+    return f"{message.kind}: {shorten(message.text, limit)}"
+
+
+def hits_text(hits: list[RecallHit]) -> str:
+    """Hits as the model reads them: when, which session and branch, what was said before and after."""
+    parts = []
+    for hit in hits:
+        where = f"session {hit.message.session_id.removeprefix('session-')[:8]}"
+        where += f" «{hit.session_title}»" if hit.session_title else ""
+        where += f" on {hit.branch}" if hit.branch else ""
+        lines = [f"[{local(hit.message.created_at)}, {where}]"]
+        lines += [f"  before: {_line(message, _NEIGHBOUR)}" for message in hit.before]
+        lines.append(_line(hit.message, _HIT))
+        lines += [f"  after: {_line(message, _NEIGHBOUR)}" for message in hit.after]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def passages_text(passages: list[Passage]) -> str:
+    """Passages with id, kind, date, tags, citations, and a word where nobody vouched for them."""
+    parts = []
+    for passage in passages:
+        head = (
+            f"[{passage.id.removeprefix('passage-')[:8]}, {passage.kind}, {local(passage.created_at)}, by {passage.actor.value}"
+        )
+        head += f", tags {', '.join(passage.tags)}" if passage.tags else ""
+        head += f", cites {', '.join(passage.citations)}" if passage.citations else ""
+        head += ", unverified data" if passage.trust is Trust.UNVERIFIED else ""
+        parts.append(f"{head}]\n{shorten(passage.text, 2_000)}")
+    return "\n\n".join(parts)
