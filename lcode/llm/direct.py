@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lcode.errors import LcodeError, ProviderError
@@ -50,7 +50,7 @@ class DirectSender:
         self._transport = Transport(url, environ, idle_timeout)
         self._draining: set[threading.Event] = set()
 
-    async def send(self, body: Mapping[str, Any], decoder: Decoder) -> AsyncIterator[Delta]:
+    async def send(self, body: Mapping[str, Any], decoder: Decoder) -> AsyncGenerator[Delta, None]:
         """One attempt: pieces, then the Reply. Raises ProviderError. Closing the iterator closes the connection."""
         import asyncio
 

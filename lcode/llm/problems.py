@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from lcode import clock
@@ -139,6 +138,8 @@ def _after(headers: Mapping[str, str]) -> float | None:
             return None
         if re.fullmatch(r"[\d.]+", given["retry-after"]):
             return _positive(float(given["retry-after"]))
+        from email.utils import parsedate_to_datetime
+
         return _positive((parsedate_to_datetime(given["retry-after"]) - clock.now()).total_seconds())
     except (ValueError, TypeError):
         return None

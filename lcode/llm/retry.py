@@ -7,16 +7,17 @@ nothing can be acted on twice, or on half, because of a retry.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from lcode.errors import ProviderError
+from lcode.llm.codec import broken
 from lcode.llm.protocol import Delta, Reply, Restart
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 LONGEST_WISH = 300.0  # seconds that a service may ask for; above, the user decides
 
-Attempt = Callable[[], AsyncIterator[Delta]]
+Attempt = Callable[[], AsyncGenerator[Delta, None]]
 
 
 def random() -> float:
@@ -36,15 +37,20 @@ async def with_retry(
     attempts: int = 6,
     sleep: Callable[[float], Awaitable[None]] = _sleep,
     chance: Callable[[], float] = random,
-) -> AsyncIterator[Delta]:
+) -> AsyncGenerator[Delta, None]:
     """The deltas of `attempt`, begun anew after a retryable ProviderError. Raises the last error, or the first that is
     not retryable."""
+    from contextlib import aclosing
+
     number = 1
     while True:
         try:
-            async for delta in _once(attempt):
-                yield delta
-            return
+            async with aclosing(attempt()) as stream:  # closed at once when the consumer leaves
+                async for delta in stream:
+                    yield delta
+                    if isinstance(delta, Reply):
+                        return
+            raise broken("the stream ended early")
         except ProviderError as error:
             failure = error
         if not failure.retryable:
@@ -58,19 +64,6 @@ async def with_retry(
         yield Restart(failure.message, number, wait)
         await sleep(wait)
         number += 1
-
-
-async def _once(attempt: Attempt) -> AsyncIterator[Delta]:
-    """One attempt, closed at once when the consumer leaves, and demanded to end with a Reply."""
-    from contextlib import aclosing
-
-    stream = attempt()
-    async with aclosing(stream):  # type: ignore[type-var]
-        async for delta in stream:
-            yield delta
-            if isinstance(delta, Reply):
-                return
-    raise ProviderError("the model's service broke off: the stream ended early", retryable=True)
 
 
 def _wait(number: int, wish: float | None, chance: float) -> float:

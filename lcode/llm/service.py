@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 from lcode.llm import retry
@@ -41,10 +41,10 @@ class ServiceProvider:
         """The body that `request` becomes."""
         return self._codec.encode(request)
 
-    def stream(self, request: Request) -> AsyncIterator[Delta]:
+    def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         body = self._codec.encode(request)  # once: every attempt sends the same bytes
 
-        def attempt() -> AsyncIterator[Delta]:
+        def attempt() -> AsyncGenerator[Delta, None]:
             return self._sender.send(body, self._codec.decoder(request))
 
         return retry.with_retry(attempt, attempts=self._attempts, **self._options)
