@@ -62,8 +62,8 @@ def assert_prefix(requests: Iterable[Any]) -> None:
     last: dict[str, tuple[int, dict[str, Any]]] = {}
     for number, request in enumerate(requests):
         key, body = ("", request) if isinstance(request, dict) else (request.conversation, request.body)
-        if body is None:
-            raise AssertionError(f"request {number} holds no JSON")
+        if not isinstance(body.get("messages"), list):
+            raise AssertionError(f"request {number} holds no messages")
         if key in last:
             before, earlier = last[key]
             _assert_next(earlier, body, f"request {before} → {number}" + (f" of {key!r}" if key else ""))
