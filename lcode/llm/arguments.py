@@ -100,6 +100,15 @@ def sendable_id(call_id: str, longest: int = 40) -> str:
     return f"{plain[: longest - 13]}-{digest}"
 
 
+def short_id(call_id: str) -> str:
+    """`call_id` for services that accept exactly nine letters and digits."""
+    return (
+        call_id
+        if re.fullmatch("[a-zA-Z0-9]{9}", call_id)
+        else hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:9]
+    )
+
+
 def dumped(arguments: dict[str, Any] | None) -> str:
     """Arguments as the text that is sent back: compact, in the model's order, `{}` where there were none to keep."""
     return "{}" if arguments is None else json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))

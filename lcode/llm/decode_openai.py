@@ -6,6 +6,7 @@ missing or repeated ids); all of those forms are read. A stream without a `finis
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from lcode.llm.problems import UNNAMED, Service, from_event
 from lcode.llm.protocol import Finish, Part, Reply, Text, TextPiece, Thinking, ThinkingPiece, ToolCall
 from lcode.llm.wire import clean
 
+EXTRA_CONTENT = "openai:extra_content"  # origin of a Thinking that keeps what must go back with the calls
+
 
 @dataclass
 class _Call:
@@ -27,6 +30,7 @@ class _Call:
     name: str = ""
     arguments: list[str] = field(default_factory=list)
     given: dict[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class OpenAIDecoder:
@@ -86,6 +90,7 @@ class OpenAIDecoder:
         call.id = call.id or call_id
         if name and name != call.name and not call.arguments:
             call.name += name
+        call.extra = object_of(delta.get("extra_content")) or call.extra
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             call.given = arguments
@@ -136,18 +141,22 @@ class OpenAIDecoder:
             parts.append(Thinking(clean("".join(self._thinking)), origin="openai"))
         if self._text:
             parts.append(Text(clean("".join(self._text))))
-        parts += self._whole_calls(cut)
-        return Reply(tuple(parts), self._finish_of(cut), self._usage, clean(self._model))
+        calls, extra = self._whole_calls(cut)
+        if extra:
+            parts.append(Thinking("", signature=json.dumps(extra, separators=(",", ":")), origin=EXTRA_CONTENT))
+        return Reply((*parts, *calls), self._finish_of(cut), self._usage, clean(self._model))
 
-    def _whole_calls(self, cut: bool) -> list[ToolCall]:
-        calls = [call for call in self._calls if call.name or call.arguments or call.given is not None]
-        ids = unique_ids([call.id for call in calls])
-        return [
+    def _whole_calls(self, cut: bool) -> tuple[list[ToolCall], dict[str, Any]]:
+        """The calls, and what came with them to be sent back, by id."""
+        given = [call for call in self._calls if call.name or call.arguments or call.given is not None]
+        ids = unique_ids([call.id for call in given])
+        calls = [
             whole_call(call_id, call.name, call.given)
             if call.given is not None and not call.arguments
             else parsed_call(call_id, call.name, "".join(call.arguments), cut=cut)
-            for call_id, call in zip(ids, calls, strict=True)
+            for call_id, call in zip(ids, given, strict=True)
         ]
+        return calls, {call_id: call.extra for call_id, call in zip(ids, given, strict=True) if call.extra}
 
     def _finish_of(self, cut: bool) -> Finish:
         if cut:

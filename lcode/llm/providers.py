@@ -61,7 +61,7 @@ ROWS: tuple[ProviderRow, ...] = (
     ProviderRow("ollama", "openai", "http://127.0.0.1:11434/v1", "", "OLLAMA_HOST", "", ("reasoning_effort",)),
     ProviderRow("lmstudio", "openai", "http://127.0.0.1:1234/v1", "", "LMSTUDIO_BASE_URL"),
     ProviderRow("groq", "openai", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    ProviderRow("mistral", "openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+    ProviderRow("mistral", "openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", flags=("strict",)),
     ProviderRow("deepseek", "openai", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", flags=("reasoning_content",)),
     ProviderRow("xai", "openai", "https://api.x.ai/v1", "XAI_API_KEY"),
     ProviderRow("together", "openai", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
@@ -70,7 +70,7 @@ ROWS: tuple[ProviderRow, ...] = (
         "openai",
         "https://generativelanguage.googleapis.com/v1beta/openai",
         "GEMINI_API_KEY",
-        flags=("reasoning_effort",),
+        flags=("reasoning_effort", "extra_content"),
     ),
 )
 _TABLE = {row.name: row for row in ROWS}
@@ -185,7 +185,9 @@ def _codec(row: ProviderRow) -> Codec:
             cache_key="cache_key" in flags,
             reasoning_effort="reasoning_effort" in flags,
             reasoning_content="reasoning_content" in flags,
+            extra_content="extra_content" in flags,
             openai_models="openai_models" in flags,
+            strict="strict" in flags,
         )
     )
 

@@ -115,6 +115,26 @@ def test_earlier_reasoning_is_sent_back_only_where_the_dialect_says_so() -> None
     assert sent["reasoning_content"] == "hm"
 
 
+def test_what_came_with_a_call_goes_back_with_it_where_the_dialect_says_so() -> None:
+    signature = {"google": {"thought_signature": "abc"}}
+    reply = decoded(
+        calls({**part(0, "a", "f", "{}"), "extra_content": signature}, part(1, "b", "f", "{}")), delta(finish="stop")
+    )
+    history = (Message("assistant", reply.parts),)
+    first, second = encode(request(messages=history), Dialect(extra_content=True))["messages"][1]["tool_calls"]
+    assert first["extra_content"] == signature
+    assert "extra_content" not in second
+    assert "extra_content" not in json.dumps(encode(request(messages=history)))
+
+
+def test_a_strict_server_gets_short_ids_and_no_stream_options() -> None:
+    body = encode(request(), Dialect(strict=True))
+    assert "stream_options" not in body
+    made = [call["id"] for call in body["messages"][2]["tool_calls"]]
+    assert all(len(call_id) == 9 and call_id.isalnum() for call_id in made)
+    assert [message["tool_call_id"] for message in body["messages"] if message["role"] == "tool"] == made
+
+
 def test_an_assistant_message_has_content_unless_it_only_calls() -> None:
     only_calls = Message("assistant", (ToolCall("c", "t", {}),))
     messages = encode(request(system="", messages=(Message("assistant", ()), only_calls)))["messages"]
