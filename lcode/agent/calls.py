@@ -89,7 +89,8 @@ class CallRunner:
             prepared.fault = f"There is no tool '{call.name}'.{hint} Tools are: {', '.join(sorted(self.tools))}."
         elif call.arguments is None:
             prepared.fault = (
-                f"The arguments of {call.name} were not usable: {call.problem or 'not a JSON object'}. Nothing was run. Send the call"
+                f"The arguments of {call.name} were not usable: {call.problem or 'not a JSON object'}. Nothing was"
+                " run. Send the call"
                 " again, whole" + (" and in smaller pieces." if "cut" in call.problem or "length" in call.problem else ".")
             )
         else:

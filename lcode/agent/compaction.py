@@ -18,8 +18,10 @@ TRIGGER = 0.8  # of the window
 KEEP = 0.3  # of the window is kept verbatim at the end
 MUST_FREE = 0.3  # of what was there, or more is evicted
 _ASK = (
-    "The context window is full: the conversation above will be replaced by your summary. Write it for yourself, in at most 500 words:"
-    " the goal; what was done, with exact paths, symbols, commands and identifiers; decisions and why; errors and their fixes, what was"
+    "The context window is full: the conversation above will be replaced by your summary. Write it for yourself, in"
+    " at most 500 words:"
+    " the goal; what was done, with exact paths, symbols, commands and identifiers; decisions and why; errors and"
+    " their fixes, what was"
     " tried and failed; the present state and the very next action. No greeting, no tool call."
 )
 
@@ -73,7 +75,8 @@ def _framed(summary: str, evicted: Sequence[MessageRow]) -> str:
     words = [" ".join(row.text.split()) for row in evicted if row.kind == "user"]
     quoted = "\n".join(f"- {text[:400]}" for text in words[-12:])
     return (
-        f"<summary>\n{len(evicted)} earlier messages of this session were taken out of the prompt; conversation_search still finds them.\n\n"
+        f"<summary>\n{len(evicted)} earlier messages of this session were taken out of the prompt;"
+        " conversation_search still finds them.\n\n"
         f"{summary}\n\nThe user's own words, which still bind unless they took them back:\n{quoted}\n</summary>"
     )
 

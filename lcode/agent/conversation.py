@@ -13,7 +13,7 @@ LOOKUPS = frozenset({"conversation_search", "conversation_search_date", "archiva
 
 
 def to_messages(rows: Iterable[MessageRow]) -> tuple[Message, ...]:
-    """Rows in stored order as neutral messages: the results of one step become one `tool` message, in the order of the calls."""
+    """Rows in stored order as neutral messages: the results of a step become one `tool` message, in the order of its calls."""
     messages: list[Message] = []
     waiting: dict[str, ToolResult | None] = {}
     for row in rows:

@@ -30,7 +30,8 @@ class Limits:
         if self._seen[key] < SAME_CALL:
             return ""
         return (
-            f"This is the {self._seen[key]}. identical call of {name} with nothing changed in between; it was not run, its result"
+            f"This is the {self._seen[key]}. identical call of {name} with nothing changed in between; it was not"
+            " run, its result"
             " stands above. Change the arguments, try another way, or answer with what you know."
         )
 

@@ -54,7 +54,7 @@ def _done(recall: Recall, session_id: str) -> tuple[list[str], list[str], list[s
         elif name == "shell":
             command = _cut(" ".join(str(arguments.get("command", "")).split()), 80)
             commands.pop(command, None)
-            commands[command] = outcome == "ok" and detail in ("", "exit 0")
+            commands[command] = outcome == "ok"
     files = [f"{path} ({', '.join(sorted(symbols))})" if symbols else path for path, symbols in changed.items()]
     passed = [command for command, good in commands.items() if good]
     failed = [command for command, good in commands.items() if not good]

@@ -160,8 +160,12 @@ class Runtime:
             raise SessionBusy(f"session {memory.session_id} is open elsewhere")
         await memory.run(
             memory.recall.create_session,
-            branch=self.branch, worktree=str(self.root), head=self.place.head, model=provider.name, session_id=memory.session_id,
-        )  # fmt: skip
+            branch=self.branch,
+            worktree=str(self.root),
+            head=self.place.head,
+            model=provider.name,
+            session_id=memory.session_id,
+        )
         memory.in_context = (memory.session_id, 0)
         return self._session(memory, provider, mode, lock)
 
@@ -226,13 +230,13 @@ class Runtime:
     def _provider(self, model: str | None) -> Provider:
         settings = self.settings
         name = model or settings.model or default_model(self._environ)
-        return resolve(
-            name, settings.providers, self._environ, record=self.record, idle_timeout=settings.idle_timeout, attempts=settings.retries
-        )  # fmt: skip
+        wait, attempts = settings.idle_timeout, settings.retries
+        return resolve(name, settings.providers, self._environ, record=self.record, idle_timeout=wait, attempts=attempts)
 
     def _session(self, memory: SessionMemory, provider: Provider, mode: str | None, lock: NamedLock | None) -> Session:
         tools = {tool.name: tool for tool in all_tools() if not (self.ephemeral and tool.effect is Effect.MEMORY)}
-        permission = Permission(Mode(mode or self.settings.permission_mode))
+        readable = (self.store.agent_paths(self.agent).outputs,)
+        permission = Permission(Mode(mode or self.settings.permission_mode), readable=readable)
         calls = CallRunner(tools, memory, permission, self._contexts(memory), self.log_bug, self.interactive)
         environment = Environment(
             render_system=self._system,
@@ -267,7 +271,7 @@ class Runtime:
         return prompt.system_text(files, blocks, ephemeral=self.ephemeral)
 
     def _news(self, session_id: str) -> Callable[[], list[str]]:
-        """What the next user message says besides the user's words: where, and in the first one where the last sessions stopped."""
+        """What the next user message says besides the user's words: where, and first where the last sessions stopped."""
         told: dict[str, str] = {}
 
         def lines() -> list[str]:

@@ -269,7 +269,8 @@ class Session:
         for label, who, diff in await self.memory.run(self._changes):
             emit(MemoryChanged(label, who, diff))
             await self.add_notice(
-                f"<memory_update>\nCore memory block '{label}' was changed by {who}; this supersedes what you saw:\n{diff}\n</memory_update>"
+                f"<memory_update>\nCore memory block '{label}' was changed by {who}; this supersedes what you"
+                f" saw:\n{diff}\n</memory_update>"
             )
 
     def _changes(self) -> list[tuple[str, str, str]]:

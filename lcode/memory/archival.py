@@ -56,10 +56,11 @@ class Archival:
             if twin:
                 return str(twin[0])
             connection.execute(
-                "INSERT INTO passages (id, operation_id, text, terms, kind, citations, created_at, actor, source, trust, session_id,"
+                "INSERT INTO passages (id, operation_id, text, terms, kind, citations, created_at, actor, source,"
+                " trust, session_id,"
                 " step_id, commit_id, worktree) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (passage_id, by.operation_id, clean, terms, kind, json.dumps(cited, ensure_ascii=False), clock.stamp(), by.actor,
-                 by.source, by.trust, by.session_id, by.step_id, by.commit, by.worktree),
+                (passage_id, by.operation_id, clean, terms, kind, json.dumps(cited, ensure_ascii=False), clock.stamp(),
+                 by.actor, by.source, by.trust, by.session_id, by.step_id, by.commit, by.worktree),
             )  # fmt: skip
             seq = connection.last_insert_rowid()
             connection.execute("INSERT INTO passages_fts (rowid, text, terms) VALUES (?, ?, ?)", (seq, clean, terms))
@@ -90,16 +91,24 @@ class Archival:
         return _passage(row, 0.0) if row else None
 
     def search(
-        self, query: str, *, kind: str = "", tags: Sequence[str] = (), tag_match: Literal["any", "all"] = "any", start: str = "", end: str = "",
+        self,
+        query: str,
+        *,
+        kind: str = "",
+        tags: Sequence[str] = (),
+        tag_match: Literal["any", "all"] = "any",
+        start: str = "",
+        end: str = "",
         limit: int = 10,
-    ) -> list[Passage]:  # fmt: skip
-        """Passages that match words of `query` in any inflection and pass every filter, best first; without a query the newest."""
+    ) -> list[Passage]:
+        """Passages that match words of `query` in any inflection and pass every filter, best first; else the newest."""
         where, values = _filters(kind, tags, tag_match, start, end)
         expression = match_expression(query)
         if expression:
             sql = (
                 f"SELECT {_COLUMNS}, -bm25(passages_fts, 1.0, 0.5) AS score FROM passages_fts"
-                f" JOIN passages ON passages.seq = passages_fts.rowid WHERE passages_fts MATCH ?{where} ORDER BY score DESC, seq DESC LIMIT ?"
+                f" JOIN passages ON passages.seq = passages_fts.rowid WHERE passages_fts MATCH ?{where} ORDER BY"
+                " score DESC, seq DESC LIMIT ?"
             )
             values = [expression, *values]
         else:

@@ -17,49 +17,14 @@ import apsw
 from lcode import clock
 from lcode.errors import MemoryEditError
 from lcode.ids import new_id
+from lcode.memory.block_rows import DEFAULTS, SELECT, VERSIONS, Default, to_block, to_version
 from lcode.memory.model import Actor, Block, BlockVersion, Provenance, Scope, Source, Trust
 from lcode.memory.terms import approximate_tokens
 from lcode.redact import Redactor
-from lcode.store.database import Database, Row, fetch_all, fetch_one, scalar
+from lcode.store.database import Database, fetch_all, fetch_one, scalar
 
 MAX_LABEL = 50
 
-
-@dataclass(frozen=True)
-class Default:
-    """A block that every agent has from the start."""
-
-    label: str
-    scope: Scope
-    description: str
-    value: str = ""
-
-
-DEFAULTS = (
-    Default(
-        "persona",
-        Scope.REPO,
-        "Who you are in this repository: role, ways of working that proved themselves here.",
-        "I am lcode, the persistent coding agent of this repository. I remember across sessions, check what I remember"
-        " against the code, and say so when I do not know.",
-    ),
-    Default(
-        "human", Scope.USER, "Your user: preferences, standing corrections, how they like to work. Shared by all repositories."
-    ),
-    Default(
-        "architecture", Scope.REPO, "How this codebase is put together: modules, entry points, data flow, what depends on what."
-    ),
-    Default(
-        "conventions",
-        Scope.REPO,
-        "How this codebase is built, run, tested, styled and released; rules that changes must follow.",
-    ),
-    Default(
-        "current_work",
-        Scope.WORKTREE,
-        "Work in progress on this branch: goal, state, next step, what failed. Cleared when done.",
-    ),
-)
 
 Edit = Callable[[Block], str]
 
@@ -118,11 +83,11 @@ class Blocks:
         rows = self._database(block.scope).read(
             lambda connection: fetch_all(
                 connection,
-                f"{_VERSIONS} WHERE block_id = ? ORDER BY version",
+                f"{VERSIONS} WHERE block_id = ? ORDER BY version",
                 (block.id,),
             )
         )
-        return [_version(row) for row in rows]
+        return [to_version(row) for row in rows]
 
     def value_at(self, label: str, version: int) -> str:
         """The value of `label` at `version`; the default's where that was never written, '' where it is not known."""
@@ -140,12 +105,12 @@ class Blocks:
             row = database.read(
                 lambda connection: fetch_one(
                     connection,
-                    f"{_VERSIONS} WHERE operation_id = ?",
+                    f"{VERSIONS} WHERE operation_id = ?",
                     (operation_id,),
                 )
             )
             if row is not None:
-                return _version(row)
+                return to_version(row)
         return None
 
     # -- editing ----------------------------------------------------------------------------------------------------
@@ -259,20 +224,18 @@ class Blocks:
     def _rows(self, database: Database, scope: Scope) -> builtins.list[Block]:
         key = self._keys[scope]
         rows = database.read(
-            lambda connection: fetch_all(
-                connection, f"{_SELECT} WHERE scope = ? AND scope_key = ? ORDER BY label", (scope, key)
-            )
+            lambda connection: fetch_all(connection, f"{SELECT} WHERE scope = ? AND scope_key = ? ORDER BY label", (scope, key))
         )
-        return [_block(row) for row in rows]
+        return [to_block(row) for row in rows]
 
     def _row(self, connection: apsw.Connection, block: Block) -> Block:
         """The block as it is inside this transaction: the stored row, or the default that was never written."""
         row = fetch_one(
             connection,
-            f"{_SELECT} WHERE label = ? AND scope = ? AND scope_key = ?",
+            f"{SELECT} WHERE label = ? AND scope = ? AND scope_key = ?",
             (block.label, block.scope, block.scope_key),
         )
-        return _block(row) if row is not None else block
+        return to_block(row) if row is not None else block
 
     def _editable(self, label: str, by: Provenance) -> Block:
         block = self.get(label)
@@ -301,7 +264,8 @@ class Blocks:
             longest = sorted(block.value.splitlines(), key=len, reverse=True)[:3]
             listing = "\n".join(f"- {line[:120]}" for line in longest)
             raise MemoryEditError(
-                f"'{block.label}' would hold {len(value)} of {block.limit} characters, {len(value) - block.limit} too many; nothing was"
+                f"'{block.label}' would hold {len(value)} of {block.limit} characters, {len(value) - block.limit} too"
+                " many; nothing was"
                 " written. Shorten it with memory_rethink, or keep the detail with archival_memory_insert and a line here.",
                 f"its longest lines are:\n{listing}" if longest else "",
             )
@@ -309,7 +273,8 @@ class Blocks:
         if total > self._limits.tokens and len(value) > len(block.value):
             sizes = ", ".join(f"{other.label} {approximate_tokens(other.value)}" for other in others)
             raise MemoryEditError(
-                f"all blocks together would take {total} of {self._limits.tokens} tokens, {total - self._limits.tokens} too many; nothing was"
+                f"all blocks together would take {total} of {self._limits.tokens} tokens,"
+                f" {total - self._limits.tokens} too many; nothing was"
                 " written. Shorten a block with memory_rethink, or use archival_memory_insert.",
                 f"tokens now: {block.label} {approximate_tokens(block.value)}, {sizes}",
             )
@@ -321,13 +286,14 @@ class Blocks:
         block_id = block.id or new_id("block")
         version = abs(block.version) + 1
         old = set(block.value.splitlines())
-        unverified = set(_unverified_lines(connection, block_id))
+        unverified = set(json.loads(scalar(connection, "SELECT unverified FROM blocks WHERE id = ?", (block_id,)) or "[]"))
         if by.trust is Trust.UNVERIFIED:
             unverified |= {line for line in value.splitlines() if line not in old}
         kept = [line for line in value.splitlines() if line in unverified and line.strip()]
         where = (by.actor, by.source, by.trust, by.session_id, by.step_id, by.commit, by.worktree)
         connection.execute(
-            "INSERT INTO blocks (id, label, scope, scope_key, description, value, char_limit, read_only, version, unverified, deleted,"
+            "INSERT INTO blocks (id, label, scope, scope_key, description, value, char_limit, read_only, version,"
+            " unverified, deleted,"
             " created_at, updated_at, actor, source, trust, session_id, step_id, commit_id, worktree)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
             " value = excluded.value, version = excluded.version, unverified = excluded.unverified, deleted = excluded.deleted,"
@@ -338,7 +304,8 @@ class Blocks:
              json.dumps(kept, ensure_ascii=False), deleted, now, now, *where),
         )  # fmt: skip
         connection.execute(
-            "INSERT INTO block_versions (block_id, version, label, value, description, char_limit, deleted, operation, operation_id,"
+            "INSERT INTO block_versions (block_id, version, label, value, description, char_limit, deleted,"
+            " operation, operation_id,"
             " created_at, actor, source, trust, session_id, step_id, commit_id, worktree)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -358,35 +325,9 @@ class Blocks:
         return self._row(connection, replace(block, id=block_id))
 
 
-_SELECT = (
-    "SELECT id, label, description, value, char_limit, read_only, version, scope, scope_key, updated_at, actor, source, trust,"
-    " session_id, deleted, unverified FROM blocks"
-)
-
-
-_VERSIONS = "SELECT block_id, label, version, value, operation, operation_id, created_at, actor, source, trust, session_id FROM block_versions"
-
-
-def _block(row: Row) -> Block:
-    """`_SELECT`'s columns as a block; a deleted one has a negative version."""
-    (*head, limit, read_only, version, scope, key, updated_at, actor, source, trust, session_id, deleted, unverified) = row
-    number = -version if deleted else version
-    origin = (Actor(actor), Source(source), Trust(trust), session_id, tuple(json.loads(unverified)))
-    return Block(*(*head, limit, bool(read_only), number, Scope(scope), key, updated_at, *origin))
-
-
-def _version(row: Row) -> BlockVersion:
-    return BlockVersion(*(*row[:7], Actor(row[7]), Source(row[8]), Trust(row[9]), row[10]))
-
-
 def _landed(connection: apsw.Connection, operation_id: str) -> bool:
     """Whether this very operation was applied before: then it is not repeated."""
     return fetch_one(connection, "SELECT 1 FROM block_versions WHERE operation_id = ?", (operation_id,)) is not None
-
-
-def _unverified_lines(connection: apsw.Connection, block_id: str) -> list[str]:
-    row = fetch_one(connection, "SELECT unverified FROM blocks WHERE id = ?", (block_id,))
-    return list(json.loads(row[0])) if row else []
 
 
 def _who(block: Block) -> str:

@@ -252,7 +252,8 @@ class Recall:
         """Store the calls a reply asks for, before any of them runs."""
         self._log.write(
             lambda connection: connection.executemany(
-                "INSERT INTO tool_calls (operation_id, step_id, session_id, call_id, number, name, arguments, effect, state, started_at)"
+                "INSERT INTO tool_calls (operation_id, step_id, session_id, call_id, number, name, arguments, effect,"
+                " state, started_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (call.operation_id, call.step_id, session_id, call.call_id, call.number, call.name,
@@ -295,7 +296,8 @@ class Recall:
         rows = self._memory_or_log(session_id).read(
             lambda connection: fetch_all(
                 connection,
-                "SELECT name, arguments, outcome, detail, effect FROM tool_calls WHERE session_id = ? AND state = 'finished' ORDER BY rowid",
+                "SELECT name, arguments, outcome, detail, effect FROM tool_calls WHERE session_id = ? AND state ="
+                " 'finished' ORDER BY rowid",
                 (session_id,),
             )
         )
@@ -332,7 +334,8 @@ class Recall:
         if expression:
             sql = (
                 f"SELECT {', '.join('messages.' + name for name in _MESSAGE.split(', '))},"
-                " -bm25(messages_fts, 1.0, 0.5) * CASE messages.kind WHEN 'tool' THEN 0.6 WHEN 'notice' THEN 0.3 ELSE 1.0 END AS score"
+                " -bm25(messages_fts, 1.0, 0.5) * CASE messages.kind WHEN 'tool' THEN 0.6 WHEN 'notice' THEN 0.3 ELSE"
+                " 1.0 END AS score"
                 f" FROM messages_fts JOIN messages ON messages.seq = messages_fts.rowid WHERE messages_fts MATCH ?{where}"
                 " ORDER BY score DESC, messages.seq DESC LIMIT ?"
             )

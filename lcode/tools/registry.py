@@ -21,6 +21,31 @@ def file_tools() -> list[Tool]:
     return [EditFile(), Glob(), Grep(), ListDir(), ReadFile(), Shell(), WriteFile()]
 
 
+def memory_tools() -> list[Tool]:
+    """The tools for the three tiers of memory, sorted by name."""
+    from lcode.tools.archival_memory_insert import ArchivalMemoryInsert
+    from lcode.tools.archival_memory_search import ArchivalMemorySearch
+    from lcode.tools.conversation_search import ConversationSearch
+    from lcode.tools.conversation_search_date import ConversationSearchDate
+    from lcode.tools.core_memory_append import CoreMemoryAppend
+    from lcode.tools.core_memory_replace import CoreMemoryReplace
+    from lcode.tools.memory_create import MemoryCreate
+    from lcode.tools.memory_insert import MemoryInsert
+    from lcode.tools.memory_rethink import MemoryRethink
+
+    return [
+        ArchivalMemoryInsert(),
+        ArchivalMemorySearch(),
+        ConversationSearch(),
+        ConversationSearchDate(),
+        CoreMemoryAppend(),
+        CoreMemoryReplace(),
+        MemoryCreate(),
+        MemoryInsert(),
+        MemoryRethink(),
+    ]
+
+
 def all_tools() -> list[Tool]:
     """Every tool that can be offered, sorted by name."""
-    return sorted(file_tools(), key=lambda tool: tool.name)
+    return sorted([*file_tools(), *memory_tools()], key=lambda tool: tool.name)
