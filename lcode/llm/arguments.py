@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from lcode.ids import new_id
-from lcode.llm.protocol import ToolCall
+from lcode.llm.protocol import Message, ToolCall
 from lcode.llm.wire import clean
 
 _MAX_DEPTH = 64  # deeper nesting is no tool's argument, and could not be rendered again from a deep stack
@@ -73,9 +74,15 @@ def _fault(value: Any, depth: int = 0) -> str:
     return ""
 
 
-def unique_ids(ids: list[str]) -> list[str]:
-    """`ids` with those that are missing or repeated made up: each result must name one call."""
-    seen: set[str] = set()
+def used_ids(messages: Iterable[Message]) -> frozenset[str]:
+    """The ids of all calls in a conversation."""
+    return frozenset(part.id for message in messages for part in message.parts if isinstance(part, ToolCall))
+
+
+def unique_ids(ids: list[str], used: frozenset[str] = frozenset()) -> list[str]:
+    """`ids` with those made up that are missing, repeated, or taken by an earlier call (some servers count anew in each
+    reply): each result must name one call."""
+    seen = set(used)
     result: list[str] = []
     for given in ids:
         unique = clean(given)

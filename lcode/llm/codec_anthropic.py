@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lcode.llm.arguments import sendable_id, sendable_name
+from lcode.llm.arguments import sendable_id, sendable_name, used_ids
 from lcode.llm.catalogue import max_output, thinking_form
 from lcode.llm.decode_anthropic import ORIGIN, AnthropicDecoder
 from lcode.llm.protocol import Message, Request, Text, Thinking, ToolCall, ToolResult
@@ -49,7 +49,7 @@ class AnthropicCodec:
         return body
 
     def decoder(self, request: Request) -> AnthropicDecoder:
-        return AnthropicDecoder(request.model)
+        return AnthropicDecoder(request.model, used=used_ids(request.messages))
 
 
 def encode(request: Request) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from lcode.llm.arguments import dumped, sendable_id, sendable_name, short_id
+from lcode.llm.arguments import dumped, sendable_id, sendable_name, short_id, used_ids
 from lcode.llm.decode_openai import EXTRA_CONTENT, OpenAIDecoder
 from lcode.llm.protocol import Message, Request, Text, Thinking, ToolCall, ToolResult
 from lcode.llm.wire import clean
@@ -61,7 +61,7 @@ class OpenAICodec:
         return body
 
     def decoder(self, request: Request) -> OpenAIDecoder:
-        return OpenAIDecoder(request.model)
+        return OpenAIDecoder(request.model, used=used_ids(request.messages))
 
     def _effort(self, request: Request) -> str:
         if self.dialect.openai_models and request.tools and _TOOLS_WITHOUT_REASONING.match(request.model):

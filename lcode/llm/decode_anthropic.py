@@ -45,10 +45,11 @@ class _Block:
 class AnthropicDecoder:
     """One reply. Thinking is marked with the model that made it: its signature is good for that model alone."""
 
-    def __init__(self, model: str, service: Service = UNNAMED) -> None:
+    def __init__(self, model: str, service: Service = UNNAMED, used: frozenset[str] = frozenset()) -> None:
         self.complete = False
         self.accepted = False
         self.service = service
+        self._used = used
         self._asked = model
         self._model = model
         self._blocks: dict[int, _Block] = {}
@@ -145,7 +146,7 @@ class AnthropicDecoder:
         uses = [block for block in blocks if block.kind == "tool_use"]
         if not cut and not all(block.closed for block in uses):
             raise broken("a tool call was not finished")
-        ids = dict(zip(map(id, uses), unique_ids([block.id for block in uses]), strict=True))
+        ids = dict(zip(map(id, uses), unique_ids([block.id for block in uses], self._used), strict=True))
         parts: list[Part] = []
         for block in blocks:
             if block.kind == "tool_use":

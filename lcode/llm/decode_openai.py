@@ -36,10 +36,11 @@ class _Call:
 class OpenAIDecoder:
     """One reply. `service` is who the errors name."""
 
-    def __init__(self, model: str, service: Service = UNNAMED) -> None:
+    def __init__(self, model: str, service: Service = UNNAMED, used: frozenset[str] = frozenset()) -> None:
         self.complete = False
         self.accepted = False
         self.service = service
+        self._used = used
         self._model = model
         self._text: list[str] = []
         self._thinking: list[str] = []
@@ -149,7 +150,7 @@ class OpenAIDecoder:
     def _whole_calls(self, cut: bool) -> tuple[list[ToolCall], dict[str, Any]]:
         """The calls, and what came with them to be sent back, by id."""
         given = [call for call in self._calls if call.name or call.arguments or call.given is not None]
-        ids = unique_ids([call.id for call in given])
+        ids = unique_ids([call.id for call in given], self._used)
         calls = [
             whole_call(call_id, call.name, call.given)
             if call.given is not None and not call.arguments

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lcode.errors import ProviderError
 from lcode.events import Usage
-from lcode.llm.codec_openai import Dialect, encode
+from lcode.llm.codec_openai import Dialect, OpenAICodec, encode
 from lcode.llm.decode_openai import OpenAIDecoder
 from lcode.llm.protocol import (
     Message,
@@ -212,6 +212,14 @@ def test_missing_and_repeated_ids_become_unique() -> None:
     assert len(set(ids)) == 3
     assert all(ids)
     assert ids[1] == "x"
+
+
+def test_an_id_of_an_earlier_call_is_not_used_again() -> None:
+    decoder = OpenAICodec().decoder(request())
+    decoder.feed("", calls(part(0, "c1", "f", "{}"), part(1, "c9", "f", "{}"), finish="stop"))
+    first, second = decoder.reply().calls
+    assert first.id not in ("c1", "c2")
+    assert second.id == "c9"
 
 
 @pytest.mark.parametrize("finish", ["length", "content_filter"])
