@@ -63,13 +63,6 @@ def startup(at: Bench, rounds: int) -> list[Row]:
     return [
         row("--version, CPU", "ms", milliseconds(version), 40, floor),
         row("--help, CPU", "ms", milliseconds(help_text), 100, floor),
-        row(
-            "--help, peak memory",
-            "MB",
-            [cost.rss / MEGABYTE for cost in help_text],
-            None,
-            [cost.rss / MEGABYTE for cost in bare],
-        ),
     ]
 
 
