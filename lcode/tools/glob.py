@@ -65,7 +65,8 @@ def _found(context: ToolContext, start: Path, pattern: str) -> tuple[str, str]:
         note = f"[nothing matches {pattern} in {context.shown(start)} itself; these are below it]" if matches else ""
     found = [entry for entry in matches if not entry.is_dir] or matches
     if not found:
-        what = f"No file below {context.shown(start)} matches {pattern} (files that .gitignore leaves out were not looked at)."
+        where = "in the project" if start == context.root else f"below {context.shown(start)}"
+        what = f"No file {where} matches {pattern} (files that .gitignore leaves out were not looked at)."
         return what, "no files"
     rows = [_row(context, entry) for entry in found[:_SHOWN]]
     if len(found) > _SHOWN:

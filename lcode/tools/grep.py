@@ -76,7 +76,7 @@ def _shown(context: ToolContext, query: Query, found: Found, limit: int) -> tupl
         rows = (context.shown(hits.path) + _counted(query, hits) for hits in found.files[:limit])
         shown, everything, summary = min(limit, len(found.files)), len(found.files), in_files
     kept, cut = _fitting(rows)
-    more = "more than " if found.problem else ""
+    more = "at least " if found.problem else ""
     notes = []
     if cut:
         notes.append(f"cut at {truncate.size(_OUTPUT)}; {more}{summary} in all: narrow the search")
@@ -138,7 +138,7 @@ def _fitting(rows: Iterator[str]) -> tuple[list[str], bool]:
 
 
 def _nothing(context: ToolContext, query: Query, found: Found) -> str:
-    where = context.shown(query.target)
+    where = "the project" if query.target == context.root else context.shown(query.target)
     only = f", in files {query.glob}" if query.glob else ""
     case = "" if query.ignore_case else " Upper and lower case were told apart."
     rules = "" if query.target.is_file() else " Binary files and what .gitignore leaves out were not searched."
