@@ -1,0 +1,124 @@
+"""What a user's words ask for, by rules: to keep something, to change or run something, or to find something."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+_REMEMBER = re.compile(
+    r"^\s*(?:(?:please|also|ok(?:ay)?|hey|and|lcode)[,:]?\s+)*(?:can you\s+|could you\s+)?"
+    r"(?:please\s+)?(?:remember(?: this)?|note(?: down)?|make a note|take (?:a )?note|keep in mind|bear in mind|memori[sz]e|"
+    r"don'?t forget|"
+    r"do not forget|never forget|for the record|fyi|"
+    r"for (?:the )?future(?: reference)?)\b(?:\s*[:,–-])?\s*(?:of\b\s*)?(?:that\b\s*)?(?:this\s*:\s*)?",
+    re.IGNORECASE,
+)
+_RULE = re.compile(
+    r"^\s*(?:please\s+)?(?:always|never|from now on|in (?:the )?future|in this (?:repo\w*|project))\b", re.IGNORECASE
+)
+_OWN = re.compile(
+    r"^\s*(?:i(?:'d)? (?:really |strongly |always |usually |never |only |don'?t |do not )*"
+    r"(?:prefer|like|love|hate|dislike|want you to|use)\b"
+    r"|my (?:name|preferred|preference|favou?rite|editor|time ?zone|pronouns)\b"
+    r"|call me\b|i'?m (?:an? |called )|i am (?:an? |called ))",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine|myself)\b", re.IGNORECASE)
+_TALK = re.compile(r"\b(?:answer|reply|respond|explain|speak|talk|address|greet)\b", re.IGNORECASE)
+_PROJECT = re.compile(
+    r"\b(?:we|our|always|never|must|should|prefer|convention|style|format|indent\w*|naming|lint\w*|commits?|branch\w*|"
+    r"pull requests?|"
+    r"test(?:s|ing)?|package manager|instead of|run (?:the )?\w+ with)\b",
+    re.IGNORECASE,
+)
+_ACT = re.compile(
+    r"^\s*(?:(?:please|now|then|ok(?:ay)?|hey|also|and|just|let'?s|go ahead and)[,]?\s+)*"
+    r"(?:(?:can|could|would|will) you (?:please )?|i (?:want|need|would like) (?:you )?to |help me (?:to )?)?"
+    r"(?:fix|add|implement|write|create|refactor|rename|change|update|remove|delete|run|install|commit|push|pull|merge|rebase|make|build"
+    r"|edit"
+    r"|replace|move|upgrade|downgrade|bump|debug|test|deploy|generate|convert|migrate|format|lint|optimi[sz]e|improve"
+    r"|clean|apply|insert"
+    r"|extract|split|rewrite|port|set up|setup"
+    r"|start|stop|execute|undo|revert|translate|document|release|mend|repair|solve|continue)\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"^\s*(?:(?:and|so|ok(?:ay)?|please|hey)[,]?\s+)*(?:where|what|who|which|when|why|how|is|are|was|were|does|do|did|has|have|whose)\b",
+    re.IGNORECASE,
+)
+_GREETING = re.compile(
+    r"^\W*(?:hi|hello|hey|good (?:morning|evening|day)|thanks?(?: you)?|ok(?:ay)?|bye|yes|no)\b\W*(?:there|lcode)?\W*$",
+    re.IGNORECASE,
+)
+_HANDLING = re.compile(r"\b(?:handl\w*|caught|catch\w*|dealt with)\b", re.IGNORECASE)
+_CALLERS = re.compile(
+    r"\b(?:who|what|which \w+|where)\b.*\b(?:calls?|called|invokes?|uses|using|used)\b"
+    r"|\b(?:callers?|usages?) of\b"
+    r"|^\s*(?:find|list|show)\b.*\bcallers\b",
+    re.IGNORECASE,
+)
+_HOW_TO = re.compile(
+    r"\bhow (?:do|can|should|to|are|is)\b.*\b(?:run|build|test|lint|format|install|start|deploy|check|compile|release)\w*\b"
+    r"|\b(?:command|script)s?\b.*\b(?:run|build|test|lint|format|start)\w*\b",
+    re.IGNORECASE,
+)
+
+
+class Intent(Enum):
+    REMEMBER = "remember"
+    ACT = "act"
+    ASK = "ask"
+    GREET = "greet"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What to remember and where: `human`, `conventions` or `archival`."""
+
+    content: str
+    place: str
+
+
+def intent(text: str) -> Intent:
+    """What the text asks for. A question is never taken for an order."""
+    if not text.strip() or _GREETING.match(text):
+        return Intent.GREET
+    question = text.rstrip().endswith("?")
+    if not question and (_REMEMBER.match(text) or _RULE.match(text) or _OWN.match(text)) and len(text) < 4_000:
+        return Intent.REMEMBER
+    if _ASKS.match(text):
+        return Intent.ASK
+    return Intent.ACT if _ACT.match(text) else Intent.ASK
+
+
+def kept(text: str) -> Kept | None:
+    """The words to keep and the place for them; None where nothing is left to keep."""
+    content = _REMEMBER.sub("", text.strip(), count=1).strip(" \t\n:,–-")
+    if not re.search(r"\w", content):
+        return None
+    line = content[0].upper() + content[1:]
+    if _PERSON.search(content) or (
+        _TALK.search(content) and not re.search(r"\b(?:api|endpoint|server|request)\b", content, re.IGNORECASE)
+    ):
+        return Kept(line, "human")
+    if _RULE.match(content) or _PROJECT.search(content) or re.match(r"use\b", content, re.IGNORECASE):
+        return Kept(line, "conventions")
+    return Kept(line, "archival")
+
+
+def asks_for_handling(text: str) -> bool:
+    return bool(_HANDLING.search(text))
+
+
+def asks_for_callers(text: str) -> bool:
+    return bool(_CALLERS.search(text))
+
+
+def asks_for_commands(text: str) -> bool:
+    return bool(_HOW_TO.search(text))
+
+
+def asks_about_user(text: str) -> bool:
+    """Whether the question is about the user: then what `human` holds is the answer."""
+    return bool(_PERSON.search(text) and re.search(r"\b(?:prefer\w*|like|name|know about me|am i|who)\b", text, re.IGNORECASE))

@@ -1,0 +1,98 @@
+"""What memory says to a question: lines of the core memory blocks in the prompt, and hits of the memory searches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lcode.llm.offline_words import Term, stems
+
+_BLOCK = re.compile(r'<block label="(?P<label>[^"]+)"[^>\n]*>\n(?P<body>.*?)\n</block>', re.DOTALL)
+_DESCRIPTION = re.compile(r"^<description>.*?</description>\n?", re.DOTALL)
+_UNVERIFIED = re.compile(r'\n?<unverified lines="(?P<lines>[^"]*)">.*?</unverified>', re.DOTALL)
+_HEAD = re.compile(r"^\[(?P<head>[^\]\n]+)\]$")
+_NOTHING = re.compile(r"^\s*(?:Nothing found|No results?)\b", re.IGNORECASE)
+_WIDTH = 300
+
+Lines = list[tuple[str, bool]]  # a line of a block, and whether it is unverified
+
+
+def blocks(system: str) -> dict[str, Lines]:
+    """The core memory blocks of the prompt: label → lines."""
+    start = system.rfind("<core_memory>")
+    found: dict[str, Lines] = {}
+    for match in _BLOCK.finditer(system, max(start, 0)):
+        body = _DESCRIPTION.sub("", match["body"])
+        doubtful = _numbers(_UNVERIFIED.search(body))
+        lines = _UNVERIFIED.sub("", body).splitlines()
+        found[match["label"]] = [
+            (line, number in doubtful) for number, line in enumerate(lines, 1) if line.strip() and line != "(empty)"
+        ]
+    return found
+
+
+def _numbers(match: re.Match[str] | None) -> set[int]:
+    numbers: set[int] = set()
+    for part in (match["lines"] if match else "").split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit() and (not last or last.isdigit()):
+            numbers |= set(range(int(first), min(int(last or first), int(first) + 10_000) + 1))
+    return numbers
+
+
+def core_lines(found: dict[str, Lines], terms: Sequence[Term], *, about_user: bool, commands: bool) -> list[str]:
+    """The lines of core memory that speak of the terms, labelled with their block."""
+    own = [term for term in terms if term.weight == 1.0]
+    needed = max(1, (len(own) + 1) // 2)
+    scored: list[tuple[int, int, str]] = []
+    for label, lines in found.items():
+        if label == "persona":
+            continue
+        for line, doubtful in lines:
+            tokens = stems(line)
+            count = sum(term.matches(tokens) for term in own)
+            wanted = count >= needed or (about_user and label == "human") or (commands and count and _is_command(line))
+            if wanted:
+                scored.append((-count, len(scored), f"{label}{' (unverified)' if doubtful else ''}: {clip(line.strip(' -*'))}"))
+    return [text for _, _, text in sorted(scored)[:6]]
+
+
+def _is_command(line: str) -> bool:
+    return bool(
+        re.search(
+            r"`[^`]+`|\b(?:make|npm|pnpm|yarn|pytest|python|cargo|go|gradle|mvn|bundle|composer|just|tox|nox|task)\b", line
+        )
+    )
+
+
+def memory_hits(output: str, terms: Sequence[Term], limit: int = 3) -> list[str]:
+    """Hits of a memory search that hold most of the terms: `[date, session …]` and the words."""
+    if _NOTHING.match(output):
+        return []
+    own = [term for term in terms if term.weight == 1.0]
+    needed = max(1, -(-len(own) * 3 // 5))
+    hits: list[str] = []
+    for entry in re.split(r"\n\n(?=\[)", output.strip()):
+        first, _, body = entry.partition("\n")
+        head = _HEAD.match(first.strip())
+        words = _said(body if head else entry)
+        if words and sum(term.matches(stems(words)) for term in own) >= needed:
+            hits.append(f"[{head['head']}] {clip(words)}" if head else clip(words))
+    return hits[:limit]
+
+
+def _said(body: str) -> str:
+    """The hit itself, without its neighbours and without what tools printed; an earlier question says nothing."""
+    lines = [line for line in body.splitlines() if not re.match(r"\s+(?:before|after): ", line)]
+    text = "\n".join(lines).strip()
+    if (
+        re.match(r"(?:tool|notice):", text)
+        or (text.startswith("user:") and text.endswith("?"))
+        or "No model is configured" in text
+    ):
+        return ""
+    return " ".join(text.split())
+
+
+def clip(text: str, width: int = _WIDTH) -> str:
+    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
