@@ -68,7 +68,7 @@ class Shell:
         self._leaving = False
         self._spoken = False  # something was asked in this session
         self.hint = ""
-        self._typed_at = -TYPING_SECONDS
+        self._typed_at = float("-inf")
         theme = from_environ(environ)
         self._panes = Panes(
             open_history(history, redact),
@@ -153,6 +153,7 @@ class Shell:
             return
         self.input.append_to_history()
         self.input.reset()
+        self._typed_at = float("-inf")  # what was being typed is sent
         self._start(text)
 
     def interrupt(self) -> None:

@@ -86,9 +86,10 @@ class ApprovalPanel:
             return [[("dim", "  say why: Enter sends it, Esc goes back")]]
         words = ("yes", f"yes, this session: {one_line(clean(self.event.grant))}", "no", "no, and say why")
         rows = [self._choice(index, text) for index, text in enumerate(words)]
-        return [[*rows[0], *rows[2], *rows[3]], rows[1]] if compact else rows
+        gap = ("", "  ")
+        return [[*rows[0], gap, *rows[2], gap, *rows[3]], rows[1]] if compact else rows
 
     def _choice(self, index: int, text: str) -> Row:
         if index == self.selected:
-            return [("selected", f"{CHOSEN} {index + 1} {text}  ")]
-        return [("dim", f"  {index + 1} "), ("", f"{text}  ")]
+            return [("selected", f"{CHOSEN} {index + 1} {text}")]
+        return [("dim", f"  {index + 1} "), ("", f"{text}")]
