@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -103,19 +102,20 @@ def sendable_id(call_id: str, longest: int = 40) -> str:
     plain = _NOT_A_NAME.sub("_", call_id)
     if plain == call_id and 0 < len(plain) <= longest:
         return call_id
-    digest = hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:12]
-    return f"{plain[: longest - 13]}-{digest}"
+    return f"{plain[: longest - 13]}-{_digest(call_id)[:12]}"
 
 
 def short_id(call_id: str) -> str:
     """`call_id` for services that accept exactly nine letters and digits."""
-    return (
-        call_id
-        if re.fullmatch("[a-zA-Z0-9]{9}", call_id)
-        else hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:9]
-    )
+    return call_id if re.fullmatch("[a-zA-Z0-9]{9}", call_id) else _digest(call_id)[:9]
 
 
 def dumped(arguments: dict[str, Any] | None) -> str:
     """Arguments as the text that is sent back: compact, in the model's order, `{}` where there were none to keep."""
     return "{}" if arguments is None else json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+
+
+def _digest(text: str) -> str:
+    from hashlib import sha256
+
+    return sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -12,16 +12,16 @@ from typing import Any
 from lcode import clock
 from lcode.errors import ProviderError
 
-_OVERFLOW = re.compile(
-    r"context_length_exceeded|context[ _](length|window|size)|prompt is too long|input is too long|too many (input )?tokens"
-    r"|maximum context|maximum prompt length|exceeds? the (maximum|available|model'?s?) (number of )?(context|tokens|input)"
-    r"|input length and .?max_tokens.? exceed|reduce the length of the (messages|prompt)|request_too_large|token limit exceeded"
-    r"|input token count.*exceeds",
-    re.IGNORECASE,
+# Texts, compiled when something has gone wrong: compiling them costs milliseconds at every start.
+_OVERFLOW = (
+    r"(?i)context_length_exceeded|context[ _](length|window|size)|prompt is too long|input is too long"
+    r"|too many (input )?tokens|maximum context|maximum prompt length|input token count.*exceeds|token limit exceeded"
+    r"|exceeds? the (maximum|available|model'?s?) (number of )?(context|tokens|input)|request_too_large"
+    r"|input length and .?max_tokens.? exceed|reduce the length of the (messages|prompt)"
 )
-_NO_CREDIT = re.compile(r"insufficient_quota|billing_hard_limit|credit balance|insufficient (balance|credit)", re.IGNORECASE)
-_KEY_LIKE = re.compile(r"\b(?:sk|gsk|xai|AIza)[-_]?[A-Za-z0-9_*-]{12,}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_NO_CREDIT = r"(?i)insufficient_quota|billing_hard_limit|credit balance|insufficient (balance|credit)"
+_KEY_LIKE = r"\b(?:sk|gsk|xai|AIza)[-_]?[A-Za-z0-9_*-]{12,}"
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
 _RETRYABLE = {408, 409, 425, 429, 529}
 _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
@@ -59,8 +59,8 @@ def quoted(text: str, service: Service) -> str:
     """`text` short, on one line, without control characters and keys."""
     for secret in service.secrets:
         text = text.replace(secret, "[key]")
-    text = _KEY_LIKE.sub("[key]", text)
-    text = " ".join(_CONTROL.sub(" ", text).split())
+    text = re.sub(_KEY_LIKE, "[key]", text)
+    text = " ".join(re.sub(_CONTROL, " ", text).split())
     return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
 
 
@@ -85,7 +85,7 @@ def _explained(status: int, words: str, after: float | None, service: Service) -
     said = quoted(words, service)
     tail = f": {said}" if said else ""
     variable = service.key_env or "the provider's key"
-    if status in (400, 413, 422, 500) and _OVERFLOW.search(words):
+    if status in (400, 413, 422, 500) and re.search(_OVERFLOW, words):
         return ProviderError(f"{where}: the request is too long for the model{tail}", status=status, overflow=True)
     if status == 413:
         return ProviderError(f"{where}: the request is too large{tail}", status=status, overflow=True)
@@ -93,7 +93,7 @@ def _explained(status: int, words: str, after: float | None, service: Service) -
         what = "refused the key" if status == 401 else "does not permit this request"
         hint = f"Check {variable} and that it belongs to {service.host}."
         return ProviderError(f"{where} {what}{tail}", hint, status=status)
-    if status == 402 or (status in (400, 403, 429) and _NO_CREDIT.search(words)):
+    if status == 402 or (status in (400, 403, 429) and re.search(_NO_CREDIT, words)):
         return ProviderError(f"{where}: the account has no credit left{tail}", "Check its billing page.", status=status)
     if status == 404:
         hint = "Check the model's name (--model provider/model) and the base URL."
