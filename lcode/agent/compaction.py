@@ -39,11 +39,21 @@ def row_tokens(row: MessageRow) -> int:
     return approximate_tokens("".join(str(part.get("text", "")) + str(part.get("arguments", "")) for part in row.content)) + 8
 
 
-def choose_cut(rows: Sequence[MessageRow], window: int, share: float = KEEP) -> Cut:
-    """Keep the newest rows that fit in `share` of the window, from a point where no call is parted from its result."""
+def choose_cut(rows: Sequence[MessageRow], window: int, used: int) -> Cut:
+    """Keep the newest rows that fit in a share of the window, ever fewer until enough of the `used` tokens is freed."""
+    share = KEEP
+    cut = _cut(rows, window, share)
+    while share > 0.02 and sum(map(row_tokens, cut.evicted)) < used * MUST_FREE:
+        share /= 2
+        cut = _cut(rows, window, share)
+    return cut
+
+
+def _cut(rows: Sequence[MessageRow], window: int, share: float) -> Cut:
+    """Never parts a call from its result, and keeps the newest message whatever its size."""
     budget = int(window * share)
     at, used = len(rows), 0
-    while at and used + row_tokens(rows[at - 1]) <= budget:
+    while at and (at == len(rows) or used + row_tokens(rows[at - 1]) <= budget):
         at -= 1
         used += row_tokens(rows[at])
     while at < len(rows) and rows[at].role == "tool":

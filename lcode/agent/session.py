@@ -308,11 +308,7 @@ class Session:
     async def compact(self, emit: Emit) -> bool:
         """Replace old messages by a summary; False if there is nothing that could go."""
         before = max(self.context_tokens, self._estimate())
-        share = compaction.KEEP
-        cut = compaction.choose_cut(self.rows, self.context_window, share)
-        while share > 0.02 and sum(map(compaction.row_tokens, cut.evicted)) < before * compaction.MUST_FREE:
-            share /= 2
-            cut = compaction.choose_cut(self.rows, self.context_window, share)
+        cut = compaction.choose_cut(self.rows, min(self.context_window, before), before)
         if not cut.evicted or all(row.kind == "summary" for row in cut.evicted):
             return False
         request = await self.request()

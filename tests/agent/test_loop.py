@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from lcode.errors import ProviderError
-from lcode.events import Answer, ApprovalRequested, Decision, MemoryChanged, ReplyFinished, StopReason, ToolFinished, ToolStarted
+from lcode.events import (
+    Answer,
+    ApprovalRequested,
+    Decision,
+    MemoryChanged,
+    ReplyFinished,
+    StopReason,
+    ToolFinished,
+    ToolStarted,
+)
 from lcode.llm.protocol import Reply, Request, Text, TextPiece, ToolCall, ToolResult
 from lcode.llm.replay import ScriptedProvider
 from tests.agent.harness import Harness, reply, run
@@ -33,7 +42,15 @@ def test_calls_continue_the_run_and_words_end_it(repo: Path) -> None:
         assert (finished.stop_reason, finished.text, finished.steps) == (StopReason.END_TURN, "It is done.", 3)
         assert [part.name for part in results(script.requests[-1])] == ["grep", "list_dir", "shell"]
         assert "one" in results(script.requests[-1])[2].text
-        assert [row.kind for row in await session.transcript()] == ["user", "assistant", "tool", "tool", "assistant", "tool", "assistant"]
+        assert [row.kind for row in await session.transcript()] == [
+            "user",
+            "assistant",
+            "tool",
+            "tool",
+            "assistant",
+            "tool",
+            "assistant",
+        ]
         assert session.title == "do it"
         await harness.runtime.close()
 
@@ -44,7 +61,10 @@ def test_results_are_in_the_order_of_the_calls_whatever_ends_first(repo: Path) -
     async def work() -> None:
         harness = Harness.open(repo)
         script = harness.script(
-            [reply("", ("list_dir", {"depth": 3}), ("read_file", {"path": "README.md"}), ("glob", {"pattern": "*.toml"})), reply("done")]
+            [
+                reply("", ("list_dir", {"depth": 3}), ("read_file", {"path": "README.md"}), ("glob", {"pattern": "*.toml"})),
+                reply("done"),
+            ]
         )
         session = await harness.runtime.new_session()
         await harness.ask(session, "look")
@@ -153,7 +173,9 @@ def test_a_run_has_at_most_as_many_steps_as_the_settings_say(repo: Path) -> None
 def test_headless_calls_without_permission_are_refused_and_counted(repo: Path) -> None:
     async def work() -> None:
         harness = Harness.open(repo, permission_mode="ask")
-        script = harness.script([reply("", ("shell", {"command": "touch x"}), ("read_file", {"path": "README.md"})), reply("no")])
+        script = harness.script(
+            [reply("", ("shell", {"command": "touch x"}), ("read_file", {"path": "README.md"})), reply("no")]
+        )
         session = await harness.runtime.new_session()
         finished = await harness.ask(session, "x")
         assert finished.refused == 1
@@ -175,7 +197,13 @@ def test_answers_once_session_and_no_with_a_word(repo: Path) -> None:
         command = ("shell", {"command": "echo hi >> log"})
         write = ("write_file", {"path": "new.txt", "content": "x\n"})
         script = harness.script(
-            [reply("", command), reply("", command), reply("", write), reply("", ("write_file", {"path": "b", "content": "y"})), reply("done")]
+            [
+                reply("", command),
+                reply("", command),
+                reply("", write),
+                reply("", ("write_file", {"path": "b", "content": "y"})),
+                reply("done"),
+            ]
         )
         asked: list[ApprovalRequested] = []
 
@@ -199,7 +227,9 @@ def test_answers_once_session_and_no_with_a_word(repo: Path) -> None:
 def test_a_memory_edit_returns_the_new_value_and_is_told(repo: Path) -> None:
     async def work() -> None:
         harness = Harness.open(repo)
-        script = harness.script([reply("", ("core_memory_append", {"label": "human", "content": "Prefers pytest."})), reply("noted")])
+        script = harness.script(
+            [reply("", ("core_memory_append", {"label": "human", "content": "Prefers pytest."})), reply("noted")]
+        )
         session = await harness.runtime.new_session()
         await harness.ask(session, "remember that I prefer pytest")
         assert "Prefers pytest." in results(script.requests[-1])[0].text
@@ -258,7 +288,9 @@ def test_an_interrupt_in_a_tool_keeps_what_was_done(repo: Path) -> None:
     async def work() -> None:
         harness = Harness.open(repo)
         started = asyncio.Event()
-        harness.script([reply("", ("write_file", {"path": "kept", "content": "x"}), ("shell", {"command": "echo $$ > pid; sleep 60"}))])
+        harness.script(
+            [reply("", ("write_file", {"path": "kept", "content": "x"}), ("shell", {"command": "echo $$ > pid; sleep 60"}))]
+        )
         session = await harness.runtime.new_session()
 
         def face(event: object) -> None:

@@ -239,14 +239,17 @@ def test_switching_to_another_api_renders_the_prompt_anew(repo: Path) -> None:
 
 
 def test_an_ephemeral_session_reads_memory_and_writes_nothing(repo: Path) -> None:
-    from lcode.agent.runtime import Runtime
     from lcode.config import load
+
+    from lcode.agent.runtime import Runtime
 
     async def work() -> None:
         import os
 
         first = Harness.open(repo)
-        first.script([reply("", ("core_memory_append", {"label": "human", "content": "Likes tea."})), reply("The kettle is on.")])
+        first.script(
+            [reply("", ("core_memory_append", {"label": "human", "content": "Likes tea."})), reply("The kettle is on.")]
+        )
         await first.ask(await first.runtime.new_session(), "x")
         await first.runtime.close()
         home = Path(os.environ["LCODE_HOME"])
@@ -267,8 +270,9 @@ def test_an_ephemeral_session_reads_memory_and_writes_nothing(repo: Path) -> Non
 
 
 def test_an_ephemeral_look_at_an_unknown_place_leaves_no_trace(tmp_path: Path) -> None:
-    from lcode.agent.runtime import Runtime
     from lcode.config import load
+
+    from lcode.agent.runtime import Runtime
 
     async def work() -> None:
         import os

@@ -34,7 +34,9 @@ class Tiers:
         self.user.close()
 
 
-def by(actor: Actor = Actor.AGENT, source: Source = Source.INFERRED, session: str = "", trust: Trust = Trust.TRUSTED) -> Provenance:
+def by(
+    actor: Actor = Actor.AGENT, source: Source = Source.INFERRED, session: str = "", trust: Trust = Trust.TRUSTED
+) -> Provenance:
     return Provenance(actor, source, session, trust=trust)
 
 

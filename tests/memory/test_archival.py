@@ -12,9 +12,16 @@ from tests.memory.conftest import Tiers, by
 
 
 def test_insert_returns_an_id_that_opens_it(tiers: Tiers) -> None:
-    made = tiers.archival.insert("Retries live in transport.py", by(), tags=["HTTP", " retry "], citations=["transport.py#retry"])
+    made = tiers.archival.insert(
+        "Retries live in transport.py", by(), tags=["HTTP", " retry "], citations=["transport.py#retry"]
+    )
     again = tiers.archival.get(made.id[8:20])
-    assert (again.text, again.tags, again.citations, again.kind) == (made.text, ("http", "retry"), ("transport.py#retry",), "fact")
+    assert (again.text, again.tags, again.citations, again.kind) == (
+        made.text,
+        ("http", "retry"),
+        ("transport.py#retry",),
+        "fact",
+    )
 
 
 def test_the_same_text_or_operation_is_kept_once(tiers: Tiers) -> None:
@@ -29,7 +36,9 @@ def test_the_same_text_or_operation_is_kept_once(tiers: Tiers) -> None:
 def test_filters_apply_before_the_limit(tiers: Tiers) -> None:
     for number in range(30):
         tiers.archival.insert(f"apple number {number} apple apple", by(), tags=["common"])
-    tiers.archival.insert("one apple with a rare tag among many other words here", by(), tags=["rare", "fruit"], kind="decision")
+    tiers.archival.insert(
+        "one apple with a rare tag among many other words here", by(), tags=["rare", "fruit"], kind="decision"
+    )
     assert len(tiers.archival.search("apple", tags=["rare"], limit=3)) == 1
     assert len(tiers.archival.search("apple", tags=["rare", "fruit"], tag_match="all")) == 1
     assert tiers.archival.search("apple", tags=["rare", "common"], tag_match="all") == []

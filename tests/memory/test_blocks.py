@@ -30,7 +30,14 @@ def test_append_replace_insert_and_rethink_return_the_new_value(tiers: Tiers) ->
     assert blocks.insert("conventions", "end", -1, by()).value.endswith("\nend")
     last = blocks.rethink("conventions", "one line", by())
     assert (last.value, last.version) == ("one line", 6)
-    assert [version.operation for version in blocks.versions("conventions")] == ["append", "append", "replace", "insert", "insert", "rethink"]
+    assert [version.operation for version in blocks.versions("conventions")] == [
+        "append",
+        "append",
+        "replace",
+        "insert",
+        "insert",
+        "rethink",
+    ]
 
 
 @pytest.mark.parametrize(("value", "count"), [("alpha beta", "does not occur"), ("gamma gamma", "occurs 2 times")])
