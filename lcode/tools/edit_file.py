@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, TypedDict
 
-from lcode.tools import change, diffs, files, truncate
+from lcode.tools import truncate
 from lcode.tools.base import Effect, Preview, Tool, ToolContext, ToolError, ToolOutput
-from lcode.tools.edits import Applied, Edit, UnseenLines, apply
-from lcode.tools.files import TextFile
+
+if TYPE_CHECKING:
+    from lcode.tools.edits import Applied, UnseenLines
+    from lcode.tools.files import TextFile
 
 _SHOWN = 120  # lines of unseen text that a refusal shows
 
@@ -40,6 +42,8 @@ class EditFile(Tool):
     async def run(  # type: ignore[override]
         self, context: ToolContext, path: str, edits: list[EditItem]
     ) -> ToolOutput:
+        from lcode.tools import change, diffs
+
         target = context.resolve(path)
         file, applied = _planned(context, target, edits)
         change.save(context, target, file, applied.text, _encoded(file, applied.text))
@@ -62,6 +66,8 @@ class EditFile(Tool):
         return f"edit_file {arguments.get('path', '')}{count}"
 
     async def preview(self, context: ToolContext, arguments: Mapping[str, Any]) -> Preview:
+        from lcode.tools import change
+
         target = context.resolve(arguments["path"])
         file, applied = _planned(context, target, arguments["edits"])
         return change.preview(context, target, "Edit", change.difference(context, target, file.text, applied.text))
@@ -69,6 +75,9 @@ class EditFile(Tool):
 
 def _planned(context: ToolContext, target: Path, items: Sequence[EditItem]) -> tuple[TextFile, Applied]:
     """The file as it is, and what it would become. Raises ToolError where that may not be."""
+    from lcode.tools import change, files
+    from lcode.tools.edits import Edit, UnseenLines, apply
+
     if not items:
         raise ToolError("`edits` is empty: give at least one {old, new}.")
     edits = [Edit(item["old"], item["new"], item.get("all", False)) for item in items]
@@ -94,6 +103,8 @@ def _knows(context: ToolContext, line: str) -> bool:
 
 def _unseen(context: ToolContext, target: Path, unseen: UnseenLines) -> str:
     """Shows the lines, which then count as seen: one more call is enough."""
+    from lcode.tools import diffs
+
     shown = diffs.numbered(unseen.lines[:_SHOWN], unseen.first)
     context.seen.output("\n".join(unseen.lines[:_SHOWN]))  # not as shown: a long line was cut there
     more = len(unseen.lines) - _SHOWN

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from lcode.tools import files, truncate
+from lcode.tools import truncate
 from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
-from lcode.tools.walk import Entry, glob_test, walk
+
+if TYPE_CHECKING:
+    from lcode.tools.walk import Entry
 
 _SHOWN = 200
 
@@ -49,6 +51,9 @@ def _start(context: ToolContext, pattern: str, path: str) -> tuple[Path, str]:
 
 
 def _found(context: ToolContext, start: Path, pattern: str) -> tuple[str, str]:
+    from lcode.tools import files
+    from lcode.tools.walk import glob_test, walk
+
     if not start.is_dir():
         if files.exists(start):
             raise ToolError(f"{context.shown(start)} is a file, not a folder.")

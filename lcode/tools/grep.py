@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from lcode.tools import files, search, truncate
+from lcode.tools import truncate
 from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
-from lcode.tools.search import FileHits, Found, Hit, Query
+
+if TYPE_CHECKING:
+    from lcode.tools.search import FileHits, Found, Hit, Query
 
 _LINE = 500  # characters of one hit
 _BEFORE = 100  # of them in front of the match, where the line is cut
@@ -39,10 +41,12 @@ class Grep(Tool):
         mode: Literal["lines", "files", "count"] = "lines",
         limit: int = 100,
     ) -> ToolOutput:
+        from lcode.tools.search import Query, run
+
         target = context.resolve(path)
         _check(context, target)
         query = Query(pattern, target, context.root, glob, ignore_case, min(max(context_lines, 0), 20), mode)
-        found = await search.run(query, context.environment)
+        found = await run(query, context.environment)
         if not found.files:
             return ToolOutput(_nothing(context, query, found), "no matches")
         text, summary = _shown(context, query, found, max(limit, 1))
@@ -55,6 +59,8 @@ class Grep(Tool):
 
 def _check(context: ToolContext, target: Path) -> None:
     """Nothing but folders and text files is opened."""
+    from lcode.tools import files
+
     if not files.exists(target):
         raise ToolError(files.missing(context, target))
     if target.is_dir():
@@ -141,6 +147,8 @@ def _nothing(context: ToolContext, query: Query, found: Found) -> str:
     where = "the project" if query.target == context.root else context.shown(query.target)
     only = f", in files {query.glob}" if query.glob else ""
     case = "" if query.ignore_case else " Upper and lower case were told apart."
-    rules = "" if query.target.is_file() else " Binary files and what .gitignore leaves out were not searched."
+    rules = (
+        "" if query.target.is_file() else (" Binary files, files for secrets and what .gitignore leaves out were not searched.")
+    )
     problem = f" [{found.problem}]" if found.problem else ""
     return f"No line matches {query.pattern!r} in {where}{only}.{case}{rules}{problem}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from lcode.tools import files, truncate
+from lcode.tools import truncate
 from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
-from lcode.tools.walk import Entry, Ignored, walk
+
+if TYPE_CHECKING:
+    from lcode.tools.walk import Entry, Ignored
 
 _SHOWN = 500
 _COUNTED = 20_000
@@ -23,6 +25,8 @@ class ListDir(Tool):
         self, context: ToolContext, path: str = ".", depth: Annotated[int, "1 to 3"] = 1
     ) -> ToolOutput:
         import asyncio
+
+        from lcode.tools import files
 
         target = context.resolve(path)
         if not files.exists(target):
@@ -43,6 +47,8 @@ def _listed(context: ToolContext, folder: Path, depth: int) -> tuple[str, str]:
     except OSError as error:
         raise ToolError(f"{context.shown(folder)} cannot be listed: {error.strerror}.") from None
     from itertools import islice
+
+    from lcode.tools.walk import Ignored, walk
 
     ignored = Ignored()
     children: dict[Path, list[Entry]] = {}
@@ -71,6 +77,8 @@ def _rows(folder: Path, children: Mapping[Path, list[Entry]], ignored: Ignored, 
 
 
 def _about(entry: Entry) -> str:
+    from lcode.tools import files
+
     try:
         if entry.is_link:
             return f" -> {truncate.visible(str(entry.path.readlink()))}"

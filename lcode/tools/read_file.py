@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from lcode.tools import diffs, files, truncate
+from lcode.tools import truncate
 from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
 
 
@@ -21,6 +21,8 @@ class ReadFile(Tool):
         offset: Annotated[int, "first line, from 1"] = 1,
         limit: Annotated[int, "lines"] = 2_000,
     ) -> ToolOutput:
+        from lcode.tools import diffs, files
+
         target = context.resolve(path)
         file = files.read(context, target)
         lines = diffs.split_lines(file.text)
@@ -53,6 +55,8 @@ class ReadFile(Tool):
 
 def _rows(lines: list[str], first: int, limit: int) -> list[str]:
     """Numbered lines, as many as asked for and as fit into one result; at least one."""
+    from lcode.tools import diffs
+
     rows: list[str] = []
     room = truncate.OUTPUT_LIMIT
     for number, line in enumerate(lines[first - 1 : first - 1 + limit], first):

@@ -1,7 +1,8 @@
 """Two engines for one search: ripgrep where it is installed, else our own walk with `re`; both give the same `Found`.
 
 Ripgrep gets no configuration and only the ignore rules that `walk` knows. A pattern that it cannot read (look-around,
-back-references) goes to the own engine. A file with a NUL in its first 8 KB is binary and left out.
+back-references) goes to the own engine. A file with a NUL in its first 8 KB is binary and left out, and so is one that
+may hold secrets: whether they match is not told either.
 """
 
 from __future__ import annotations
@@ -123,9 +124,8 @@ async def _ripgrep(query: Query, program: str, environment: Mapping[str, str]) -
     problem = (
         f"stopped after {_SECONDS:.0f} s" if finished.timed_out else "stopped: too much was found" if finished.full else ""
     )
-    wants = query.wants()
-    kept = (hits for hits in _PARSERS[query.mode](finished.output) if _counts(query, hits.path, wants))
-    return _bounded(kept, problem)
+    searched = _filter(query)
+    return _bounded((hits for hits in _PARSERS[query.mode](finished.output) if searched(hits.path)), problem)
 
 
 def _scope(query: Query) -> list[str] | None:
@@ -145,10 +145,23 @@ def _scope(query: Query) -> list[str] | None:
     return by_name if in_git else ["--no-ignore-parent", "--no-require-git", *by_name]
 
 
-def _counts(query: Query, path: Path, wants: Callable[[str], bool]) -> bool:
-    if path == query.target:
-        return True
-    return wants(path.relative_to(query.target).as_posix()) and not _is_binary(path)
+def _filter(query: Query) -> Callable[[Path], bool]:
+    """Which files of the tree are searched: text that the glob names and that holds no secrets. A sensitive file or
+    folder that is named itself was asked about: it is searched."""
+    from lcode.safety.sensitive import is_sensitive
+
+    wants = query.wants()
+    home = Path("~").expanduser()
+    named = is_sensitive(query.target, home)
+
+    def searched(path: Path) -> bool:
+        if path == query.target:
+            return True
+        if not wants(path.relative_to(query.target).as_posix()) or (not named and is_sensitive(path, home)):
+            return False
+        return not _is_binary(path)
+
+    return searched
 
 
 def _is_binary(path: Path) -> bool:
@@ -286,14 +299,8 @@ def _candidates(query: Query) -> Iterator[Path]:
     if query.target.is_file():
         yield query.target
         return
-    wants = query.wants()
-    for entry in _by_path(query):
-        if wants(entry[1]) and not _is_binary(entry[0]):
-            yield entry[0]
-
-
-def _by_path(query: Query) -> Iterator[tuple[Path, str]]:
-    return ((entry.path, entry.relative) for entry in walk(query.target, query.root) if entry.is_file)
+    searched = _filter(query)
+    yield from (entry.path for entry in walk(query.target, query.root) if entry.is_file and searched(entry.path))
 
 
 def _in_file(query: Query, regex: re.Pattern[str], path: Path, over: Callable[[], bool]) -> FileHits:

@@ -206,7 +206,7 @@ def _glob_regex(pattern: str) -> str:
             parts.append("[^/]")
             at += 1
         elif pattern[at] == "[" and (end := pattern.find("]", at + 2)) > 0:
-            inner = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[").replace("&&", "\\&&").replace("~~", "\\~~")
+            inner = re.sub(r"([\\\[&~|])", r"\\\1", pattern[at + 1 : end]).replace("--", "-\\-")
             parts.append(f"[^/{inner[1:]}]" if inner[0] in "!^" else f"(?!/)[{inner}]")
             at = end + 1
         elif pattern[at] == "\\" and at + 1 < len(pattern):

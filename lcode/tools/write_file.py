@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from lcode.tools import change, files
 from lcode.tools.base import Effect, Preview, Tool, ToolContext, ToolError, ToolOutput
-from lcode.tools.files import TextFile
+
+if TYPE_CHECKING:
+    from lcode.tools.files import TextFile
 
 
 class WriteFile(Tool):
@@ -19,6 +20,8 @@ class WriteFile(Tool):
     async def run(  # type: ignore[override]
         self, context: ToolContext, path: str, content: str
     ) -> ToolOutput:
+        from lcode.tools import change
+
         target = context.resolve(path)
         file = _allowed(context, target, content)
         text, data = _as_before(file, content)
@@ -39,6 +42,8 @@ class WriteFile(Tool):
         return f"write_file {arguments.get('path', '')}"
 
     async def preview(self, context: ToolContext, arguments: Mapping[str, Any]) -> Preview:
+        from lcode.tools import change
+
         target, content = context.resolve(arguments["path"]), arguments["content"]
         file = _allowed(context, target, content)
         text, _ = _as_before(file, content)
@@ -48,6 +53,8 @@ class WriteFile(Tool):
 
 def _allowed(context: ToolContext, target: Path, content: str) -> TextFile | None:
     """The file that is there now, if the agent knows all of it; None where there is none."""
+    from lcode.tools import change, files
+
     change.check_text(content, "content")
     if not files.exists(target):
         return None

@@ -194,3 +194,12 @@ def test_hits_count_as_seen(engine: Caller) -> None:
     engine.write("a.txt", "FOO = 1\nother\n")
     engine.call("grep", pattern="FOO")
     assert engine.context.seen.knows("FOO = 1") and not engine.context.seen.knows("other")
+
+
+def test_files_for_secrets_are_searched_only_when_they_are_named(engine: Caller) -> None:
+    engine.write(".env", "FOO=1\n")
+    engine.write("deploy/id_rsa", "FOO\n")
+    engine.write("a.txt", "FOO\n")
+    assert engine.text("grep", pattern="FOO") == "a.txt:1:FOO"
+    assert engine.text("grep", pattern="FOO", mode="files", path="deploy").startswith("No line matches")
+    assert engine.text("grep", pattern="FOO", path=".env") == ".env:1:FOO=1"
