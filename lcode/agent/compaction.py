@@ -7,6 +7,7 @@ rendered anew after it, and the user's words are quoted, not told again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from lcode.errors import ProviderError
@@ -73,9 +74,10 @@ async def summarise(provider: Provider, request: Request, evicted: Sequence[Mess
         request.cache_key,
     )
     try:
-        async for delta in provider.stream(ask):
-            if isinstance(delta, Reply) and delta.text.strip() and not delta.calls:
-                return _framed(delta.text.strip(), evicted)
+        async with aclosing(provider.stream(ask)) as stream:
+            async for delta in stream:
+                if isinstance(delta, Reply) and delta.text.strip() and not delta.calls:
+                    return _framed(delta.text.strip(), evicted)
     except ProviderError:
         pass
     return _framed(_extract(evicted), evicted)

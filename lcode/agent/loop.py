@@ -7,6 +7,7 @@ calls before a tool runs, a result before the next request. A tool call continue
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from lcode import clock
@@ -141,18 +142,19 @@ class Run:
     async def _stream(self) -> Reply:
         self._partial.clear()
         request = await self.session.request()
-        async for delta in self.session.provider.stream(request):
-            if isinstance(delta, TextPiece):
-                self._partial.append(delta.text)
-                self.emit(TextDelta(delta.text))
-            elif isinstance(delta, ThinkingPiece):
-                self.emit(ThinkingDelta(delta.text))
-            elif isinstance(delta, Restart):
-                self._partial.clear()
-                self.emit(StreamRestarted(delta.reason, delta.attempt, delta.wait))
-            else:
-                self._partial.clear()
-                return delta
+        async with aclosing(self.session.provider.stream(request)) as stream:
+            async for delta in stream:
+                if isinstance(delta, TextPiece):
+                    self._partial.append(delta.text)
+                    self.emit(TextDelta(delta.text))
+                elif isinstance(delta, ThinkingPiece):
+                    self.emit(ThinkingDelta(delta.text))
+                elif isinstance(delta, Restart):
+                    self._partial.clear()
+                    self.emit(StreamRestarted(delta.reason, delta.attempt, delta.wait))
+                else:
+                    self._partial.clear()
+                    return delta
         raise ProviderError("the model's stream ended without a reply", retryable=True)
 
     async def _store(self, reply: Reply, prepared: list[Prepared], step_id: str, number: int, latency: float) -> None:

@@ -193,7 +193,8 @@ class Runtime:
                 if message.role == "tool":
                     seen.output("\n".join(str(part.get("text", "")) for part in message.content))
             await memory.run(session.restore_prompt, row.updated_at)
-            session.note_usage(await memory.run(memory.recall.last_usage, row.id) or session.usage)
+            if usage := await memory.run(memory.recall.last_usage, row.id):
+                session.note_usage(usage)
         except BaseException:
             lock.release()
             raise

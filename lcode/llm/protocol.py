@@ -6,7 +6,7 @@ by its codec alone and deterministically, so that the same messages are the same
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -137,9 +137,9 @@ class Provider(Protocol):
     name: str
     api: str
 
-    def stream(self, request: Request) -> AsyncIterator[Delta]:
+    def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Yield pieces, then exactly one Reply. Retries inside (a Restart each); raises ProviderError. Cancellation
-        closes the connection at once."""
+        closes the connection at once; who stops reading early closes the stream (`contextlib.aclosing`)."""
         ...
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class ReplayProvider:
         self._lines = _read(path)
         self._at = 0
 
-    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         if self._at >= len(self._lines):
             raise ProviderError(f"the recording {self._path} has ended after {self._at} replies", "Record a longer session.")
         line = self._lines[self._at]
@@ -82,13 +82,13 @@ class RecordingProvider:
         self._path = path
         self._append("")  # whether it can be written is known before the first request
 
-    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         from contextlib import aclosing
 
         asked = {"digest": digest(request), "model": request.model, "messages": len(request.messages)}
         stream = self._inner.stream(request)
         try:
-            async with aclosing(stream):  # type: ignore[type-var]
+            async with aclosing(stream):
                 async for delta in stream:
                     if isinstance(delta, Reply):
                         self._write({"request": asked, "reply": reply_to_json(delta)})
@@ -130,7 +130,7 @@ class ScriptedProvider:
         self.closed = False
         self._replies = list(replies)
 
-    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         self.requests.append(request)
         if len(self.requests) > len(self._replies):
             raise ProviderError(f"the script has ended after {len(self._replies)} replies")

@@ -69,7 +69,9 @@ def test_writes_inside_a_write_are_one_transaction(database: Database) -> None:
 
 def test_only_immediate_transactions_are_opened() -> None:
     sources = [path for path in Path("lcode").rglob("*.py")]
-    begins = [line for path in sources for line in path.read_text().splitlines() if re.search(r"execute\(\s*f?[\"']BEGIN", line)]
+    begins = [
+        line for path in sources for line in path.read_text().splitlines() if re.search(r"execute\(\s*f?[\"']BEGIN", line)
+    ]
     assert [line.strip() for line in begins] == ['connection.execute("BEGIN IMMEDIATE")']
 
 
@@ -112,7 +114,8 @@ database.close()
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(number), "100"], stderr=subprocess.PIPE) for number in range(4)
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(number), "100"], stderr=subprocess.PIPE)
+        for number in range(4)
     ]
     for writer in writers:
         _, complaint = writer.communicate(timeout=60)

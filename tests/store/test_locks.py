@@ -20,7 +20,9 @@ sys.stdin.read()
 
 def test_a_held_lock_names_its_owner_and_is_free_when_it_dies(tmp_path: Path) -> None:
     path = tmp_path / "session.lock"
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "True\n"
     mine = NamedLock(path)
