@@ -1,0 +1,162 @@
+"""`lcode recall` and `lcode search`: what was said, and what was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lcode.cli.options import Options, TextCommand, json_option, place_options
+from lcode.cli.output import Styled, indent, one_line, say, say_json, short
+
+if TYPE_CHECKING:
+    from lcode.memory.model import MessageRow, Passage, RecallHit
+    from lcode.memory.session_memory import SessionMemory
+
+TEXT_LINES = 8  # of a found message
+ROLES = ("user", "assistant", "tool")
+
+
+def passage_json(passage: Passage) -> dict[str, Any]:
+    return asdict(passage)
+
+
+def hit_json(hit: RecallHit) -> dict[str, Any]:
+    return asdict(hit)
+
+
+@click.command(cls=TextCommand)
+@click.argument("query", nargs=-1)
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N")
+@click.option("--role", "roles", type=click.Choice(ROLES), multiple=True, help="Only what this one said; may be repeated.")
+@click.option("--from", "start", default="", metavar="DATE", help="From this day on (YYYY-MM-DD, in your zone).")
+@click.option("--to", "end", default="", metavar="DATE", help="Up to and with this day.")
+@click.option(
+    "--context", type=click.IntRange(min=0), default=1, show_default=True, metavar="N", help="Messages shown around each hit."
+)
+@json_option
+@place_options
+@click.pass_obj
+def recall(
+    options: Options,
+    query: tuple[str, ...],
+    limit: int,
+    roles: tuple[str, ...],
+    start: str,
+    end: str,
+    context: int,
+    as_json: bool,
+) -> None:
+    """Messages of all sessions that match QUERY, best first; without it the newest."""
+    from lcode.cli.place import opened
+
+    with opened(options) as runtime:
+        memory = runtime.memory()
+        found = memory.recall.search(" ".join(query), roles=roles, start=start, end=end, limit=limit)
+        hits = [_with_neighbours(memory, hit, context) for hit in found]
+    if as_json:
+        say_json([hit_json(hit) for hit in hits])
+    else:
+        _show_hits(hits)
+
+
+def _with_neighbours(memory: SessionMemory, hit: RecallHit, count: int) -> RecallHit:
+    """The hit with `count` messages of its session on each side."""
+    from dataclasses import replace
+
+    if count == 1:
+        return hit
+    if count == 0:
+        return replace(hit, before=(), after=())
+    rows = [row for row in memory.recall.messages(hit.message.session_id) if row.kind != "notice" or row.seq == hit.message.seq]
+    at = next((at for at, row in enumerate(rows) if row.seq == hit.message.seq), None)
+    if at is None:
+        return hit
+    return replace(hit, before=tuple(rows[max(0, at - count) : at]), after=tuple(rows[at + 1 : at + 1 + count]))
+
+
+def _show_hits(hits: Sequence[RecallHit]) -> None:
+    from lcode.memory.dates import local
+
+    if not hits:
+        say("nothing found in the sessions")
+    for hit in hits:
+        row = hit.message
+        where = " · ".join(filter(None, [local(row.created_at), hit.branch, one_line(hit.session_title, 60)]))
+        say(Styled(f"session {short(row.session_id)}", "bold"), "  ", Styled(where, "dim"))
+        for neighbour in hit.before:
+            _show_line(neighbour)
+        _show_message(row)
+        for neighbour in hit.after:
+            _show_line(neighbour)
+        say()
+    if hits:
+        first = hits[0].message
+        say(Styled(f"more: lcode sessions show {short(first.session_id)} --at {short(first.id)}", "dim"))
+
+
+def _who(row: MessageRow) -> str:
+    from lcode.cli.transcript import WHO
+
+    return WHO.get(row.kind, row.kind)
+
+
+def _show_line(row: MessageRow) -> None:
+    say(Styled(f"    {_who(row)}: {one_line(row.text, 140)}", "dim"))
+
+
+def _show_message(row: MessageRow) -> None:
+    lines = row.text.strip().split("\n")
+    kept = [*lines[:TEXT_LINES], *([f"… {len(lines) - TEXT_LINES} more lines"] if len(lines) > TEXT_LINES else [])]
+    say(f"  > {_who(row)} ", Styled(short(row.id), "dim"), ": ", indent("\n".join(kept)).strip())
+
+
+@click.command(cls=TextCommand)
+@click.argument("query", nargs=-1)
+@click.option(
+    "--scope", type=click.Choice(["facts", "messages", "all"]), default="all", show_default=True, help="Where to search."
+)
+@click.option("--kind", default="", metavar="KIND", help="Only facts of this kind: fact, attempt, note, decision, summary.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only facts with this tag; may be repeated (any of them).")
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="At most N of each.")
+@json_option
+@place_options
+@click.pass_obj
+def search(
+    options: Options, query: tuple[str, ...], scope: str, kind: str, tags: tuple[str, ...], limit: int, as_json: bool
+) -> None:
+    """What the agent and you kept, and what was said, that matches QUERY; without it the newest."""
+    from lcode.cli.place import opened
+
+    words = " ".join(query)
+    wants_facts = scope != "messages"
+    wants_messages = scope != "facts" and not (scope == "all" and (kind or tags))  # messages have neither
+    with opened(options) as runtime:
+        memory = runtime.memory()
+        facts = memory.archival.search(words, kind=kind, tags=tags, limit=limit) if wants_facts else []
+        hits = memory.recall.search(words, limit=limit) if wants_messages else []
+    if as_json:
+        say_json({"facts": [passage_json(fact) for fact in facts], "messages": [hit_json(hit) for hit in hits]})
+        return
+    if wants_facts:
+        _show_facts(facts)
+    if wants_facts and wants_messages:
+        say()
+    if wants_messages:
+        _show_hits(hits)
+
+
+def _show_facts(facts: Sequence[Passage]) -> None:
+    from lcode.memory.dates import local
+
+    if not facts:
+        say("nothing found in archival memory")
+    for fact in facts:
+        about = [fact.kind, local(fact.created_at), f"by {fact.actor.value}", *(f"#{tag}" for tag in fact.tags)]
+        about += ["unverified"] if fact.trust == "unverified" else []
+        say(Styled(short(fact.id), "bold"), "  ", Styled(" · ".join(about), "dim"))
+        say(indent(fact.text))
+        if fact.citations:
+            say(Styled(f"    see {', '.join(fact.citations)}", "dim"))

@@ -1,0 +1,231 @@
+"""`lcode memory`: the blocks of core memory, shown and edited by their owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lcode.cli.lazy import SuggestingGroup
+from lcode.cli.options import Options, TextCommand, json_option, place_options
+from lcode.cli.output import Styled, one_line, say, say_json, short, table
+from lcode.errors import MemoryEditError
+
+if TYPE_CHECKING:
+    from lcode.memory.blocks import Blocks
+    from lcode.memory.model import Block, Provenance
+
+_SHOWS = {"repo": "this repository", "user": "you, in every repository", "worktree": "this worktree and branch"}
+# What the texts for the model call a tool is a command for people.
+_COMMANDS = {
+    "memory_rethink": "`lcode memory edit`",
+    "archival_memory_insert": "`lcode remember`",
+    "core_memory_append": "`lcode memory append`",
+}
+
+
+class Memory(SuggestingGroup):
+    """An unknown word may be the label of a block."""
+
+    def advice(self, ctx: click.Context, word: str) -> str:
+        near = super().advice(ctx, word)
+        return near if near.startswith("did") else f"to see a block: lcode memory show {word}"
+
+
+@contextmanager
+def editing(options: Options) -> Iterator[tuple[Blocks, Provenance]]:
+    """The blocks, and who edits them: the user, who says so. Refusals name commands, not tools."""
+    from lcode.cli.place import opened
+    from lcode.memory.model import Actor, Source
+
+    with opened(options, writes=True) as runtime:
+        memory = runtime.memory()
+        try:
+            yield memory.blocks, memory.provenance(Actor.USER, Source.SAID)
+        except MemoryEditError as error:
+            raise MemoryEditError(_for_people(error.message), _for_people(error.hint)) from error
+
+
+def _for_people(text: str) -> str:
+    for tool, command in _COMMANDS.items():
+        text = text.replace(tool, command)
+    return text
+
+
+@click.group(cls=Memory, invoke_without_command=True)
+@place_options
+@click.pass_context
+def memory(ctx: click.Context) -> None:
+    """The blocks that are always in the agent's prompt. Without a command: all of them."""
+    if ctx.invoked_subcommand is None:
+        _show(ctx.obj, None, False)
+
+
+@memory.command()
+@click.argument("label", required=False)
+@json_option
+@place_options
+@click.pass_obj
+def show(options: Options, label: str | None, as_json: bool) -> None:
+    """All blocks, or one of them."""
+    _show(options, label, as_json)
+
+
+def _show(options: Options, label: str | None, as_json: bool) -> None:
+    from lcode.cli.place import opened
+
+    with opened(options) as runtime:
+        store = runtime.memory().blocks
+        blocks = store.list() if label is None else [store.get(label)]
+    if as_json:
+        say_json([block_json(block) for block in blocks] if label is None else block_json(blocks[0]))
+        return
+    for number, block in enumerate(blocks):
+        if number:
+            say()
+        _print(block)
+
+
+def block_json(block: Block) -> dict[str, Any]:
+    return asdict(block) | {"chars": len(block.value)}
+
+
+def _print(block: Block) -> None:
+    facts = [f"{len(block.value):,}/{block.limit:,} characters", f"for {_SHOWS[block.scope]}", _history(block)]
+    facts += ["read-only"] if block.read_only else []
+    say(Styled(block.label, "bold"), "  ", Styled(" · ".join(facts), "dim"))
+    say(Styled(f"  {block.description}", "dim"))
+    unverified = set(block.unverified)
+    for line in block.value.split("\n") if block.value else ["(empty)"]:
+        doubtful = line in unverified
+        say("  ? " if doubtful else "    ", Styled(line, "yellow") if doubtful else line)
+    if unverified:
+        say(Styled("  ? taken from files or tools by the program, not verified", "dim"))
+
+
+def _history(block: Block) -> str:
+    from lcode.memory.dates import local
+
+    if not block.updated_at:
+        return "never edited"
+    session = f" in session {short(block.session_id)}" if block.session_id else ""
+    return f"version {block.version}, by {block.actor.value}{session}, {local(block.updated_at)}"
+
+
+def _done(block: Block) -> None:
+    say(f"{block.label}: version {block.version}, {len(block.value):,}/{block.limit:,} characters")
+
+
+@memory.command("set", cls=TextCommand)
+@click.argument("label")
+@click.argument("text", nargs=-1, metavar="[TEXT|-]")
+@place_options
+@click.pass_obj
+def set_value(options: Options, label: str, text: tuple[str, ...]) -> None:
+    """Replace the value of a block (from standard input without TEXT)."""
+    from lcode.cli.place import given_text
+
+    value = given_text(text, "the new value")
+    with editing(options) as (blocks, by):
+        block = blocks.rethink(label, value, by)
+    _done(block)
+
+
+@memory.command(cls=TextCommand)
+@click.argument("label")
+@click.argument("text", nargs=-1, metavar="TEXT|-")
+@place_options
+@click.pass_obj
+def append(options: Options, label: str, text: tuple[str, ...]) -> None:
+    """Add a line to a block."""
+    from lcode.cli.place import given_text
+    from lcode.errors import UsageError
+
+    line = given_text(text, "the text to add")
+    if not line.strip():
+        raise UsageError("the text to add is empty")
+    with editing(options) as (blocks, by):
+        block = blocks.append(label, line, by)
+    _done(block)
+
+
+@memory.command()
+@click.argument("label")
+@click.option("--description", required=True, metavar="TEXT", help="What the block is for; the agent reads it.")
+@click.option("--value", default="", metavar="TEXT", help="What it holds at first.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Characters it may hold.")
+@click.option("--scope", type=click.Choice(list(_SHOWS)), default="repo", show_default=True, help="Who shares it.")
+@place_options
+@click.pass_obj
+def add(options: Options, label: str, description: str, value: str, limit: int | None, scope: str) -> None:
+    """A new block."""
+    from lcode.memory.model import Scope
+
+    with editing(options) as (blocks, by):
+        block = blocks.create(label, description, value, limit, by, Scope(scope))
+    _done(block)
+
+
+@memory.command()
+@click.argument("label")
+@place_options
+@click.pass_obj
+def remove(options: Options, label: str) -> None:
+    """Take a block out of core memory; its versions are kept."""
+    with editing(options) as (blocks, by):
+        blocks.delete(label, by)
+    say(f"{label} is no longer in core memory")
+
+
+@memory.command()
+@click.argument("label")
+@place_options
+@click.pass_obj
+def edit(options: Options, label: str) -> None:
+    """Edit a block in $VISUAL or $EDITOR."""
+    from lcode.cli.editor import edit_block
+
+    with editing(options) as (blocks, by):
+        block = edit_block(blocks, label, by)
+    if block is None:
+        say(f"{label}: unchanged")
+    else:
+        _done(block)
+
+
+@memory.command()
+@click.argument("label")
+@json_option
+@place_options
+@click.pass_obj
+def log(options: Options, label: str, as_json: bool) -> None:
+    """Every edit of a block, newest first."""
+    from lcode.cli.place import opened
+    from lcode.memory.dates import local
+
+    with opened(options) as runtime:
+        versions = runtime.memory().blocks.versions(label)
+    if as_json:
+        say_json([asdict(version) for version in reversed(versions)])
+        return
+    if not versions:
+        say(f"{label} was never edited")
+        return
+    values = ["", *(version.value for version in versions)]
+    table(
+        ("VERSION", "WHEN", "BY", "EDIT", "CHARS", "CHANGE"),
+        [
+            (str(version.version), local(version.created_at), version.actor.value, version.operation, f"{len(version.value):,}",
+             one_line(_change(label, values[at], version.value), 80))
+            for at, version in reversed(list(enumerate(versions)))
+        ],
+    )  # fmt: skip
+
+
+def _change(label: str, old: str, new: str) -> str:
+    from lcode.memory.render import diff_values
+
+    return diff_values(label, old, new)

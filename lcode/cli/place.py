@@ -1,0 +1,139 @@
+"""Opening the store for a command, and closing it whatever happens."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lcode.cli.options import Options
+from lcode.cli.output import Styled, say
+from lcode.errors import UsageError
+
+if TYPE_CHECKING:
+    from lcode.agent.runtime import Runtime
+    from lcode.config import Settings
+    from lcode.git.repository import Place
+    from lcode.memory.agents import AgentRow
+    from lcode.memory.store import Store
+
+
+def directory(options: Options) -> Path:
+    return options.directory or Path.cwd()
+
+
+def settings_of(options: Options) -> Settings:
+    """The settings of the place, with the options of the command line on top."""
+    from lcode import config
+    from lcode.git.repository import find
+
+    return config.load(find(directory(options)).root, os.environ, options.flags())
+
+
+@contextmanager
+def opened(options: Options, *, writes: bool = False) -> Iterator[Runtime]:
+    """The runtime of a command that needs the store alone. A command that only reads makes nothing in a place that has
+    no agent yet: it sees what an agent would know at first sight."""
+    from lcode.agent.runtime import Runtime
+
+    settings, where = settings_of(options), directory(options)
+    ephemeral = options.ephemeral or not (writes or options.agent or has_agent(where))
+    runtime = Runtime.open(settings, where, agent=options.agent, ephemeral=ephemeral)
+    try:
+        for notice in runtime.notices if writes or options.verbose else ():
+            say(Styled(notice, "dim"), err=True)
+        yield runtime
+    finally:
+        runtime.store.close()
+
+
+@contextmanager
+def registry(options: Options, *, writes: bool = True) -> Iterator[tuple[Store, Place]]:
+    """The registry of agents alone, and the place the command is in."""
+    from lcode.git.repository import find
+    from lcode.memory.store import Store
+
+    store = Store(os.environ, ephemeral=options.ephemeral or not writes)
+    try:
+        yield store, find(directory(options))
+    finally:
+        store.close()
+
+
+def has_agent(where: Path) -> bool:
+    """Whether the place is known, or is a known repository that was moved here."""
+    from lcode.git.repository import find, root_commits
+    from lcode.memory.store import Store
+
+    store = Store(os.environ, ephemeral=True)
+    try:
+        place = find(where)
+        if store.agents.known(place):
+            return True
+        roots = set(root_commits(place)) if place.common_dir and store.agents.list() else set()
+        twins = [agent for agent in store.agents.list() if roots & set(agent.roots)]
+        return len(twins) == 1 and not any(Path(path).exists() for path in twins[0].paths)
+    finally:
+        store.close()
+
+
+def choose_agent(where: Path, agents: Sequence[AgentRow]) -> AgentRow | None:
+    """Ask the person at the terminal about a copy or fork: share an agent, or None for one of its own."""
+    say(f"{where} shares its history with a repository that has an agent already.")
+    for number, agent in enumerate(agents, 1):
+        say(f"  {number}  share the memory of {agent.name} ({', '.join(agent.paths) or agent.id})")
+    say("  0  an agent of its own")
+    at = ask_number(len(agents))
+    return agents[at - 1] if at else None
+
+
+def ask_number(highest: int, default: int = 0) -> int:
+    """A number from 0 to `highest` that is typed; `default` for an empty line."""
+    while True:
+        sys.stdout.write(f"number [{default}]: ")
+        sys.stdout.flush()
+        line = sys.stdin.readline()
+        if not line:
+            raise KeyboardInterrupt
+        typed = line.strip() or str(default)
+        if typed.isdecimal() and int(typed) <= highest:
+            return int(typed)
+
+
+def given_text(words: Sequence[str], what: str) -> str:
+    """The words of the command line, or of standard input where there are none (or `-`). Raises UsageError."""
+    if tuple(words) not in ((), ("-",)):
+        return " ".join(words)
+    if sys.stdin.isatty() and not words:
+        raise UsageError(f"{what} is missing", "give it as words, or pipe it in")
+    return piped().rstrip("\n")
+
+
+MAX_INPUT = 2_000_000  # bytes
+
+
+def piped() -> str:
+    """All of standard input. Raises UsageError where it is too much for any model."""
+    if hasattr(sys.stdin, "buffer"):
+        _say_that_it_waits()
+        data: bytes = sys.stdin.buffer.read(MAX_INPUT + 1)
+        text, size = data.decode("utf-8", "replace"), len(data)
+    else:
+        text = sys.stdin.read()
+        size = len(text)
+    if size > MAX_INPUT:
+        raise UsageError(f"standard input holds more than {MAX_INPUT:,} bytes", "put it into a file and name the file")
+    return text.replace("\r\n", "\n")
+
+
+def _say_that_it_waits() -> None:
+    """A pipe that nobody writes to and nobody closes looks like a hang: after two seconds say what is waited for."""
+    if sys.platform == "win32" or not sys.stderr.isatty():
+        return
+    from select import select
+
+    if not select([sys.stdin], [], [], 2.0)[0]:
+        say(Styled("reading standard input until its end … (`< /dev/null` if there is none)", "dim"), err=True)

@@ -1,0 +1,185 @@
+"""`lcode` without a sub-command: answers once (-p), or opens the session of the terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lcode.cli.options import Options
+from lcode.cli.output import one_line, plural, say, short, table
+from lcode.cli.place import ask_number, choose_agent, directory, piped, settings_of
+from lcode.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED, UsageError, UserError
+
+if TYPE_CHECKING:
+    from lcode.agent.runtime import Runtime
+    from lcode.agent.session import Session
+    from lcode.events import RunFinished
+    from lcode.ui.jsonl import JsonFace
+    from lcode.ui.plain import PlainFace
+
+
+def run(options: Options) -> int:
+    """The exit code of a session or of one answer."""
+    import asyncio
+
+    if options.proceed and options.resume is not None:
+        raise UsageError("-c and -r exclude each other", "-c continues the newest session, -r the one it names")
+    if options.prompt is not None:
+        return asyncio.run(_answer(_open(options), options, _message(options.prompt)))
+    if options.output_format != "text":
+        raise UsageError("--output-format goes with -p", 'for example lcode -p "…" --output-format json')
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    return asyncio.run(_converse(_open(options, interactive=interactive), options, interactive))
+
+
+def _message(text: str) -> str:
+    """What is asked: the text, and what was piped in behind it. Raises UsageError where both are empty."""
+    given = "" if sys.stdin is None or sys.stdin.isatty() else piped()
+    parts = [part.strip("\n") for part in ("" if text == "-" else text, given) if part.strip()]
+    if not parts:
+        raise UsageError("there is nothing to answer", 'give a text, lcode -p "…", or pipe one in')
+    return "\n\n".join(parts)
+
+
+def _open(options: Options, *, interactive: bool = False) -> Runtime:
+    from lcode.agent.runtime import Runtime
+
+    record = options.record.absolute() if options.record else None
+    runtime = Runtime.open(
+        settings_of(options), directory(options), agent=options.agent, ephemeral=options.ephemeral,
+        choose=choose_agent if interactive else None,
+    )  # fmt: skip
+    runtime.interactive = interactive
+    runtime.record = record
+    return runtime
+
+
+async def _session(runtime: Runtime, options: Options, *, ask: bool) -> Session:
+    if not options.proceed and options.resume is None:
+        return await runtime.new_session()
+    name = options.resume or (await _pick(runtime) if ask and not options.proceed else None)
+    return await runtime.resume_session(name)
+
+
+async def _pick(runtime: Runtime) -> str | None:
+    """Let the person choose among the recent sessions; None where there is none to choose."""
+    rows = await runtime.sessions(10)
+    if not rows:
+        return None
+    from lcode.memory.dates import local
+
+    table(
+        ("", "ID", "WHEN", "SIZE", "TITLE"),
+        [
+            (str(number), short(row.id), local(row.updated_at), plural(row.messages, "message"),
+             one_line(row.title or "(untitled)", 70) + (" (open elsewhere)" if row.live else ""))
+            for number, row in enumerate(rows, 1)
+        ],
+    )  # fmt: skip
+    at = ask_number(len(rows), default=1)
+    if not at:
+        raise KeyboardInterrupt
+    return rows[at - 1].id
+
+
+# -- one answer -----------------------------------------------------------------------------------------------------
+
+
+async def _answer(runtime: Runtime, options: Options, text: str) -> int:
+    from lcode.events import Notice
+
+    try:
+        session = await _session(runtime, options, ask=False)
+        face = _face(runtime, session, options)
+        for notice in runtime.notices:
+            face.emit(Notice(notice))
+        with _signals(session.interrupt):
+            finished = await session.run(text, face.emit)
+        return _exit_code(session, finished)
+    finally:
+        await runtime.close()
+
+
+def _face(runtime: Runtime, session: Session, options: Options) -> PlainFace | JsonFace:
+    if options.output_format == "json":
+        from lcode.ui.jsonl import JsonFace
+
+        return JsonFace(sys.stdout, session_id=session.id, agent_id=runtime.agent.id, model=session.model)
+    from lcode.ui.plain import PlainFace
+
+    return PlainFace(sys.stdout, sys.stderr, verbose=options.verbose)
+
+
+@contextmanager
+def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
+    """The first SIGINT, SIGTERM or SIGHUP stops the run and keeps what was done; a second one ends the process at once."""
+    import asyncio
+    import signal
+    import threading
+
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+    def stop() -> None:
+        interrupt()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _exit_code(session: Session, finished: RunFinished) -> int:
+    from lcode.events import StopReason
+
+    reason = finished.stop_reason
+    if reason is StopReason.CANCELLED:
+        return EXIT_INTERRUPTED
+    if reason in (StopReason.MAX_STEPS, StopReason.MAX_TOKENS, StopReason.REQUIRES_APPROVAL):
+        return EXIT_STOPPED
+    if reason is not StopReason.END_TURN:
+        failure = session.failure
+        return failure.exit_code if isinstance(failure, UserError) else EXIT_ERROR
+    if finished.refused:
+        calls = plural(finished.refused, "call")
+        say(f"lcode: {calls} refused for want of permission", err=True)
+        say("hint: --permission-mode accept-edits lets it edit files, yolo also run commands", err=True)
+        return EXIT_STOPPED
+    return EXIT_OK
+
+
+# -- the terminal ---------------------------------------------------------------------------------------------------
+
+
+async def _converse(runtime: Runtime, options: Options, interactive: bool) -> int:
+    try:
+        session = await _session(runtime, options, ask=interactive)
+        if options.plain or not interactive or os.environ.get("TERM", "dumb") == "dumb":
+            from lcode.ui.plain_shell import run_plain_shell
+
+            return await run_plain_shell(runtime, session)
+        from lcode.ui.shell.app import run_shell
+
+        return await run_shell(
+            runtime, session, environ=os.environ, history=_history(runtime), redact=runtime.store.redactor.redact,
+            vi_mode=runtime.settings.vi_mode,
+        )  # fmt: skip
+    finally:
+        await runtime.close()
+
+
+def _history(runtime: Runtime) -> Path | None:
+    return None if runtime.ephemeral else runtime.store.agent_paths(runtime.agent).history

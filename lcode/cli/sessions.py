@@ -1,0 +1,190 @@
+"""`lcode sessions`: the conversations of an agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lcode.cli.lazy import SuggestingGroup
+from lcode.cli.options import Options, json_option, place_options
+from lcode.cli.output import one_line, plural, say, say_json, short, table
+
+if TYPE_CHECKING:
+    from lcode.agent.runtime import Runtime
+    from lcode.memory.model import MessageRow, SessionRow
+
+AROUND = 5  # messages on each side of the one that --at names
+
+
+class Sessions(SuggestingGroup):
+    """An unknown word may be the id of a session."""
+
+    def advice(self, ctx: click.Context, word: str) -> str:
+        return f"to see a session: lcode sessions show {word}"
+
+
+@click.group(cls=Sessions, invoke_without_command=True)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N sessions.")
+@click.option("--all", "everything", is_flag=True, help="Every session, archived ones too.")
+@json_option
+@place_options
+@click.pass_context
+def sessions(ctx: click.Context, limit: int, everything: bool, as_json: bool) -> None:
+    """The sessions of this place's agent, newest first."""
+    if ctx.invoked_subcommand is None:
+        _list(ctx.obj, -1 if everything else limit, everything, as_json)
+
+
+def _list(options: Options, limit: int, archived: bool, as_json: bool) -> None:
+    import asyncio
+
+    from lcode.cli.place import opened
+    from lcode.cli.transcript import session_json
+    from lcode.memory.dates import local
+
+    with opened(options) as runtime:
+        rows = asyncio.run(runtime.sessions(limit, archived=archived))
+    if as_json:
+        say_json([session_json(row) for row in rows])
+    elif not rows:
+        say("no sessions yet")
+    else:
+        cells = [
+            (short(row.id), local(row.updated_at), one_line(row.branch, 24), one_line(row.model, 32), str(row.messages),
+             _state(row), one_line(row.title or "(untitled)", 80))
+            for row in rows
+        ]  # fmt: skip
+        table(("ID", "WHEN", "BRANCH", "MODEL", "MSGS", "STATE", "TITLE"), cells)
+
+
+def _state(row: SessionRow) -> str:
+    if row.live:
+        return "open: " + row.owner.partition(" since ")[0] if row.owner else "open"
+    return "archived" if row.archived else ""
+
+
+def _find(runtime: Runtime, name: str) -> tuple[SessionRow, list[MessageRow]]:
+    recall = runtime.memory().recall
+    row = recall.session(name)
+    if runtime.ephemeral:  # an ephemeral recall keeps its own messages apart from the stored ones
+        from lcode.memory.recall import Recall
+
+        memory = runtime.memory()
+        recall = Recall(memory.database, memory.database, runtime.store.redactor)
+    return row, recall.messages(row.id)
+
+
+@sessions.command()
+@click.argument("name", metavar="ID")
+@click.option("--at", metavar="MESSAGE", help="Only the messages around this one.")
+@click.option("--full", is_flag=True, help="Results of tools in full.")
+@json_option
+@place_options
+@click.pass_obj
+def show(options: Options, name: str, at: str | None, full: bool, as_json: bool) -> None:
+    """What was said and done in a session."""
+    from lcode.cli import transcript
+    from lcode.cli.place import opened
+
+    with opened(options) as runtime:
+        row, messages = _find(runtime, name)
+        found = _position(messages, at) if at else None
+        if found is not None:
+            messages = messages[max(0, found - AROUND) : found + AROUND + 1]
+        if as_json:
+            say_json(transcript.document(row, runtime.agent, messages))
+            return
+    say(one_line(row.title or "(untitled)"))
+    say(" · ".join(filter(None, [row.id, row.branch, row.model, plural(row.messages, "message")])))
+    say()
+    for message in messages:
+        marked = at is not None and _names(message, at)
+        transcript.show(message, full=full, marked=marked)
+
+
+def _names(message: MessageRow, name: str) -> bool:
+    return message.id.removeprefix("message-").startswith(name.removeprefix("message-"))
+
+
+def _position(messages: list[MessageRow], name: str) -> int:
+    from lcode.errors import UserError
+
+    found = [at for at, message in enumerate(messages) if _names(message, name)]
+    if len(found) == 1:
+        return found[0]
+    fault = f"there is no message '{name}' in this session" if not found else f"'{name}' fits several messages"
+    raise UserError(fault, "give more of its id")
+
+
+@sessions.command()
+@click.argument("name", metavar="ID")
+@click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE.")
+@place_options
+@click.pass_obj
+def export(options: Options, name: str, form: str, output: Path | None) -> None:
+    """A whole session as one document."""
+    import json
+
+    from lcode.cli import transcript
+    from lcode.cli.place import opened
+
+    with opened(options) as runtime:
+        row, messages = _find(runtime, name)
+        if form == "json":
+            text = json.dumps(transcript.document(row, runtime.agent, messages), indent=2) + "\n"
+        else:
+            text = transcript.markdown(row, runtime.agent, messages)
+    if output is None or str(output) == "-":
+        say(text.removesuffix("\n"))
+    else:
+        write_file(output, text)
+        say(f"{plural(len(messages), 'message')} written to {output}", err=True)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Replace `path` as a whole. Raises UserError."""
+    from lcode.errors import UserError
+    from lcode.store.atomic import write_text
+
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@sessions.command()
+@click.argument("name", metavar="ID")
+@click.argument("title")
+@place_options
+@click.pass_obj
+def rename(options: Options, name: str, title: str) -> None:
+    """Give a session another title."""
+    from lcode.cli.place import opened
+    from lcode.errors import UsageError
+
+    if not title.strip():
+        raise UsageError("the title is empty")
+    with opened(options, writes=True) as runtime:
+        recall = runtime.memory().recall
+        row = recall.session(name)
+        recall.update_session(row.id, title=" ".join(title.split()))
+    say(f"{short(row.id)} is now: {one_line(title)}")
+
+
+@sessions.command()
+@click.argument("name", metavar="ID")
+@click.option("--undo", is_flag=True, help="Take it out of the archive.")
+@place_options
+@click.pass_obj
+def archive(options: Options, name: str, undo: bool) -> None:
+    """Leave a session out of the list; it is still searched, shown and resumed."""
+    from lcode.cli.place import opened
+
+    with opened(options, writes=True) as runtime:
+        recall = runtime.memory().recall
+        row = recall.session(name)
+        recall.update_session(row.id, archived=0 if undo else 1)
+    say(f"{short(row.id)} is {'back in the list' if undo else 'archived'}: {one_line(row.title or '(untitled)')}")

@@ -1,0 +1,91 @@
+"""Looking at a database without changing it: is it whole, does the full text fit the rows, how much does it hold.
+
+Every look is a connection of its own that is read-only and closed at once; a damaged file is an answer, not an error.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from lcode.errors import StoreError
+from lcode.store import migrations
+
+_INDEXES = (("messages", "messages_fts"), ("passages", "passages_fts"))
+_COUNTED = ("sessions", "messages", "passages", "blocks")
+
+
+@dataclass(frozen=True)
+class Health:
+    """What was found in one database. `problem` is '' for a sound one; `unindexed` names tables whose full text does not fit
+    their rows."""
+
+    path: Path
+    exists: bool
+    problem: str = ""
+    schema: int = 0
+    known_schema: int = 0
+    counts: dict[str, int] | None = None
+    unindexed: tuple[str, ...] = ()
+    size: int = 0
+
+
+def inspect(path: Path, schema: migrations.Schema) -> Health:
+    """The health of the database at `path`: SQLite's own check, the schema's version, and rows against their full text."""
+    newest = len(schema.migrations)
+    if not path.exists():
+        return Health(path, False, known_schema=newest)
+    size = path.stat().st_size
+    try:
+        with closing(_open(path)) as connection:
+            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+            problem = "" if found == ["ok"] else "; ".join(found)
+            version = migrations.version(connection)
+            migrations.check(connection, schema, path)
+            tables = _tables(connection)
+            unindexed = tuple(rows for rows, index in _INDEXES if index in tables and not _indexed(connection, rows, index))
+            return Health(path, True, problem, version, newest, _counts(connection, tables), unindexed, size)
+    except (apsw.Error, StoreError) as error:
+        return Health(path, True, str(error), known_schema=newest, size=size)
+
+
+def count_rows(path: Path) -> dict[str, int]:
+    """How many sessions, messages, passages and blocks a database holds; {} where there is none that can be read."""
+    if not path.exists():
+        return {}
+    try:
+        with closing(_open(path)) as connection:
+            return _counts(connection, _tables(connection))
+    except apsw.Error:
+        return {}
+
+
+def sqlite_version() -> str:
+    return apsw.sqlite_lib_version()
+
+
+def _open(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(2_000)
+    return connection
+
+
+def _tables(connection: apsw.Connection) -> set[str]:
+    return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def _counts(connection: apsw.Connection, tables: set[str]) -> dict[str, int]:
+    return {name: _count(connection, name) for name in _COUNTED if name in tables}
+
+
+def _count(connection: apsw.Connection, table: str) -> int:
+    return int(str(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]))
+
+
+def _indexed(connection: apsw.Connection, rows: str, index: str) -> bool:
+    """Whether every row has its entry in the full-text index, and no entry is left without a row."""
+    entries = connection.execute(f"SELECT min(id), max(id), count(*) FROM {index}_docsize").fetchall()
+    return entries == connection.execute(f"SELECT min(seq), max(seq), count(*) FROM {rows}").fetchall()
