@@ -23,10 +23,6 @@ def check_text(text: str, name: str) -> None:
             f"`{name}` holds a secret's placeholder ([redacted:…]): secret placeholders are not written to files. "
             "Leave the lines with the secret as they are: change what is around them with edit_file."
         )
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ToolError(f"`{name}` holds half of a surrogate pair at character {error.start}, which is no text.") from None
 
 
 def check_unchanged(context: ToolContext, file: TextFile) -> None:

@@ -88,7 +88,8 @@ def arguments(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
         listing = ", ".join(
             f"{name}{'' if name in wanted['required'] else '?'}: {prop['type']}" for name, prop in wanted["properties"].items()
         )
-        raise ToolError(f"{tool.name}: {'; '.join(faults)}. Parameters are {{{listing}}}.")
+        told = "; ".join(faults).encode("utf-8", "replace").decode("utf-8")
+        raise ToolError(f"{tool.name}: {told}. Parameters are {{{listing}}}.")
     return values
 
 
@@ -111,10 +112,20 @@ def _mended(value: Any, schema: Mapping[str, Any], name: str, faults: list[str],
     if kind == "string":
         if not isinstance(value, str):
             faults.append(f"'{name}' must be text")
+        elif _is_broken(value):
+            faults.append(f"'{name}' holds half of a surrogate pair, which is no text")
         elif "enum" in schema and value not in schema["enum"]:
             faults.append(f"'{name}' must be one of {', '.join(schema['enum'])}")
         return value
     return _number(value, kind, name, faults)
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _unquoted(value: Any, wanted: type | tuple[type, ...]) -> Any:

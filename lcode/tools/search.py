@@ -117,7 +117,7 @@ async def _ripgrep(query: Query, program: str, environment: Mapping[str, str]) -
             capture=process.Capture(_BYTES, 0),
             stop_when_full=True,
         )
-    except OSError:
+    except (OSError, ValueError):
         return None
     if finished.code == 2 and b"\0" not in finished.output and finished.output.strip():
         return None  # an error message: the other engine reads the pattern, or explains
