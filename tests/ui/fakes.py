@@ -248,9 +248,9 @@ async def _tools(session: FakeSession, text: str, emit: Emit) -> RunFinished:
     emit(ToolStarted("call-2", "grep", {}, "grep parse in src"))
     emit(ToolFinished("call-1", "read_file", False, "120 lines", "..."))
     emit(ToolFinished("call-2", "grep", True, "", "no such folder: src\nsecond line"))
+    emit(StepStarted("step-2", 2))
     emit(StreamRestarted("connection reset", 1, 2.0))
     emit(Notice("the disk is nearly full", "warning"))
-    emit(StepStarted("step-2", 2))
     return await _say("Found in `src/app.py`:\n\n1. one\n2. two", emit)
 
 

@@ -101,7 +101,7 @@ def test_tools_leave_a_line_each() -> None:
             ✓ read_file src/app.py · 120 lines
             ✗ grep parse in src · no such folder: src
 
-            the answer broke off (connection reset); asking again in 2 s
+            connection reset; asking again in 2 s
             the disk is nearly full
 
             Found in src/app.py:

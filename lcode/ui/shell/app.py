@@ -63,11 +63,13 @@ class Shell:
         self.running = False
         self.queue: deque[str] = deque()
         self._work: asyncio.Task[None] | None = None
+        self._warm: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._questions: deque[ApprovalRequested] = deque()
         self._leaving = False
         self._spoken = False  # something was asked in this session
         self.hint = ""
+        self._last_fault = ""
         self._typed_at = float("-inf")
         theme = from_environ(environ)
         self._panes = Panes(
@@ -154,6 +156,7 @@ class Shell:
         self.input.append_to_history()
         self.input.reset()
         self._typed_at = float("-inf")  # what was being typed is sent
+        self._last_fault = ""
         self._start(text)
 
     def interrupt(self) -> None:
@@ -205,8 +208,7 @@ class Shell:
     # -- what commands do
 
     def say(self, rows: Sequence[Row]) -> None:
-        columns = self.screen.columns
-        self._transcript.say([line for row in rows for line in cells.wrap_row(row, columns)], "said")
+        self._transcript.say(rows, "said")
 
     async def switch(self, session: SessionPort, *, resumed: bool) -> None:
         """Put another session in this terminal; the one before it is closed."""
@@ -232,27 +234,28 @@ class Shell:
             text = self.queue.popleft()
             if text.startswith("/"):
                 await self._command(text)
-            elif not await self._answer(text):
-                self._return_queue()
+            else:
+                await self._answer(text)
         self.screen.redraw()
 
-    async def _answer(self, text: str) -> bool:
-        """One run; whether what is queued may follow it."""
+    async def _answer(self, text: str) -> None:
+        """One run. After an interrupt or an error what is queued does not follow it."""
         self._transcript.user(text)
         self.running = self._spoken = True
         self._spinner.start()
-        warm = asyncio.get_running_loop().run_in_executor(None, self._renderer.warm_up)
+        if self._warm is None:
+            self._warm = asyncio.get_running_loop().run_in_executor(None, self._renderer.warm_up)
         try:
             finished: RunFinished = await self.session.run(text, self.emit)
-            return finished.stop_reason is not StopReason.CANCELLED and not finished.error
+            if finished.stop_reason is StopReason.CANCELLED or finished.error:
+                self._return_queue()
         finally:
             self.running = False
             self._spinner.stop()
-            await asyncio.wait({warm})
             self.screen.redraw()
 
     def _return_queue(self) -> None:
-        """After an interrupt or an error the user decides anew what to send."""
+        """The user decides anew what to send."""
         texts = [*self.queue, self.input.text] if self.input.text else list(self.queue)
         self.queue.clear()
         if texts:
@@ -345,7 +348,10 @@ class Shell:
             self._fault(error)
 
     def _fault(self, error: BaseException) -> None:
-        self._transcript.error(f"a fault in the terminal: {type(error).__name__}: {error}", "the log has the trace")
+        words = f"a fault in the terminal: {type(error).__name__}: {error}"
+        if words != self._last_fault:  # a fault in drawing comes again with every frame
+            self._last_fault = words
+            self._transcript.error(words, "the log has the trace")
 
 
 async def run_shell(

@@ -8,7 +8,7 @@ from lcode.ui.shell.theme import Row
 
 
 def width(text: str) -> int:
-    return len(text) if text.isascii() else sum(max(0, get_cwidth(char)) for char in text)
+    return len(text) if text.isascii() and text.isprintable() else sum(max(0, get_cwidth(char)) for char in text)
 
 
 def fit(text: str, columns: int) -> str:

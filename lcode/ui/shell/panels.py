@@ -59,13 +59,15 @@ class ApprovalPanel:
 
     def rows(self, columns: int, limit: int) -> list[Row]:
         """The panel in at most `limit` rows."""
-        choices = self._choices(compact=limit < 9)
-        title: Row = [("warning", "? "), ("title", one_line(clean(self.event.title)))]
-        room = limit - len(choices) - 1
+        choices = self._choices(columns, compact=limit < 9)
+        head: list[Row] = [[("warning", "? "), ("title", one_line(clean(self.event.title)))]]
+        if _hides(self.event.title) or _hides(self.event.detail):
+            head.append([("warning", "  it holds control or invisible characters, which are not shown")])
+        room = limit - len(choices) - len(head)
         gap: list[Row] = [[("", "")]] if room > 4 else []
         detail = self._detail(columns, min(DETAIL_LINES, room - 2 * len(gap) - 1))
         body = [*gap, *detail, *gap] if detail else gap
-        return [cells.fit_row(row, columns) for row in [title, *body, *choices]]
+        return [cells.fit_row(row, columns) for row in [*head, *body, *choices]]
 
     def _detail(self, columns: int, limit: int) -> list[Row]:
         if limit <= 0:
@@ -74,22 +76,29 @@ class ApprovalPanel:
             return diff_rows(self.event.detail, limit)
         title = one_line(clean(self.event.title))
         lines = [line.expandtabs(4) for line in clean(self.event.detail).strip("\n").split("\n")]
-        if lines == [""] or (len(lines) == 1 and title.endswith(lines[0])):
+        said = len(lines) == 1 and title.endswith(lines[0]) and cells.width(title) <= columns - 2
+        if said or lines == [""]:
             return []
         rows: list[Row] = [[("", f"  {part}")] for line in lines for part in cells.wrap(line, columns - 2)]
         if len(rows) <= limit:
             return rows
         return [*rows[: limit - 1], [("dim", f"  … {len(rows) - limit + 1} lines")]]
 
-    def _choices(self, *, compact: bool) -> list[Row]:
+    def _choices(self, columns: int, *, compact: bool) -> list[Row]:
         if self.asking_word:
             return [[("dim", "  say why: Enter sends it, Esc goes back")]]
         words = ("yes", f"yes, this session: {one_line(clean(self.event.grant))}", "no", "no, and say why")
-        rows = [self._choice(index, text) for index, text in enumerate(words)]
+        yes, session, no, why = (self._choice(index, text) for index, text in enumerate(words))
         gap = ("", "  ")
-        return [[*rows[0], gap, *rows[2], gap, *rows[3]], rows[1]] if compact else rows
+        granted = cells.wrap_row(session, columns)  # what is granted is never cut
+        return [[*yes, gap, *no, gap, *why], *granted] if compact else [yes, *granted, no, why]
 
     def _choice(self, index: int, text: str) -> Row:
-        if index == self.selected:
-            return [("selected", f"{CHOSEN} {index + 1} {text}")]
-        return [("dim", f"  {index + 1} "), ("", f"{text}")]
+        chosen = index == self.selected
+        mark = (("selected", f"{CHOSEN} {index + 1} ")) if chosen else ("dim", f"  {index + 1} ")
+        return [mark, ("selected" if chosen else "", text)]
+
+
+def _hides(text: str) -> bool:
+    """Whether what is shown of `text` is not all of it."""
+    return clean(text) != text.replace("\r\n", "\n")

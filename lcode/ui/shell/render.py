@@ -57,8 +57,10 @@ class Renderer:
         return self._columns()
 
     def warm_up(self) -> None:
-        """Import and build what the first block needs. May run in any thread."""
-        self._print(self._markdown("*ready*"), 80)
+        """Import what the first block needs. May run in any thread: it uses a renderer of its own."""
+        other = Renderer(self._theme, lambda: 80)
+        other.markdown("*ready*")
+        other.code("ready = True", "python")
 
     def block(self, block: Block) -> str:
         """The lines of `block`, without a line end after the last."""

@@ -85,8 +85,11 @@ class Screen:
 
     def flush(self) -> None:
         """Write what is still pending after the application has ended."""
-        self._write_pending()
-        self.app.output.flush()
+        try:
+            self._write_pending()
+            self.app.output.flush()
+        except OSError:
+            log.info("the terminal is gone")
 
     def _before_frame(self) -> None:
         output = self.app.output

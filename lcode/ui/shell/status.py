@@ -61,17 +61,21 @@ def status_row(runtime: RuntimePort, session: SessionPort, columns: int, *, lead
     if hint:
         return [*lead, ("warning", cells.fit(f"{INDENT}{hint}", room + 2))]
     model = one_line(clean(session.model))
+    mode = str(session.mode)
     fields = [
-        (2, one_line(clean(runtime.agent.name))),
-        (3, one_line(clean(runtime.branch))),
-        (1, model if columns >= 60 else model.rpartition("/")[2]),
-        (0, str(session.mode)),
-        (1, context_share(session)),
+        (2, "dim", one_line(clean(runtime.agent.name))),
+        (3, "dim", one_line(clean(runtime.branch))),
+        (1, "dim", model if columns >= 60 else model.rpartition("/")[2]),
+        (0, "warning" if mode == "yolo" else "dim", mode),
+        (1, "dim", context_share(session)),
     ]
-    fields = [(rank, text) for rank, text in fields if text]
-    while fields and cells.width(SEPARATOR.join(text for _, text in fields)) > room:
+    fields = [field for field in fields if field[2]]
+    while fields and cells.width(SEPARATOR.join(text for _, _, text in fields)) > room:
         fields.remove(max(fields, key=lambda field: field[0]))
-    return [*lead, ("dim", INDENT + SEPARATOR.join(text for _, text in fields))]
+    row = [*lead, ("", INDENT)]
+    for index, (_, style, text) in enumerate(fields):
+        row += [("dim", SEPARATOR if index else ""), (style, text)]
+    return row
 
 
 def context_share(session: SessionPort) -> str:

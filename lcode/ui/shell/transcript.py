@@ -93,6 +93,8 @@ class Transcript:
 
     def say(self, rows: Sequence[Row], group: str = "note") -> None:
         """Add rows to the scrollback; a blank line stands between groups."""
+        if group not in {"user", "tool"}:
+            rows = [line for row in rows for line in cells.wrap_row(row, self._columns)]
         self._put(self._theme.lines(rows), group)
 
     def user(self, text: str) -> None:
@@ -113,15 +115,14 @@ class Transcript:
     def past(self, messages: Sequence[MessageRow]) -> None:
         """The last exchange of a session that is continued."""
         asked = max((index for index, row in enumerate(messages) if row.kind == "user"), default=None)
-        if asked is None:
-            return
-        self.user(messages[asked].text)
-        for row in messages[asked + 1 :]:
-            if row.kind == "assistant" and row.text.strip():
-                lines = row.text.strip().split("\n")
-                if len(lines) > RESUME_LINES:
-                    self.say([[("dim", f"… {len(lines) - RESUME_LINES} lines before")]], "answer")
-                self._show(self._stream.feed("\n".join(lines[-RESUME_LINES:])) + self._stream.finish())
+        if asked is not None:
+            self.user(messages[asked].text)
+        said = [row.text.strip() for row in messages[(asked or 0) :] if row.kind == "assistant" and row.text.strip()]
+        for text in said if asked is not None else said[-1:]:
+            lines = text.split("\n")
+            if len(lines) > RESUME_LINES:
+                self.say([[("dim", f"… {len(lines) - RESUME_LINES} lines before")]], "answer")
+            self._show(self._stream.feed("\n".join(lines[-RESUME_LINES:])) + self._stream.finish())
 
     def _put(self, text: str, group: str, *, close: bool = False) -> None:
         """`close` keeps the text near what stands above it: no blank line between."""
@@ -148,7 +149,8 @@ class Transcript:
         self._stream.discard()
         wait = f" in {event.wait:.0f} s" if event.wait >= 1 else ""
         self.activity = f"asking again{wait}"
-        words = f"the answer broke off ({one_line(clean(event.reason))}); asking again{wait}"
+        void = "; the part above is void" if self._step_text else ""
+        words = f"{one_line(clean(event.reason))}; asking again{wait}{void}"
         self.say([[("dim", words)]], "note")
         self._step_text = False
 

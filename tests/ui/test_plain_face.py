@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lcode.events import (
+    Answer,
+    ApprovalRequested,
+    Decision,
+    Event,
+    RunFinished,
+    StopReason,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+    Usage,
+)
+from lcode.ui.jsonl import JsonFace
+from lcode.ui.plain import PlainFace
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+EVENTS: list[Event] = [
+    TextDelta("Let me look."),
+    ToolStarted("call-1", "read_file", {}, "read_file a.py"),
+    ToolFinished("call-1", "read_file", False, "12 lines", "..."),
+    TextDelta("The "),
+    TextDelta("answer\x1b[2J."),
+    RunFinished("run-1", StopReason.END_TURN, "The answer\x1b[2J.", Usage(input=10, output=5), 2),
+]
+
+
+def test_standard_output_holds_the_final_answer_alone() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    face = PlainFace(out, err)
+    for event in EVENTS:
+        face.emit(event)
+    assert (out.getvalue(), err.getvalue()) == ("The answer.\n", "")
+    assert not face.interactive
+
+
+@pytest.mark.parametrize(("err", "verbose"), [(Tty(), False), (io.StringIO(), True)])
+def test_progress_is_shown_to_who_watches(err: io.StringIO, verbose: bool) -> None:
+    face = PlainFace(io.StringIO(), err, verbose=verbose)
+    for event in EVENTS:
+        face.emit(event)
+    assert err.getvalue() == "read_file a.py · 12 lines\n"
+
+
+def test_an_error_is_told_with_its_hint() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    PlainFace(out, err).emit(RunFinished("r", StopReason.LLM_API_ERROR, "", Usage(), 1, error="401", hint="set a key"))
+    assert (out.getvalue(), err.getvalue()) == ("", "lcode: error: 401\n  set a key\n")
+
+
+def test_what_the_encoding_lacks_is_replaced() -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    PlainFace(out, io.StringIO()).emit(RunFinished("r", StopReason.END_TURN, "caf\u00e9 \ud800", Usage(), 1))
+    assert raw.getvalue().startswith(b"caf? ")
+
+
+def test_approvals_are_refused_at_once() -> None:
+    async def answers() -> list[Answer]:
+        found = []
+        for face in (PlainFace(io.StringIO(), io.StringIO()), JsonFace(io.StringIO(), session_id="s", agent_id="a", model="m")):
+            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            face.emit(ApprovalRequested("call-1", "shell", "shell rm", "command", "rm", "shell rm", future))
+            found.append(await future)
+        return found
+
+    assert [answer.decision for answer in asyncio.run(answers())] == [Decision.NO, Decision.NO]
+
+
+def test_json_is_one_object_at_the_end() -> None:
+    out = io.StringIO()
+    face = JsonFace(out, session_id="session-1", agent_id="agent-1", model="openai/x")
+    for event in EVENTS:
+        face.emit(event)
+    found = json.loads(out.getvalue())
+    assert out.getvalue().count("\n") == 1
+    assert found.pop("duration_ms") >= 0
+    assert found == {
+        "session_id": "session-1",
+        "agent_id": "agent-1",
+        "model": "openai/x",
+        "result": "The answer\x1b[2J.",
+        "stop_reason": "end_turn",
+        "usage": {"input": 10, "cached": 0, "written": 0, "output": 5, "reasoning": 0},
+        "steps": 2,
+        "refused": 0,
+        "error": "",
+    }
+
+
+def imported(module: str, names: set[str]) -> str:
+    """Which of `names` a fresh interpreter has loaded after importing `module`."""
+    program = f"import sys, {module}; print(sorted({names!r} & set(sys.modules)))"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_headless_faces_import_no_terminal_library() -> None:
+    assert imported("lcode.ui.plain, lcode.ui.jsonl", {"rich", "prompt_toolkit", "asyncio"}) == "[]"
+
+
+def test_the_terminal_imports_markdown_only_with_the_first_answer() -> None:
+    assert imported("lcode.ui.shell.app", {"rich", "rich.markdown", "pygments", "markdown_it"}) == "[]"
