@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -42,14 +43,12 @@ class ListDir(Tool):
 
 
 def _listed(context: ToolContext, folder: Path, depth: int) -> tuple[str, str]:
+    from lcode.tools.walk import Ignored, walk
+
     try:
         next(folder.iterdir(), None)
     except OSError as error:
         raise ToolError(f"{context.shown(folder)} cannot be listed: {error.strerror}.") from None
-    from itertools import islice
-
-    from lcode.tools.walk import Ignored, walk
-
     ignored = Ignored()
     children: dict[Path, list[Entry]] = {}
     for entry in islice(walk(folder, context.root, depth=depth, ignored=ignored), _COUNTED):

@@ -68,9 +68,11 @@ class Shell(Tool):
     async def preview(self, context: ToolContext, arguments: Mapping[str, Any]) -> Preview:
         command = str(arguments["command"])
         folder = _folder(context, command, arguments.get("cwd"))
-        where = "" if folder == context.cwd else f" in {context.shown(folder)}"
+        elsewhere = folder != context.cwd
+        where = f" in {context.shown(folder)}" if elsewhere else ""
+        grant = f"cd {folder} && {command}" if elsewhere else command  # a grant holds for that folder only
         title = str(arguments.get("description") or "Run a command")
-        return Preview("command", f"{' '.join(title.split())[:100]}{where}", command, command, command)
+        return Preview("command", f"{' '.join(title.split())[:100]}{where}", command, grant, grant)
 
 
 def _folder(context: ToolContext, command: str, cwd: str | None) -> Path:

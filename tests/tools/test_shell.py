@@ -145,3 +145,10 @@ def test_the_approval_shows_and_grants_the_whole_command(tools: Caller) -> None:
     assert (preview.kind, preview.title, preview.detail, preview.grant) == ("command", "Clean up", command, command)
     assert tools.tools["shell"].paths(tools.context, {"command": command}) == []
     assert tools.tools["shell"].effect is Effect.EXECUTE
+
+
+def test_a_grant_holds_for_the_folder_that_was_shown(tools: Caller) -> None:
+    tools.write("sub/a.txt", "")
+    preview = tools.preview("shell", command="rm *", cwd="sub")
+    assert (preview.title, preview.detail) == ("Run a command in sub", "rm *")
+    assert preview.grant != tools.preview("shell", command="rm *").grant
