@@ -217,8 +217,8 @@ class Blocks:
 
     def _unwritten(self, default: Default) -> Block:
         return Block(
-            "", default.label, default.description, default.value, self._limits.block, False, 0, default.scope, self._keys[default.scope],
-            "", Actor.PROGRAM, Source.INFERRED, Trust.TRUSTED,
+            "", default.label, default.description, default.value, self._limits.block, False, 0,
+            default.scope, self._keys[default.scope], "", Actor.PROGRAM, Source.INFERRED, Trust.TRUSTED,
         )  # fmt: skip
 
     def _rows(self, database: Database, scope: Scope) -> builtins.list[Block]:
@@ -300,8 +300,8 @@ class Blocks:
             " description = excluded.description, char_limit = excluded.char_limit, updated_at = excluded.updated_at,"
             " actor = excluded.actor, source = excluded.source, trust = excluded.trust, session_id = excluded.session_id,"
             " step_id = excluded.step_id, commit_id = excluded.commit_id, worktree = excluded.worktree",
-            (block_id, block.label, block.scope, block.scope_key, block.description, value, block.limit, block.read_only, version,
-             json.dumps(kept, ensure_ascii=False), deleted, now, now, *where),
+            (block_id, block.label, block.scope, block.scope_key, block.description, value, block.limit, block.read_only,
+             version, json.dumps(kept, ensure_ascii=False), deleted, now, now, *where),
         )  # fmt: skip
         connection.execute(
             "INSERT INTO block_versions (block_id, version, label, value, description, char_limit, deleted,"

@@ -18,9 +18,9 @@ from lcode import clock
 from lcode.errors import UserError
 from lcode.events import Usage
 from lcode.ids import new_id
-from lcode.memory.dates import end_of, start_of
 from lcode.memory.model import MessageRow, Provenance, RecallHit, SessionRow
-from lcode.memory.terms import identifier_parts, match_expression
+from lcode.memory.recall_search import MESSAGE, Filters, in_order, ranked, to_message
+from lcode.memory.terms import identifier_parts
 from lcode.redact import Redactor
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
 
@@ -30,7 +30,6 @@ _SESSION = (
     "SELECT id, title, created_at, updated_at, ended_at, archived, branch, worktree, model,"
     " (SELECT count(*) FROM messages WHERE session_id = sessions.id), note FROM sessions"
 )
-_MESSAGE = "seq, id, session_id, run_id, step_id, role, kind, content, text, created_at"
 
 
 @dataclass(frozen=True)
@@ -242,11 +241,11 @@ class Recall:
         rows = self._log.read(
             lambda connection: fetch_all(
                 connection,
-                f"SELECT {_MESSAGE} FROM messages WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+                f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?",
                 (session_id, after, limit),
             )
         )
-        return [_message(row) for row in rows]
+        return [to_message(row) for row in rows]
 
     def add_calls(self, calls: Sequence[PendingCall], session_id: str) -> None:
         """Store the calls a reply asks for, before any of them runs."""
@@ -329,70 +328,17 @@ class Recall:
         number after which its messages are in the caller's sight already: those are left out, as are results of earlier
         searches. Without a query: the newest messages that pass the filters.
         """
-        expression = match_expression(query)
-        where, values = _filters(roles, start, end, session_id, in_context)
-        if expression:
-            sql = (
-                f"SELECT {', '.join('messages.' + name for name in _MESSAGE.split(', '))},"
-                " -bm25(messages_fts, 1.0, 0.5) * CASE messages.kind WHEN 'tool' THEN 0.6 WHEN 'notice' THEN 0.3 ELSE"
-                " 1.0 END AS score"
-                f" FROM messages_fts JOIN messages ON messages.seq = messages_fts.rowid WHERE messages_fts MATCH ?{where}"
-                " ORDER BY score DESC, messages.seq DESC LIMIT ?"
-            )
-            values = [expression, *values]
-        else:
-            sql = f"SELECT {_MESSAGE}, 0.0 FROM messages WHERE 1{where} ORDER BY seq DESC LIMIT ?"
-        rows = self._memory.read(lambda connection: fetch_all(connection, sql, (*values, limit)))
-        return [self._hit(_message(row[:10]), float(row[10])) for row in rows]
-
-    def _hit(self, message: MessageRow, score: float) -> RecallHit:
-        def work(connection: apsw.Connection) -> RecallHit:
-            base = f"SELECT {_MESSAGE} FROM messages WHERE session_id = ? AND kind != 'notice' AND seq"
-            before = fetch_all(connection, f"{base} < ? ORDER BY seq DESC LIMIT 1", (message.session_id, message.seq))
-            after = fetch_all(connection, f"{base} > ? ORDER BY seq LIMIT 1", (message.session_id, message.seq))
-            title, branch = fetch_one(connection, "SELECT title, branch FROM sessions WHERE id = ?", (message.session_id,)) or (
-                "",
-                "",
-            )
-            return RecallHit(message, title, branch, score, tuple(map(_message, before)), tuple(map(_message, after)))
-
-        return self._memory.read(work)
+        filters = Filters(tuple(roles), start, end, session_id, in_context)
+        return self._memory.read(lambda connection: ranked(connection, query, filters, limit))
 
     def by_date(self, start: str, end: str, *, limit: int = 20) -> list[RecallHit]:
         """Messages of users and the agent from `start` to `end` (days included), oldest first."""
-        where, values = _filters(("user", "assistant"), start, end, "", ("", 0))
-        rows = self._memory.read(
-            lambda connection: fetch_all(
-                connection, f"SELECT {_MESSAGE} FROM messages WHERE 1{where} ORDER BY seq LIMIT ?", (*values, limit)
-            )
-        )
-        return [self._hit(_message(row), 0.0) for row in rows]
+        filters = Filters(("user", "assistant"), start, end)
+        return self._memory.read(lambda connection: in_order(connection, filters, limit))
 
     def count(self) -> int:
         """How many messages recall holds."""
         return int(self._memory.read(lambda connection: scalar(connection, "SELECT count(*) FROM messages")))
-
-
-def _filters(roles: Sequence[str], start: str, end: str, session_id: str, in_context: tuple[str, int]) -> tuple[str, list[Any]]:
-    where, values = (
-        " AND messages.kind != 'lookup' AND NOT (messages.session_id = ? AND messages.seq > ?)",
-        list[Any](in_context),
-    )
-    if roles:
-        where += f" AND messages.role IN ({', '.join('?' * len(roles))})"
-        values += list(roles)
-    for clause, value in (
-        ("created_at >=", start and start_of(start)), ("created_at <", end and end_of(end)),
-        ("session_id =", session_id),
-    ):  # fmt: skip
-        if value:
-            where += f" AND messages.{clause} ?"
-            values.append(value)
-    return where, values
-
-
-def _message(row: tuple[Any, ...]) -> MessageRow:
-    return MessageRow(*(*row[:7], json.loads(row[7]), *row[8:]))
 
 
 def _session(row: tuple[Any, ...]) -> SessionRow:

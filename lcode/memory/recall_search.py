@@ -1,0 +1,87 @@
+"""Finding messages: full text in any inflection, filters inside the query, each hit with what stood around it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from lcode.memory.dates import end_of, start_of
+from lcode.memory.model import MessageRow, RecallHit
+from lcode.memory.terms import match_expression
+from lcode.store.database import Row, fetch_all, fetch_one
+
+MESSAGE = "seq, id, session_id, run_id, step_id, role, kind, content, text, created_at"
+# Tools print much and notices repeat: at equal words, what somebody said comes first.
+_WEIGHT = "CASE messages.kind WHEN 'tool' THEN 0.6 WHEN 'notice' THEN 0.3 ELSE 1.0 END"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a hit must pass. `start` and `end` are days or instants; `in_context` leaves out what its session shows already."""
+
+    roles: tuple[str, ...] = ()
+    start: str = ""
+    end: str = ""
+    session_id: str = ""
+    in_context: tuple[str, int] = ("", 0)
+
+    def clause(self) -> tuple[str, list[Any]]:
+        """SQL that follows a WHERE, and its values. Raises MemoryEditError for a date that is none."""
+        where = " AND messages.kind != 'lookup' AND NOT (messages.session_id = ? AND messages.seq > ?)"
+        values: list[Any] = [*self.in_context]
+        if self.roles:
+            where += f" AND messages.role IN ({', '.join('?' * len(self.roles))})"
+            values += self.roles
+        bounds = (
+            ("created_at >=", self.start and start_of(self.start)),
+            ("created_at <", self.end and end_of(self.end)),
+            ("session_id =", self.session_id),
+        )
+        for clause, value in bounds:
+            if value:
+                where += f" AND messages.{clause} ?"
+                values.append(value)
+        return where, values
+
+
+def ranked(connection: apsw.Connection, query: str, filters: Filters, limit: int) -> list[RecallHit]:
+    """Messages that match any word of `query`, best first; without a word the newest."""
+    where, values = filters.clause()
+    expression = match_expression(query)
+    if expression:
+        columns = ", ".join(f"messages.{name}" for name in MESSAGE.split(", "))
+        sql = (
+            f"SELECT {columns}, -bm25(messages_fts, 1.0, 0.5) * {_WEIGHT} AS score FROM messages_fts"
+            f" JOIN messages ON messages.seq = messages_fts.rowid WHERE messages_fts MATCH ?{where}"
+            " ORDER BY score DESC, messages.seq DESC LIMIT ?"
+        )
+        values = [expression, *values]
+    else:
+        sql = f"SELECT {MESSAGE}, 0.0 FROM messages WHERE 1{where} ORDER BY seq DESC LIMIT ?"
+    rows = fetch_all(connection, sql, (*values, limit))
+    return [_hit(connection, to_message(row[:10]), float(row[10])) for row in rows]
+
+
+def in_order(connection: apsw.Connection, filters: Filters, limit: int) -> list[RecallHit]:
+    """Messages that pass the filters, oldest first."""
+    where, values = filters.clause()
+    sql = f"SELECT {MESSAGE} FROM messages WHERE 1{where} ORDER BY seq LIMIT ?"
+    return [_hit(connection, to_message(row), 0.0) for row in fetch_all(connection, sql, (*values, limit))]
+
+
+def _hit(connection: apsw.Connection, message: MessageRow, score: float) -> RecallHit:
+    base = f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND kind NOT IN ('notice', 'lookup') AND seq"
+    here = (message.session_id, message.seq)
+    before = fetch_all(connection, f"{base} < ? ORDER BY seq DESC LIMIT 1", here)
+    after = fetch_all(connection, f"{base} > ? ORDER BY seq LIMIT 1", here)
+    session = fetch_one(connection, "SELECT title, branch FROM sessions WHERE id = ?", (message.session_id,))
+    title, branch = session or ("", "")
+    return RecallHit(message, title, branch, score, tuple(map(to_message, before)), tuple(map(to_message, after)))
+
+
+def to_message(row: Row) -> MessageRow:
+    """The columns of `MESSAGE` as a record."""
+    return MessageRow(*(*row[:7], json.loads(row[7]), *row[8:]))
