@@ -5,7 +5,7 @@ A row is data. A new provider that speaks a known API is a row here, or an entry
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lcode.llm.codec import Codec
     from lcode.llm.protocol import Provider
 
+Sleep = Callable[[float], Awaitable[None]]
 OFFLINE = "offline"
 _REPLAY = "replay:"
 
@@ -34,6 +35,15 @@ class ProviderRow:
     base_url_env: str = ""
     default_model: str = ""
     flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Patience:
+    """How long silence is borne, how often a request is sent, and what waits in between."""
+
+    idle_timeout: float
+    attempts: int
+    sleep: Sleep | None
 
 
 ROWS: tuple[ProviderRow, ...] = (
@@ -85,10 +95,11 @@ def resolve(
     record: Path | None = None,
     idle_timeout: float = 120.0,
     attempts: int = 6,
+    sleep: Sleep | None = None,
 ) -> Provider:
-    """The provider for `provider/model`, `offline` or `replay:FILE`. `record` also writes every reply to a file.
-    Raises UserError."""
-    provider = _resolved(name.strip(), providers, environ, idle_timeout, attempts)
+    """The provider for `provider/model`, `offline` or `replay:FILE`. `record` also writes every reply to a file; `sleep`
+    waits between attempts in place of the clock. Raises UserError."""
+    provider = _resolved(name.strip(), providers, environ, _Patience(idle_timeout, attempts, sleep))
     if record is None:
         return provider
     from lcode.llm.replay import RecordingProvider
@@ -97,7 +108,7 @@ def resolve(
 
 
 def _resolved(
-    name: str, providers: Mapping[str, ProviderSettings], environ: Mapping[str, str], idle_timeout: float, attempts: int
+    name: str, providers: Mapping[str, ProviderSettings], environ: Mapping[str, str], patience: _Patience
 ) -> Provider:
     if name == OFFLINE:
         from lcode.llm.offline import OfflineProvider
@@ -116,11 +127,11 @@ def _resolved(
         row, headers = _TABLE[who], {}
     else:
         raise _unknown(who, providers)
-    return _service(row, model, headers, environ, idle_timeout, attempts)
+    return _service(row, model, headers, environ, patience)
 
 
 def _service(
-    row: ProviderRow, model: str, headers: Mapping[str, str], environ: Mapping[str, str], idle_timeout: float, attempts: int
+    row: ProviderRow, model: str, headers: Mapping[str, str], environ: Mapping[str, str], patience: _Patience
 ) -> Provider:
     from lcode.llm.problems import Service
     from lcode.llm.service import ServiceProvider
@@ -138,8 +149,9 @@ def _service(
         key=key,
         headers=own,
         environ=environ,
-        idle_timeout=idle_timeout,
-        attempts=attempts,
+        idle_timeout=patience.idle_timeout,
+        attempts=patience.attempts,
+        sleep=patience.sleep,
     )
 
 
