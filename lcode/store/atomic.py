@@ -1,6 +1,7 @@
 """Whole files are replaced, never half written: a temporary file in the same folder, synced, renamed over the old one.
 
-A reader sees the old bytes or the new ones, also after a crash. Mode, owner, extended attributes and symbolic links stay.
+A reader sees the old bytes or the new ones, also after a crash (but for files that cannot be replaced). Mode, owner,
+extended attributes and symbolic links stay.
 `expected` makes the write a compare-and-swap on content: whoever changed the file in between is not overwritten.
 """
 
@@ -42,10 +43,10 @@ def write_bytes(path: Path, data: bytes, *, expected: bytes | Anything | None = 
     if before is not None:
         if not stat.S_ISREG(before.st_mode):
             raise OSError(f"{target} is not a regular file")
-        if not os.access(target, os.W_OK):
+        if not _may_write(target):
             raise PermissionError(13, "the file is read-only", str(target))
-    if before is not None and before.st_nlink > 1:  # renaming would cut the hard link
-        return _in_place(target, data, expected)
+    if before is not None and (before.st_nlink > 1 or not _may_write(target.parent)):
+        return _in_place(target, data, expected)  # a rename would cut the hard link, or is not allowed
     temporary = _temporary(target)
     try:
         _fill(temporary, data, target, before, mode)
@@ -66,6 +67,10 @@ def _status(path: Path) -> os.stat_result | None:
         return path.stat()
     except FileNotFoundError:
         return None
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _temporary(target: Path) -> Path:
@@ -134,7 +139,8 @@ def _present(target: Path) -> bytes | None:
 
 
 def _in_place(target: Path, data: bytes, expected: bytes | Anything | None) -> None:
-    """Overwrite a file that has other names (hard links), which a rename would leave with the old text."""
+    """Overwrite a file that cannot be replaced: it has other names (hard links), or its folder may not be changed.
+    Here, and only here, a crash can leave half of the new text."""
     with _locked(target.parent):
         _check(target, expected)
         with target.open("r+b") as file:

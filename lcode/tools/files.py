@@ -123,6 +123,22 @@ def exists(path: Path) -> bool:
     return True
 
 
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder, as far as one may look."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def check_listable(context: ToolContext, folder: Path) -> None:
+    """Raises ToolError where `folder` may not be looked into."""
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise ToolError(f"{context.shown(folder)} cannot be listed: {error.strerror}.") from None
+
+
 def decoded(path: Path, data: bytes) -> TextFile | None:
     """`data` as text, or None where it is binary."""
     for bom, encoding in _BOMS:
@@ -169,7 +185,7 @@ def missing(context: ToolContext, path: Path) -> str:
     from difflib import get_close_matches
 
     parent = path.parent
-    while not parent.is_dir() and parent != parent.parent:
+    while not is_folder(parent) and parent != parent.parent:
         parent = parent.parent
     wanted, *rest = path.relative_to(parent).parts
     try:
@@ -178,11 +194,18 @@ def missing(context: ToolContext, path: Path) -> str:
         names = []
     folded = {name.casefold(): name for name in names}
     near = [folded[name] for name in get_close_matches(wanted.casefold(), list(folded), 3, 0.6)]
-    found = [context.shown(parent.joinpath(name, *rest)) for name in near if parent.joinpath(name, *rest).exists()]
+    found = [context.shown(parent.joinpath(name, *rest)) for name in near if _is_there(parent.joinpath(name, *rest))]
     found += [shown for shown in _same_name(context, path.name) if shown not in found]
     where = "" if parent == path.parent else f" ({context.shown(parent)} holds no {wanted})"
     advice = f" Did you mean {' or '.join(found[:4])}?" if found else ""
     return f"There is no {context.shown(path)}{where}.{advice}"
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return exists(path)
+    except ToolError:
+        return False
 
 
 def _same_name(context: ToolContext, name: str) -> list[str]:

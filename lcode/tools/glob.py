@@ -54,10 +54,11 @@ def _found(context: ToolContext, start: Path, pattern: str) -> tuple[str, str]:
     from lcode.tools import files
     from lcode.tools.walk import glob_test, walk
 
-    if not start.is_dir():
+    if not files.is_folder(start):
         if files.exists(start):
             raise ToolError(f"{context.shown(start)} is a file, not a folder.")
         raise ToolError(files.missing(context, start))
+    files.check_listable(context, start)
     if not pattern:
         raise ToolError("`pattern` is empty. `**/*` matches every file.")
     test = glob_test(pattern.removesuffix("/"))

@@ -63,7 +63,8 @@ def _check(context: ToolContext, target: Path) -> None:
 
     if not files.exists(target):
         raise ToolError(files.missing(context, target))
-    if target.is_dir():
+    if files.is_folder(target):
+        files.check_listable(context, target)
         return
     shown = context.shown(target)
     head = files.head(context, target)
@@ -144,11 +145,15 @@ def _fitting(rows: Iterator[str]) -> tuple[list[str], bool]:
 
 
 def _nothing(context: ToolContext, query: Query, found: Found) -> str:
+    from lcode.tools import files
+
     where = "the project" if query.target == context.root else context.shown(query.target)
     only = f", in files {query.glob}" if query.glob else ""
     case = "" if query.ignore_case else " Upper and lower case were told apart."
     rules = (
-        "" if query.target.is_file() else (" Binary files, files for secrets and what .gitignore leaves out were not searched.")
+        ""
+        if not files.is_folder(query.target)
+        else (" Binary files, files for secrets and what .gitignore leaves out were not searched.")
     )
     problem = f" [{found.problem}]" if found.problem else ""
     return f"No line matches {query.pattern!r} in {where}{only}.{case}{rules}{problem}"

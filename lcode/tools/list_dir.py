@@ -32,8 +32,9 @@ class ListDir(Tool):
         target = context.resolve(path)
         if not files.exists(target):
             raise ToolError(files.missing(context, target))
-        if not target.is_dir():
+        if not files.is_folder(target):
             raise ToolError(f"{context.shown(target)} is a file, not a folder. Use read_file.")
+        files.check_listable(context, target)
         text, count = await asyncio.to_thread(_listed, context, target, min(max(depth, 1), 3))
         context.seen.output(text)
         return ToolOutput(text, f"{context.shown(target)}, {count}")
@@ -45,10 +46,6 @@ class ListDir(Tool):
 def _listed(context: ToolContext, folder: Path, depth: int) -> tuple[str, str]:
     from lcode.tools.walk import Ignored, walk
 
-    try:
-        next(folder.iterdir(), None)
-    except OSError as error:
-        raise ToolError(f"{context.shown(folder)} cannot be listed: {error.strerror}.") from None
     ignored = Ignored()
     children: dict[Path, list[Entry]] = {}
     for entry in islice(walk(folder, context.root, depth=depth, ignored=ignored), _COUNTED):

@@ -18,7 +18,7 @@ from pathlib import Path
 from lcode import clock
 from lcode.tools import files
 from lcode.tools.base import ToolError
-from lcode.tools.walk import glob_test, is_ignored, top, walk
+from lcode.tools.walk import glob_test, is_ignored, is_repository, top, walk
 
 _SECONDS = 30.0
 _COUNTED = 5_000  # matching lines after which counting ends
@@ -111,7 +111,7 @@ async def _ripgrep(query: Query, program: str, environment: Mapping[str, str]) -
     try:
         finished = await process.run(
             command,
-            cwd=query.target if query.target.is_dir() else query.target.parent,
+            cwd=query.target if files.is_folder(query.target) else query.target.parent,
             environment=environment,
             timeout=_SECONDS,
             capture=process.Capture(_BYTES, 0),
@@ -130,13 +130,13 @@ async def _ripgrep(query: Query, program: str, environment: Mapping[str, str]) -
 
 def _scope(query: Query) -> list[str] | None:
     """Ripgrep's flags for the ignore rules that `walk` keeps to; None where there are none."""
-    if query.target.is_file():
+    if not files.is_folder(query.target):
         return ["--text", "--no-ignore"]
     outermost = top(query.target, query.root)
     by_name = []
     if query.glob and "/" not in query.glob and query.glob[:1] not in ("!", "\\") and ":" not in query.glob:
         by_name = [f"--type-add=wanted:{query.glob}", "--type=wanted"]
-    in_git = (outermost / ".git").exists()
+    in_git = is_repository(outermost)
     if query.target != outermost:
         if is_ignored(query.target, query.root):
             return ["--no-ignore-parent", "--no-require-git", *by_name]
@@ -296,7 +296,7 @@ def _searched(query: Query, regex: re.Pattern[str], stop: threading.Event) -> Fo
 
 
 def _candidates(query: Query) -> Iterator[Path]:
-    if query.target.is_file():
+    if not files.is_folder(query.target):
         yield query.target
         return
     searched = _filter(query)

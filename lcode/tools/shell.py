@@ -76,12 +76,14 @@ class Shell(Tool):
 
 
 def _folder(context: ToolContext, command: str, cwd: str | None) -> Path:
+    from lcode.tools import files
+
     if not command.strip():
         raise ToolError("`command` is empty.")
     if "\0" in command:
         raise ToolError("`command` holds a NUL character, which no command line can.")
     folder = context.resolve(cwd) if cwd else context.cwd
-    if not folder.is_dir():
+    if not files.is_folder(folder):
         raise ToolError(f"`cwd` is not a folder: {context.shown(folder)}.")
     return folder
 

@@ -80,9 +80,18 @@ def walk(start: Path, root: Path, *, depth: int | None = None, ignored: Ignored 
 def top(start: Path, root: Path) -> Path:
     """The folder whose .gitignore is the outermost that counts: the repository's, else `root`, else `start`."""
     for folder in (start, *start.parents):
-        if (folder / ".git").exists():
+        if is_repository(folder):
             return folder
     return root if start.is_relative_to(root) else start
+
+
+def is_repository(folder: Path) -> bool:
+    """Whether `folder` is the top of a git repository or worktree, as far as one may look."""
+    try:
+        (folder / ".git").lstat()
+    except OSError:
+        return False
+    return True
 
 
 def is_ignored(start: Path, root: Path) -> bool:

@@ -84,6 +84,19 @@ def test_what_is_no_file_or_is_read_only_is_refused(tmp_path: Path) -> None:
     assert names(tmp_path) == ["pipe", "readonly"]
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_file_in_a_folder_that_may_not_change_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir()
+    path = tmp_path / "closed/a"
+    path.write_text("old")
+    path.parent.chmod(0o555)
+    try:
+        atomic.write_bytes(path, b"new", expected=b"old")
+    finally:
+        path.parent.chmod(0o755)
+    assert path.read_text() == "new"
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a"
     path.write_text("old")

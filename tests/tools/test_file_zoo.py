@@ -135,9 +135,21 @@ def test_an_empty_file_can_be_filled(tools: Caller) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may read everything")
-def test_a_file_without_rights_is_explained(tools: Caller) -> None:
+def test_what_may_not_be_touched_is_explained(tools: Caller) -> None:
     tools.write("closed", "x").chmod(0)
-    assert "cannot be read: Permission denied" in tools.refused("read_file", path="closed")
+    tools.write("fixed", "x\n").chmod(0o444)
+    tools.write("folder/a", "x").parent.chmod(0)
+    try:
+        assert "cannot be read: Permission denied" in tools.refused("read_file", path="closed")
+        assert "cannot be read: Permission denied" in tools.refused("read_file", path="folder/a")
+        assert "cannot be listed: Permission denied" in tools.refused("list_dir", path="folder")
+        assert "cannot be listed: Permission denied" in tools.refused("glob", pattern="folder/*")
+        assert "cannot be listed: Permission denied" in tools.refused("grep", pattern="x", path="folder")
+        assert "Permission denied" in tools.refused("write_file", path="folder/a", content="y")
+        assert tools.text("grep", pattern="x") == "fixed:1:x"
+        assert "read-only" in tools.refused("write_file", path="fixed", content="y\n")
+    finally:
+        (tools.root / "folder").chmod(0o755)
 
 
 def test_a_path_that_is_none_is_explained(tools: Caller) -> None:
