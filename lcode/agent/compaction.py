@@ -18,6 +18,7 @@ from lcode.memory.terms import approximate_tokens
 TRIGGER = 0.8  # of the window
 KEEP = 0.3  # of the window is kept verbatim at the end
 MUST_FREE = 0.3  # of what was there, or more is evicted
+WORDS = 6_000  # characters of the user's own words that a summary quotes
 _ASK = (
     "The context window is full: the conversation above will be replaced by your summary. Write it for yourself, in"
     " at most 500 words:"
@@ -62,35 +63,46 @@ def _cut(rows: Sequence[MessageRow], window: int, share: float) -> Cut:
     return Cut(list(rows[:at]), list(rows[at:]))
 
 
-async def summarise(provider: Provider, request: Request, evicted: Sequence[MessageRow], messages: Sequence[Message]) -> str:
-    """The summary of `evicted`: the model's own over `messages`, or an extract where it gives none."""
-    ask = Request(
-        request.model,
-        request.system,
-        request.tools,
-        (*messages, Message("user", (Text(_ASK),))),
-        request.max_tokens,
-        "off",
-        request.cache_key,
-    )
+async def summarise(
+    provider: Provider, request: Request, evicted: Sequence[MessageRow], messages: Sequence[Message], words: Sequence[str]
+) -> str:
+    """The summary of `evicted`: the model's own over `messages`, or an extract where it gives none.
+
+    `words` is everything the user said in the session before the cut, from the store: quoted, not told again.
+    """
+    asked = (*messages, Message("user", (Text(_ASK),)))
+    ask = Request(request.model, request.system, request.tools, asked, request.max_tokens, "off", request.cache_key)
     try:
         async with aclosing(provider.stream(ask)) as stream:
             async for delta in stream:
                 if isinstance(delta, Reply) and delta.text.strip() and not delta.calls:
-                    return _framed(delta.text.strip(), evicted)
+                    return _framed(delta.text.strip(), len(evicted), words)
     except ProviderError:
         pass
-    return _framed(_extract(evicted), evicted)
+    return _framed(_extract(evicted), len(evicted), words)
 
 
-def _framed(summary: str, evicted: Sequence[MessageRow]) -> str:
-    words = [" ".join(row.text.split()) for row in evicted if row.kind == "user"]
-    quoted = "\n".join(f"- {text[:400]}" for text in words[-12:])
+def _framed(summary: str, count: int, words: Sequence[str]) -> str:
     return (
-        f"<summary>\n{len(evicted)} earlier messages of this session were taken out of the prompt;"
-        " conversation_search still finds them.\n\n"
-        f"{summary}\n\nThe user's own words, which still bind unless they took them back:\n{quoted}\n</summary>"
+        f"<summary>\n{count} earlier messages of this session were taken out of the prompt; conversation_search still"
+        f" finds them.\n\n{summary}\n\nThe user's own words so far, which still bind unless they took them back:\n"
+        + "\n".join(f"- {text}" for text in _quoted(words))
+        + "\n</summary>"
     )
+
+
+def _quoted(words: Sequence[str]) -> list[str]:
+    """The first thing the user said and the newest ones, as many as fit."""
+    shortened = [" ".join(text.split())[:400] for text in words]
+    kept: list[str] = []
+    room = WORDS - len(shortened[0]) if shortened else 0
+    for text in reversed(shortened[1:]):
+        room -= len(text)
+        if room < 0:
+            kept.append(f"(earlier words left out; {len(shortened) - 1 - len(kept)} messages)")
+            break
+        kept.append(text)
+    return [*shortened[:1], *reversed(kept)]
 
 
 def _extract(evicted: Sequence[MessageRow]) -> str:

@@ -312,9 +312,11 @@ class Session:
         if not cut.evicted or all(row.kind == "summary" for row in cut.evicted):
             return False
         request = await self.request()
-        text = await compaction.summarise(self.provider, request, cut.evicted, to_messages(cut.evicted))
+        last = max(row.seq for row in cut.evicted if row.kind != "summary")
+        said = await self.memory.run(self.memory.recall.messages, self.id)
+        words = [row.text for row in said if row.kind == "user" and row.seq <= last]
+        text = await compaction.summarise(self.provider, request, cut.evicted, to_messages(cut.evicted), words)
         by = self.memory.provenance(Actor.AGENT, Source.INFERRED, trust=Trust.UNVERIFIED)
-        last = max(row.seq for row in cut.evicted)
 
         def work() -> MessageRow:
             row = self.memory.recall.add_message("user", "summary", user_parts(text, ""), text, by)
