@@ -49,7 +49,8 @@ def tool_line(started: str, summary: str) -> str:
 def stop_words(finished: RunFinished) -> str:
     """One line about a run that did not simply answer; empty where it did."""
     if finished.error:
-        return f"error: {one_line(finished.error, 400)}"
+        words = one_line(finished.error, 400)
+        return words if words.startswith("stopped") else f"error: {words}"
     if finished.stop_reason is StopReason.END_TURN:
         return ""
     if finished.stop_reason is StopReason.CANCELLED:

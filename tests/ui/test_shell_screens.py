@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import textwrap
 from itertools import pairwise
 
@@ -159,6 +160,7 @@ def test_an_answer_leaves_one_line(keys: str, line: str, answer: str) -> None:
         screen.send(keys)
         screen.wait(lambda: answer in screen.text and screen.idle)
         assert screen.display.count(line) == 1
+        assert "refused by the user" not in screen.text
         assert "no, and say why" not in screen.text
         screen.assert_calm()
 
@@ -330,3 +332,12 @@ def test_leaving_during_a_run_stops_it_and_keeps_its_words() -> None:
         assert screen.display[-1] == "session aaaa1111 is kept; lcode --continue takes it up again"
         assert "Second paragraph is ha" in screen.display
         assert not any("context" in line for line in screen.scrollback)
+
+
+def test_a_signal_to_end_is_a_way_to_leave() -> None:
+    with terminal() as screen:
+        screen.send("wait\r")
+        screen.wait("● shell make all")
+        screen.child.kill(signal.SIGTERM)
+        assert screen.wait_exit() == 130
+        assert "Second paragraph is ha" in screen.display

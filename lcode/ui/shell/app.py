@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lcode import clock
-from lcode.errors import EXIT_OK, UserError
+from lcode.errors import EXIT_INTERRUPTED, EXIT_OK, UserError
 from lcode.events import Answer, ApprovalRequested, Decision, Event, RunFinished, StopReason
 from lcode.sanitize import clean
 from lcode.ui.ports import RuntimePort, SessionPort
@@ -26,6 +26,7 @@ from lcode.ui.shell.layout import Panes
 from lcode.ui.shell.panels import ApprovalPanel
 from lcode.ui.shell.render import Renderer
 from lcode.ui.shell.screen import Screen
+from lcode.ui.shell.signals import ending
 from lcode.ui.shell.status import Spinner
 from lcode.ui.shell.theme import Row, from_environ
 from lcode.ui.shell.transcript import Transcript
@@ -66,7 +67,7 @@ class Shell:
         self._warm: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._questions: deque[ApprovalRequested] = deque()
-        self._leaving = False
+        self._leaving = self._signalled = False
         self._spoken = False  # something was asked in this session
         self.hint = ""
         self._last_fault = ""
@@ -101,16 +102,21 @@ class Shell:
         before = loop.get_exception_handler()
         loop.set_exception_handler(self._on_loop_error)
         try:
-            await self._greet()
-            if first_prompt:
-                self._start(first_prompt)
-            await self.screen.app.run_async(set_exception_handler=False)
-        except EOFError:  # the terminal is gone
-            pass
+            with ending(self._on_signal):
+                await self._greet()
+                if first_prompt:
+                    self._start(first_prompt)
+                await self.screen.app.run_async(set_exception_handler=False)
+        except (EOFError, OSError):
+            log.info("the terminal is gone")
         finally:
             await self._close()
             loop.set_exception_handler(before)
-        return EXIT_OK
+        return EXIT_INTERRUPTED if self._signalled else EXIT_OK
+
+    def _on_signal(self) -> None:
+        self._signalled = True
+        self.exit()
 
     async def _greet(self) -> None:
         self.say(await banner.rows(self.runtime, self.session))
@@ -296,6 +302,9 @@ class Shell:
             self._panes.word.reset()
             self._panes.layout.focus(self._panes.word)
         else:
+            panel = self.panel
+            if panel is not None and panel.event.answer.done() and panel.event.answer.result().decision is Decision.NO:
+                self._transcript.refused(panel.event.call_id)
             self._transcript.say([cells.fit_row(line, self.screen.columns)], "tool")
             self._next_question()
 

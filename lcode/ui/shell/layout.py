@@ -16,7 +16,7 @@ from prompt_toolkit.widgets import SearchToolbar
 
 from lcode.ui.shell import cells
 from lcode.ui.shell.complete import wants_completion
-from lcode.ui.shell.theme import CHOSEN, PROMPT, Row
+from lcode.ui.shell.theme import CHOSEN, CLASS, PROMPT, Row
 
 
 @dataclass
@@ -111,9 +111,9 @@ def fragments(rows: list[Row]) -> StyleAndTextTuples:
     for index, row in enumerate(rows):
         if index:
             drawn.append(("", "\n"))
-        drawn += [(f"class:{style}" if style else "", text) for style, text in row]
+        drawn += [(f"class:{CLASS}{style}" if style else "", text) for style, text in row]
     return drawn
 
 
 def _prompt(line: int, wrapped: int) -> StyleAndTextTuples:
-    return [("class:user", f"{PROMPT} ")] if line == 0 and wrapped == 0 else [("", "  ")]
+    return [(f"class:{CLASS}user", f"{PROMPT} ")] if line == 0 and wrapped == 0 else [("", "  ")]

@@ -14,6 +14,8 @@ Row = list[tuple[str, str]]
 PROMPT, RUNNING, DONE, FAILED, MEMORY, QUEUED, CHOSEN = "›", "●", "✓", "✗", "◆", "↳", "❯"
 SEPARATOR = " · "
 
+CLASS = "lcode-"
+
 STYLES: Mapping[str, str] = {
     "": "",
     "dim": "dim",
@@ -62,8 +64,8 @@ class Theme:
         return "\n".join(self.ansi(row) for row in rows)
 
     def rules(self) -> dict[str, str]:
-        """The styles as prompt_toolkit's style rules."""
-        return {name: " ".join(self._words(name)) for name in STYLES if name}
+        """The styles as prompt_toolkit's style rules, apart from its own names by a prefix."""
+        return {CLASS + name: " ".join(self._words(name)) for name in STYLES if name}
 
     def _words(self, style: str) -> list[str]:
         return [word for word in STYLES[style].split() if self.color or not word.startswith("ansi")]

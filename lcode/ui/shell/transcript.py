@@ -52,6 +52,7 @@ class Transcript:
         self._theme = theme
         self._stream = BlockStream()
         self._tools: dict[str, str] = {}
+        self._refused: set[str] = set()
         self._group = ""  # what stands last in the scrollback
         self._step_text = False  # something of this step was shown
         self._run_text = False
@@ -102,6 +103,10 @@ class Transcript:
         first, *rest = clean(text).split("\n")
         self.say([[("user", f"{PROMPT} "), ("bold", first)], *([("bold", INDENT + line)] for line in rest)], "user")
 
+    def refused(self, call_id: str) -> None:
+        """The user said no to a call: how it ended needs no line of its own."""
+        self._refused.add(call_id)
+
     def command(self, text: str) -> None:
         """A command of the user's; what it says stands right below."""
         self.say([[("dim", f"{PROMPT} {one_line(clean(text))}")]], "command")
@@ -119,10 +124,18 @@ class Transcript:
             self.user(messages[asked].text)
         said = [row.text.strip() for row in messages[(asked or 0) :] if row.kind == "assistant" and row.text.strip()]
         for text in said if asked is not None else said[-1:]:
-            lines = text.split("\n")
-            if len(lines) > RESUME_LINES:
-                self.say([[("dim", f"… {len(lines) - RESUME_LINES} lines before")]], "answer")
-            self._show(self._stream.feed("\n".join(lines[-RESUME_LINES:])) + self._stream.finish())
+            self._past_reply(text.split("\n"))
+
+    def _past_reply(self, lines: list[str]) -> None:
+        """A stored reply: its words, then a line for each call it made."""
+        calls: list[Row] = []
+        while lines and lines[-1].startswith("→ "):
+            calls.insert(0, [("dim", one_line(clean(lines.pop())))])
+        if len(lines) > RESUME_LINES:
+            self.say([[("dim", f"… {len(lines) - RESUME_LINES} lines before")]], "answer")
+        self._show(self._stream.feed("\n".join(lines[-RESUME_LINES:])) + self._stream.finish())
+        if calls:
+            self.say([cells.fit_row(row, self._columns) for row in calls], "tool")
 
     def _put(self, text: str, group: str, *, close: bool = False) -> None:
         """`close` keeps the text near what stands above it: no blank line between."""
@@ -155,9 +168,13 @@ class Transcript:
         self._step_text = False
 
     def _tool(self, event: ToolFinished) -> None:
+        ran = event.call_id in self._tools
         started = self._tools.pop(event.call_id, event.name)
         self.activity = "working" if self._tools else "waiting"
-        detail = clean(event.summary or (event.text if event.is_error else ""))
+        if event.call_id in self._refused:
+            self._refused.remove(event.call_id)
+            return  # the user's own no stands there already
+        detail = clean((event.summary if ran else "") or (event.text if event.is_error else event.summary))
         self._show(self._stream.finish())
         rows: list[Row] = [_marked(not event.is_error, started, one_line(detail))]
         if event.diff:
@@ -185,6 +202,7 @@ class Transcript:
         for started in self._tools.values():
             self.say([cells.fit_row(_marked(False, started, "interrupted"), self._columns)], "tool")
         self._tools.clear()
+        self._refused.clear()
         self.activity = ""
         if finished.text.strip() and not self._run_text:
             self._show(self._stream.feed(finished.text) + self._stream.finish())
