@@ -42,7 +42,7 @@ def unset(key: str, environ: Mapping[str, str]) -> Path:
 def _known(key: str) -> None:
     if key in KEYS:
         return
-    if key.split(".")[0] == "providers":
+    if key.partition(".")[0] == "providers":
         raise ConfigError("providers are not set from here", "edit the file that `lcode config` names")
     raise ConfigError(unknown(key), f"keys: {', '.join(KEYS)}")
 
@@ -83,17 +83,19 @@ def _changed(text: str, key: str, value: Value) -> str | None:
         return newline.join(lines)
     if value is None:
         return text
+    at = _end_of_top(lines, top)
+    gap = [""] if at == len(lines) or (at == top and top < len(lines)) else []
+    return newline.join([*lines[:at], f"{key} = {_toml(value)}", *gap, *lines[at:]])
+
+
+def _end_of_top(lines: list[str], top: int) -> int:
+    """Where a key can be added: after the last key, above the comment on the first table and the blank lines there."""
     at = top
-    while at > 0 and (not lines[at - 1].strip() or (at - 1 < top < len(lines) and lines[at - 1].lstrip().startswith("#"))):
-        at -= 1  # blank lines, and the comment above the first table, stay below
-    if at == 0 and top == len(lines):
-        at = len(lines) - 1 if lines[-1] == "" else len(lines)
-    added = [f"{key} = {_toml(value)}"]
-    if at >= len(lines):
-        added.append("")
-    elif at == top and top < len(lines):
-        added.append("")
-    return newline.join([*lines[:at], *added, *lines[at:]])
+    while top < len(lines) and at > 0 and lines[at - 1].lstrip().startswith("#"):
+        at -= 1
+    while at > 0 and not lines[at - 1].strip():
+        at -= 1
+    return at
 
 
 def _toml(value: Value) -> str:

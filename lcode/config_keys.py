@@ -113,10 +113,9 @@ def provider(name: str, table: Any) -> ProviderSettings:
         raise ValueError(f"{where}: a provider's name holds letters, digits, '-', '_' and '.' only")
     for key in table:
         if key not in _PROVIDER_FIELDS:
-            keep = (
-                " (a key is never kept in the file: name its environment variable with key_env)" if "key" in key.lower() else ""
-            )
-            raise ValueError(f"{where}: {unknown(key, _PROVIDER_FIELDS)}{keep}")
+            where_keys_go = "; a key is never kept in the file: name its environment variable with key_env"
+            known = f" (known: {', '.join(_PROVIDER_FIELDS)})"
+            raise ValueError(f"{where}: {unknown(key, _PROVIDER_FIELDS)}{known}{where_keys_go if 'key' in key.lower() else ''}")
     if table.get("api", "openai") not in ("openai", "anthropic"):
         raise ValueError(f"{where}.api must be openai or anthropic")
     if not isinstance(table.get("base_url"), str) or not table["base_url"].startswith(("https://", "http://")):
