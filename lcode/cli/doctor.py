@@ -216,6 +216,8 @@ def _model(options: Options) -> Iterator[Finding]:
     from lcode.llm.providers import OFFLINE, ROWS, default_model, resolve
 
     settings = settings_of(options)
+    for warning in settings.warnings:
+        yield Finding("settings", "warn", warning)
     keys = [row.key_env for row in ROWS if row.key_env and os.environ.get(row.key_env, "").strip()]
     yield Finding("keys", "ok", f"set: {', '.join(keys)}" if keys else "none set")
     name = settings.model or default_model(os.environ)

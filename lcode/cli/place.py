@@ -43,7 +43,7 @@ def opened(options: Options, *, writes: bool = False) -> Iterator[Runtime]:
     ephemeral = options.ephemeral or not (writes or options.agent or has_agent(where))
     runtime = Runtime.open(settings, where, agent=options.agent, ephemeral=ephemeral)
     try:
-        for notice in runtime.notices if writes or options.verbose else ():
+        for notice in [*settings.warnings, *runtime.notices] if writes or options.verbose else ():
             say(Styled(notice, "dim"), err=True)
         yield runtime
     finally:

@@ -49,10 +49,12 @@ def _open(options: Options, *, interactive: bool = False) -> Runtime:
     from lcode.agent.runtime import Runtime
 
     record = options.record.absolute() if options.record else None
+    settings = settings_of(options)
     runtime = Runtime.open(
-        settings_of(options), directory(options), agent=options.agent, ephemeral=options.ephemeral,
+        settings, directory(options), agent=options.agent, ephemeral=options.ephemeral,
         choose=choose_agent if interactive else None,
     )  # fmt: skip
+    runtime.notices[:0] = settings.warnings
     runtime.interactive = interactive
     runtime.record = record
     return runtime
@@ -182,4 +184,4 @@ async def _converse(runtime: Runtime, options: Options, interactive: bool) -> in
 
 
 def _history(runtime: Runtime) -> Path | None:
-    return None if runtime.ephemeral else runtime.store.agent_paths(runtime.agent).history
+    return None if runtime.ephemeral or not runtime.settings.history else runtime.store.agent_paths(runtime.agent).history

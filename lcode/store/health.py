@@ -15,7 +15,7 @@ from lcode.errors import StoreError
 from lcode.store import migrations
 
 _INDEXES = (("messages", "messages_fts"), ("passages", "passages_fts"))
-_COUNTED = ("sessions", "messages", "passages", "blocks")
+_COUNTED = {"sessions": "sessions", "messages": "messages", "passages": "passages", "blocks": "blocks WHERE NOT deleted"}
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ def _tables(connection: apsw.Connection) -> set[str]:
 
 
 def _counts(connection: apsw.Connection, tables: set[str]) -> dict[str, int]:
-    return {name: _count(connection, name) for name in _COUNTED if name in tables}
+    return {name: _count(connection, rows) for name, rows in _COUNTED.items() if name in tables}
 
 
-def _count(connection: apsw.Connection, table: str) -> int:
-    return int(str(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]))
+def _count(connection: apsw.Connection, rows: str) -> int:
+    return int(str(connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0][0]))
 
 
 def _indexed(connection: apsw.Connection, rows: str, index: str) -> bool:
