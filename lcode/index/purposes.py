@@ -1,0 +1,115 @@
+"""What a folder or file is for, from the first words it says of itself, and the languages of a tree."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from lcode.index.text import read_head
+from lcode.index.walk import Files
+
+_LANGUAGES = {
+    "Python": "py pyi", "TypeScript": "ts tsx mts cts", "JavaScript": "js jsx mjs cjs", "Go": "go", "Rust": "rs",
+    "Java": "java", "Kotlin": "kt kts", "C": "c h", "C++": "cc cpp cxx hpp hh", "C#": "cs", "Ruby": "rb", "PHP": "php",
+    "Swift": "swift", "Scala": "scala", "Shell": "sh bash zsh", "HTML": "html htm", "CSS": "css scss sass less",
+    "Vue": "vue", "Svelte": "svelte", "SQL": "sql", "Lua": "lua", "Elixir": "ex exs", "Haskell": "hs",
+    "Markdown": "md mdx", "reStructuredText": "rst", "Protocol Buffers": "proto", "Dart": "dart", "Zig": "zig",
+    "R": "r", "Perl": "pl pm", "Clojure": "clj cljs", "OCaml": "ml mli", "Erlang": "erl", "Julia": "jl", "Nix": "nix",
+    "Terraform": "tf",
+}  # fmt: skip
+_BY_SUFFIX = {suffix: language for language, suffixes in _LANGUAGES.items() for suffix in suffixes.split()}
+_PROSE = frozenset({"Markdown", "reStructuredText"})
+CODE_SUFFIXES = frozenset(suffix for suffix, language in _BY_SUFFIX.items() if language not in _PROSE | {"HTML", "CSS"})
+KNOWN = {
+    "tests": "tests", "test": "tests", "spec": "tests", "docs": "documentation", "doc": "documentation",
+    "examples": "examples", "scripts": "scripts", "benchmarks": "benchmarks", "fixtures": "fixtures",
+    ".github": "GitHub settings", "vendor": "vendored code", "third_party": "vendored code", "migrations": "migrations",
+    "assets": "assets", "static": "static files", "public": "public files", "cmd": "programs", "bin": "programs",
+    "internal": "internal packages", "pkg": "packages", "packages": "packages", "apps": "applications",
+    "crates": "crates", "config": "configuration", "deploy": "deployment", "infra": "infrastructure", "src": "sources",
+    "lib": "sources",
+}  # fmt: skip
+_DOCSTRING = re.compile(r'\A(?:\s*#[^\n]*\n)*\s*[rRuU]?("""|\'\'\')\s*(?P<text>[^\n]*(?:\n(?!\s*\n)[^\n]*)?)')
+_BLOCK = re.compile(r"\A\s*(?:#![^\n]*\n\s*)?/\*+!?\s*\*?\s*(?P<text>[^\n]+)")
+_LINES = re.compile(r"\A\s*(?:#![^\n]*\n\s*)?(?P<text>(?:[ \t]*(?://[/!]?|#|--|;)[^\n]*\n?)+)")
+_NOISE = re.compile(
+    r"copyright|licen[cs]e|SPDX|coding[:=]|eslint|prettier|@ts-|noqa|type: ignore|generated|go:build"
+    r"|\+build|pylint|use strict|vim:",
+    re.IGNORECASE,
+)
+
+
+def suffix_of(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[2].lower() if "." in name[1:] else ""
+
+
+def languages(files: Files) -> tuple[str, list[tuple[str, int]]]:
+    """`bytes` or `files`, and each language's share of them in per cent, prose last."""
+    counts: Counter[str] = Counter()
+    for index, path in enumerate(files.paths):
+        if language := _BY_SUFFIX.get(suffix_of(path)):
+            counts[language] += files.sizes[index] if files.sizes else 1
+    total = sum(counts.values())
+    shares = [(language, round(100 * count / total)) for language, count in counts.most_common(8)] if total else []
+    shares.sort(key=lambda share: share[0] in _PROSE)
+    return ("bytes" if files.sizes else "files"), [share for share in shares if share[1] >= 1]
+
+
+def first_words(root: Path, path: str) -> str:
+    """The first sentence or line with which a source file describes itself; '' if it does not."""
+    head = read_head(root, path, 1_000)
+    suffix = suffix_of(path)
+    patterns = (_DOCSTRING, _LINES) if suffix in ("py", "pyi") else (_BLOCK, _LINES)
+    for pattern in patterns:
+        if match := pattern.match(head):
+            text = _bare(match["text"])
+            if len(text) > 3 and not _NOISE.search(text):
+                return text
+    return ""
+
+
+def _bare(text: str) -> str:
+    """Comment marks off; up to the end of the first sentence."""
+    lines = [re.sub(r"^[ \t]*(?://[/!]?|#+!?|--|;+|\*)[ \t]?", "", line).rstrip(" */\"'") for line in text.splitlines()]
+    lines = [line for line in lines if line.strip() and not _NOISE.search(line)]
+    joined = " ".join(" ".join(lines).split())
+    first, *rest = re.split(r"(?<=[.!?])\s", joined, maxsplit=1)
+    return joined if rest and len(first) < 20 else first
+
+
+def folder_words(root: Path, folder: str, children: list[str]) -> str:
+    """What a folder is for: its package's first words, else what its name means."""
+    names = {child.rpartition("/")[2]: child for child in children}
+    for name in (
+        "__init__.py",
+        "mod.rs",
+        "lib.rs",
+        "index.ts",
+        "index.js",
+        "doc.go",
+        f"{folder.rstrip('/').rpartition('/')[2]}.go",
+    ):
+        if name in names and (text := first_words(root, names[name])):
+            return text
+    for child in [child for child in children if child.endswith(".go") and not child.endswith("_test.go")][:3]:
+        text = first_words(root, child)
+        if text.startswith("Package "):
+            return text
+    return ""
+
+
+def readme_words(text: str) -> str:
+    """The first paragraph of a README that is prose."""
+    text = re.sub(r"<!--.*?(?:-->|\Z)|```.*?(?:```|\Z)", "\n\n", text[:16_384], flags=re.DOTALL)
+    for block in re.split(r"\n[ \t]*\n", text):
+        lines = [line.strip() for line in block.strip().splitlines()]
+        lines = [line for line in lines if line and not re.match(r"#|=+$|-{3,}$|\[?!\[|<|\|", line)]
+        if len(lines) == 1 and block.strip().splitlines()[-1].strip(" =-~") == "" and len(block.strip().splitlines()) > 1:
+            continue  # an underlined title
+        words = re.sub(r"!?\[([^\]\n]{0,200})\]\([^)\n]{0,300}\)", r"\1", " ".join(lines))
+        words = re.sub(r"<[^>\n]{1,200}>|[*_`]{1,3}", "", words).strip()
+        if len(words) >= 20 and re.search(r"[^\W\d_]{3}", words):
+            return words
+    return ""
