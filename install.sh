@@ -145,7 +145,7 @@ lock() {
     unfinished=
     trap 'rm -rf "$prefix/lock" ${unfinished:+"$unfinished"}; rmdir "$prefix" 2>/dev/null || true' EXIT
     trap 'exit 130' INT
-    trap 'exit 143' HUP TERM
+    trap 'exit 143' HUP PIPE TERM
 }
 
 install_program() {
@@ -165,6 +165,8 @@ install_program() {
     say "Installing lcode ${checkout:+from $checkout }with $("$python" --version 2>&1) …"
     make_environment "$environment"
     pip_install "$environment" "${checkout:-$package}"
+    # An upgrade makes a new environment, so this one needs pip no more: a third of its size.
+    "$environment/bin/python" -m pip uninstall --yes --quiet setuptools pip >/dev/null 2>&1 || true
     make_launcher "$environment"
     version=$("$environment/lcode" --version 2>/dev/null) ||
         fail "the installed program does not start" "try another Python: LCODE_PYTHON=…"

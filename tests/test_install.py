@@ -88,7 +88,7 @@ def test_run_alone_it_installs_the_released_package(installer: Installer) -> Non
     name = next(line for line in (CHECKOUT / "pyproject.toml").read_text().splitlines() if line.startswith("name = "))
     done = installer.run(script=installer.alone)
     assert done.returncode == 0, done.stderr
-    assert installer.pip_calls.read_text().split()[-1] == name.split('"')[1]
+    assert installer.pip_calls.read_text().splitlines()[0].split()[-1] == name.split('"')[1]
 
 
 def test_the_command_runs_isolated_from_the_project_at_hand(installer: Installer) -> None:
