@@ -60,7 +60,7 @@ async def with_retry(
         wait = _wait(number, failure.retry_after, chance())
         if wait > LONGEST_WISH:
             hint = f"It asks to wait {wait:.0f} seconds. Try again then, or choose another model."
-            raise ProviderError(failure.message, hint, status=failure.status, retry_after=failure.retry_after)
+            raise _later(failure, hint)
         yield Restart(failure.message, number, wait)
         await sleep(wait)
         number += 1
@@ -76,10 +76,10 @@ def _wait(number: int, wish: float | None, chance: float) -> float:
 
 def _given_up(failure: ProviderError, attempts: int) -> ProviderError:
     tries = f"{attempts} attempts" if attempts > 1 else "1 attempt"
-    return ProviderError(
-        f"{failure.message} (gave up after {tries})",
-        failure.hint or "Try again later, or choose another model.",
-        status=failure.status,
-        retryable=True,
-        retry_after=failure.retry_after,
-    )
+    return _later(failure, failure.hint or "Try again later, or choose another model.", f" (gave up after {tries})")
+
+
+def _later(failure: ProviderError, hint: str, more: str = "") -> ProviderError:
+    """The failure as the user hears of it: a passing one."""
+    words = failure.message + more
+    return ProviderError(words, hint, status=failure.status, retryable=True, retry_after=failure.retry_after)

@@ -99,6 +99,7 @@ def test_a_wish_beyond_five_minutes_is_left_to_the_user() -> None:
     with pytest.raises(ProviderError) as caught:
         script.run()
     assert "3600 seconds" in caught.value.hint
+    assert caught.value.retryable  # a temporary failure, whoever waits
     assert script.waits == []
 
 
