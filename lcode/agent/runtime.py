@@ -261,7 +261,8 @@ class Runtime:
         outputs = self.store.agent_paths(self.agent).outputs
 
         def make(operation_id: str, step_id: str) -> ToolContext:
-            return ToolContext(self.root, self.cwd, seen, memory, outputs, child, operation_id, step_id)
+            redact = self.store.redactor.redact
+            return ToolContext(self.root, self.cwd, seen, memory, outputs, child, operation_id, step_id, redact)
 
         return make
 
