@@ -163,7 +163,7 @@ class FakeRuntime:
         return self.opened[-1]
 
     async def resume_session(self, session_id: str | None = None, *, model: str | None = None, mode: Any = None) -> FakeSession:
-        if session_id not in {None, "session-dddd4444"}:
+        if session_id not in {None, "dddd4444"}:
             raise UserError(f"no session {session_id}", "/sessions lists them")
         past = [message(1, "user", "fix the parser"), message(2, "assistant", "The **parser** is fixed.")]
         self.opened.append(FakeSession(id="session-dddd4444", title="parser", past=past))

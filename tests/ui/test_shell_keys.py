@@ -263,7 +263,7 @@ def test_commands_work_in_the_session(tmp_path: Path) -> None:
 def test_resume_and_new_change_the_session_and_close_the_one_before(tmp_path: Path) -> None:
     async def test(shell: Driver) -> None:
         first = shell.shell.session
-        shell.type("/resume dddd\r")
+        shell.type("/resume dddd4444\r")
         await shell.until(lambda: "is fixed." in shell.out.text)
         assert shell.session.closed
         assert shell.shell.session is not first

@@ -329,7 +329,7 @@ def test_leaving_during_a_run_stops_it_and_keeps_its_words() -> None:
         screen.wait("● shell make all")
         screen.send("/exit\r")
         assert screen.wait_exit() == 0
-        assert screen.display[-1] == "session aaaa1111 is kept; lcode --continue takes it up again"
+        assert screen.display[-1] == "lcode --resume aaaa1111 continues this session"
         assert "Second paragraph is ha" in screen.display
         assert not any("context" in line for line in screen.scrollback)
 

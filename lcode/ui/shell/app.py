@@ -132,7 +132,7 @@ class Shell:
         self._spinner.stop()
         await self.session.close()
         if self._spoken:
-            self.say([[("dim", f"session {slash.short_id(self.session.id)} is kept; lcode --continue takes it up again")]])
+            self.say([[("dim", f"lcode --resume {slash.short_id(self.session.id)} continues this session")]])
         self.screen.flush()
 
     async def _stop_work(self) -> None:

@@ -123,19 +123,10 @@ async def show_sessions(shell: ShellPort, argument: str) -> None:
 
 @command("resume", "continue an earlier session (the newest, or by its id or title)", argument="[id]")
 async def resume(shell: ShellPort, argument: str) -> None:
-    wanted = await _whole_id(shell, argument)
-    if wanted == shell.session.id:
+    if argument and argument in {shell.session.id, short_id(shell.session.id)}:
         raise UserError("this session is open here")
-    session = await shell.runtime.resume_session(wanted or None)
+    session = await shell.runtime.resume_session(argument or None)
     await shell.switch(session, resumed=True)
-
-
-async def _whole_id(shell: ShellPort, typed: str) -> str:
-    """The session id that begins with the digits `/sessions` shows; else what was typed (a title, a whole id)."""
-    if not typed:
-        return ""
-    found = [row.id for row in await shell.runtime.sessions(200) if row.id.rpartition("session-")[2].startswith(typed)]
-    return found[0] if len(found) == 1 else typed
 
 
 @command("new", "start a new session")

@@ -176,7 +176,7 @@ class Transcript:
             return  # the user's own no stands there already
         detail = clean((event.summary if ran else "") or (event.text if event.is_error else event.summary))
         self._show(self._stream.finish())
-        rows: list[Row] = [_marked(not event.is_error, started, one_line(detail))]
+        rows: list[Row] = [_marked(not event.is_error, started, one_line(detail), self._columns)]
         if event.diff:
             rows += diff_rows(event.diff, DIFF_LINES)
         elif event.name == "shell":
@@ -200,7 +200,7 @@ class Transcript:
     def _finish(self, finished: RunFinished) -> None:
         self._show(self._stream.finish())
         for started in self._tools.values():
-            self.say([cells.fit_row(_marked(False, started, "interrupted"), self._columns)], "tool")
+            self.say([cells.fit_row(_marked(False, started, "interrupted", self._columns), self._columns)], "tool")
         self._tools.clear()
         self._refused.clear()
         self.activity = ""
@@ -247,12 +247,15 @@ class Transcript:
         return self._renderer.columns
 
 
-def _marked(good: bool, started: str, result: str) -> Row:
+def _marked(good: bool, started: str, result: str, columns: int) -> Row:
+    """A finished call in one line. Where it is too long the call is shortened, not its result."""
     mark: Row = [("good", f"{DONE} ") if good else ("bad", f"{FAILED} ")]
     line = tool_line(started, result)
-    if line.startswith(started):
-        return [*mark, ("", started), ("dim" if good else "", line[len(started) :])]
-    return [*mark, ("", line)]
+    if not line.startswith(started):
+        return [*mark, ("", line)]
+    told = line[len(started) :]
+    room = max(columns - 2 - cells.width(told), columns // 2)
+    return [*mark, ("", cells.fit(started, room)), ("dim" if good else "", told)]
 
 
 def _output_rows(text: str) -> list[Row]:
