@@ -7,7 +7,6 @@ error. A fault in what the user wrote is a ConfigError, with file, key and line.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -106,20 +105,6 @@ def load(root: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]
         warnings=tuple(warnings),
         origins=MappingProxyType(origins),
     )
-
-
-def set_value(key: str, value: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """Set `key` in the user's file to what `value` stands for; returns the file. Raises ConfigError."""
-    from lcode import config_edit
-
-    return config_edit.set_value(key, value, environ)
-
-
-def unset(key: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """Take `key` out of the user's file, so that its default holds again; returns the file. Raises ConfigError."""
-    from lcode import config_edit
-
-    return config_edit.unset(key, environ)
 
 
 def read_toml(file: Path) -> tuple[dict[str, Any], str]:

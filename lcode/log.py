@@ -17,7 +17,7 @@ _NAME = "lcode.log"
 
 
 class Log:
-    """The log in `folder`. Never raises: what cannot be logged must not end the user's run."""
+    """The log in `folder`."""
 
     def __init__(self, folder: Path, redactor: Redactor) -> None:
         self._folder = folder
@@ -27,20 +27,17 @@ class Log:
     def file(self) -> Path:
         return self._folder / _NAME
 
-    def write(self, text: str) -> Path | None:
-        """Append a record; returns the file, or None where it could not be written."""
+    def write(self, text: str) -> Path:
+        """Append a record; returns the file. Raises OSError where it cannot be written."""
         clean = self._redactor.redact(text[:_LONGEST]).rstrip("\n").replace("\n", "\n    ")
         record = f"{clock.stamp()} [{os.getpid()}] {clean}\n".encode("utf-8", "backslashreplace")
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._rotate(len(record))
+        descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._rotate(len(record))
-            descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-            try:
-                os.write(descriptor, record)  # one write, so that the records of several processes do not mix
-            finally:
-                os.close(descriptor)
-        except OSError:
-            return None
+            os.write(descriptor, record)  # one write, so that the records of several processes do not mix
+        finally:
+            os.close(descriptor)
         return self.file
 
     def _rotate(self, more: int) -> None:
@@ -52,9 +49,8 @@ class Log:
             self.file.replace(self.file.with_name(f"{_NAME}.1"))
 
 
-def log_exception(folder: Path, error: BaseException, redactor: Redactor) -> Path | None:
-    """Write the traceback of a bug into the log in `folder`; returns the file to name to the user, or None where it could
-    not be written."""
+def log_exception(folder: Path, error: BaseException, redactor: Redactor) -> Path:
+    """Write the traceback of a bug into the log in `folder`; returns the file to name to the user. Raises OSError."""
     import traceback
 
     from lcode import __version__

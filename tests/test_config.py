@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcode import config
+from lcode.config_edit import set_value, unset
 from lcode.config_keys import KEYS
 from lcode.errors import ConfigError
 from lcode.provider_settings import ProviderSettings
@@ -242,13 +243,13 @@ model = "not this one"
 def test_setting_a_key_keeps_all_else_in_the_file(user_file: Path, environ: Mapping[str, str]) -> None:
     user_file.write_text(FILE)
     user_file.chmod(0o640)
-    assert config.set_value("model", "anthropic/y", environ) == user_file
+    assert set_value("model", "anthropic/y", environ) == user_file
     assert user_file.read_text() == FILE.replace('"openai/x"', '"anthropic/y"')
-    config.set_value("max_steps", "31", environ)
-    config.set_value("vi_mode", "yes", environ)
+    set_value("max_steps", "31", environ)
+    set_value("vi_mode", "yes", environ)
     expected = FILE.replace('"openai/x"', '"anthropic/y"').replace("= 30\n", "= 31\nvi_mode = true\n")
     assert user_file.read_text() == expected
-    config.unset("vi_mode", environ)
+    unset("vi_mode", environ)
     assert user_file.read_text() == expected.replace("vi_mode = true\n", "")
     assert user_file.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in user_file.parent.iterdir()] == ["config.toml"]
@@ -256,10 +257,10 @@ def test_setting_a_key_keeps_all_else_in_the_file(user_file: Path, environ: Mapp
 
 def test_the_first_key_makes_the_file_private(tmp_path: Path) -> None:
     environ = {"LCODE_CONFIG": str(tmp_path / "new" / "deep" / "config.toml")}
-    file = config.set_value("retries", "0", environ)
+    file = set_value("retries", "0", environ)
     assert file.read_text() == "retries = 0\n"
     assert file.stat().st_mode & 0o777 == 0o600
-    config.unset("retries", environ)
+    unset("retries", environ)
     assert config.load(None, environ, {}).retries == 6
 
 
@@ -267,7 +268,7 @@ def test_a_link_to_the_file_stays_a_link(user_file: Path, environ: dict[str, str
     user_file.write_text("max_steps = 3\n")
     link = tmp_path / "link.toml"
     link.symlink_to(user_file)
-    config.set_value("max_steps", "4", {"LCODE_CONFIG": str(link)})
+    set_value("max_steps", "4", {"LCODE_CONFIG": str(link)})
     assert link.is_symlink() and user_file.read_text() == "max_steps = 4\n"
 
 
@@ -279,7 +280,7 @@ def test_what_cannot_be_set_is_refused_with_the_reason(
 ) -> None:
     user_file.write_text(FILE)
     with pytest.raises(ConfigError, match=word):
-        config.set_value(key, value, environ)
+        set_value(key, value, environ)
     assert user_file.read_text() == FILE
 
 
@@ -287,7 +288,7 @@ def test_a_file_of_a_form_that_cannot_be_edited_is_left_alone(user_file: Path, e
     text = 'model = """\nopenai/x"""\n'
     user_file.write_text(text)
     with pytest.raises(ConfigError, match="cannot be edited"):
-        config.set_value("model", "a/b", environ)
+        set_value("model", "a/b", environ)
     assert user_file.read_text() == text
 
 
@@ -320,10 +321,10 @@ def test_an_edit_changes_that_key_alone_or_nothing(
         before = tomllib.loads(newline.join(lines))
     except tomllib.TOMLDecodeError:
         with pytest.raises(ConfigError):
-            config.set_value("model", value, {"LCODE_CONFIG": str(file)})
+            set_value("model", value, {"LCODE_CONFIG": str(file)})
         return
-    config.set_value("model", value, {"LCODE_CONFIG": str(file)})
+    set_value("model", value, {"LCODE_CONFIG": str(file)})
     assert tomllib.loads(file.read_bytes().decode()) == before | {"model": value.strip()}
-    config.unset("model", {"LCODE_CONFIG": str(file)})
+    unset("model", {"LCODE_CONFIG": str(file)})
     before.pop("model", None)
     assert tomllib.loads(file.read_bytes().decode()) == before

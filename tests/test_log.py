@@ -25,14 +25,12 @@ def failure(words: str = "it broke") -> Exception:
 
 def test_a_bug_is_written_with_its_trace_and_the_file_is_returned(tmp_path: Path) -> None:
     file = log_exception(tmp_path / "log", failure(), REDACTOR)
-    assert file is not None
     text = file.read_text()
     assert "ValueError: it broke" in text and "test_log.py" in text and "raise ValueError(words)" in text
 
 
 def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     file = log_exception(tmp_path / "log", failure(), REDACTOR)
-    assert file is not None
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
 
@@ -67,9 +65,10 @@ def test_it_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "record 99 " in (tmp_path / "lcode.log").read_text()
 
 
-def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_system(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert log_exception(tmp_path / "file" / "log", failure(), REDACTOR) is None
+    with pytest.raises(OSError, match="file"):
+        log_exception(tmp_path / "file" / "log", failure(), REDACTOR)
 
 
 def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
@@ -77,7 +76,8 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     victim.write_text("precious\n")
     (tmp_path / "log").mkdir()
     (tmp_path / "log" / "lcode.log").symlink_to(victim)
-    assert log_exception(tmp_path / "log", failure(), REDACTOR) is None
+    with pytest.raises(OSError, match="link"):
+        log_exception(tmp_path / "log", failure(), REDACTOR)
     assert victim.read_text() == "precious\n"
 
 
@@ -88,7 +88,7 @@ def test_an_endless_recursion_is_logged_in_short(tmp_path: Path) -> None:
     with pytest.raises(RecursionError) as caught:
         down()
     file = log_exception(tmp_path, caught.value, REDACTOR)
-    assert file is not None and file.stat().st_size < 50_000
+    assert file.stat().st_size < 50_000
 
 
 def test_importing_it_does_not_import_logging() -> None:
