@@ -15,7 +15,6 @@ import pytest
 
 from lcode.cli.main import main
 
-
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 

@@ -23,7 +23,7 @@ def test_all_blocks_are_shown_with_size_and_scope(lcode: Lcode, repository: Path
     assert done.code == 0
     heads = re.findall(r"^(\w+)  ([\d,]+)/5,000 characters · for (.+?) · ", done.out, re.M)
     assert [head[0] for head in heads] == DEFAULTS
-    assert dict((label, scope) for label, _, scope in heads)["human"] == "you, in every repository"
+    assert {label: scope for label, _, scope in heads}["human"] == "you, in every repository"
 
 
 def test_lines_that_nobody_verified_are_marked(lcode: Lcode, repository: Path) -> None:
@@ -173,7 +173,8 @@ def test_an_edit_that_somebody_overtook_is_refused_and_the_text_kept(
     lcode: Lcode, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lcode("memory", "set", "human", "first")
-    other = "import subprocess; subprocess.run([sys.executable, '-m', 'lcode', 'memory', 'append', 'human', 'meanwhile'], check=True)"
+    command = "[sys.executable, '-m', 'lcode', 'memory', 'append', 'human', 'meanwhile']"
+    other = f"import subprocess; subprocess.run({command}, check=True)"
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
     monkeypatch.setenv("EDITOR", editor(tmp_path, f"{other}\nfile.write_text('mine')"))
     done = lcode("memory", "edit", "human")

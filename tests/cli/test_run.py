@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +20,48 @@ from lcode.errors import EXIT_TEMPORARY
 from tests.cli.conftest import CHECKOUT, Lcode, process
 
 
-def reply(*parts: dict[str, object], finish: str = "stop") -> dict[str, object]:
-    return {"parts": list(parts), "finish": finish}
+class SilentModel:
+    """A server that takes requests and says nothing. `asked` is set by the first."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._connections: list[socket.socket] = []
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}/v1"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._server.accept()
+                self._connections.append(connection)
+                connection.recv(65_536)
+                self.asked.set()
+
+    def close(self) -> None:
+        for open_socket in (self._server, *self._connections):
+            open_socket.close()
+
+
+@pytest.fixture
+def silent_model() -> Iterator[SilentModel]:
+    server = SilentModel()
+    yield server
+    server.close()
+
+
+def script(file: Path, *replies: dict[str, Any]) -> str:
+    """The name of a model that gives these replies."""
+    file.write_text("".join(json.dumps({"request": {}, "reply": reply}) + "\n" for reply in replies))
+    return f"replay:{file}"
+
+
+def says(text: str, finish: str = "stop") -> dict[str, Any]:
+    return {"parts": [{"type": "text", "text": text}], "finish": finish}
+
+
+def calls(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"parts": [{"type": "tool_call", "id": "call_1", "name": name, "arguments": arguments}], "finish": "tool_calls"}
 
 
 def test_an_answer_is_printed_and_kept(lcode: Lcode, repository: Path) -> None:
@@ -143,6 +188,39 @@ def test_a_recording_plays_the_same_answer(lcode: Lcode, recorded: Path) -> None
     assert "app.py" in done.out
 
 
+def test_a_refused_permission_ends_with_3_and_says_how_to_grant_it(lcode: Lcode, repository: Path, tmp_path: Path) -> None:
+    model = script(tmp_path / "m", calls("write_file", path="new.txt", content="x"), says("I could not write it."))
+    done = lcode("-p", "write it", "--model", model)
+    assert done.code == 3
+    assert done.out == "I could not write it.\n"
+    assert "--permission-mode accept-edits" in done.err
+    assert not (repository / "new.txt").exists()
+
+
+def test_a_granted_permission_lets_it_work(lcode: Lcode, repository: Path, tmp_path: Path) -> None:
+    model = script(tmp_path / "m", calls("write_file", path="new.txt", content="x\n"), says("done"))
+    done = lcode("-p", "write it", "--model", model, "--permission-mode", "accept-edits")
+    assert done == (0, "done\n", done.err)
+    assert (repository / "new.txt").read_text() == "x\n"
+
+
+def test_the_limit_of_steps_ends_with_3(lcode: Lcode, repository: Path, tmp_path: Path) -> None:
+    model = script(tmp_path / "m", calls("read_file", path="app.py"), says("never said"))
+    done = lcode("-p", "read", "--model", model, "--max-turns", "1")
+    assert done.code == 3
+    assert "never said" not in done.out
+
+
+def test_an_answer_cut_by_the_output_limit_ends_with_3(lcode: Lcode, repository: Path, tmp_path: Path) -> None:
+    assert lcode("-p", "go on", "--model", script(tmp_path / "m", says("half of", "length"))).code == 3
+
+
+def test_a_model_that_fails_for_good_ends_with_1(lcode: Lcode, repository: Path, tmp_path: Path) -> None:
+    done = lcode("-p", "hi", "--model", script(tmp_path / "m"))
+    assert done.code == 1
+    assert done.err.startswith("lcode: ")
+
+
 # -- processes ------------------------------------------------------------------------------------------------------
 
 
@@ -174,14 +252,18 @@ def test_lines_from_a_pipe_are_answered_one_by_one(repository: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_the_model_answers_ends_with_130_and_keeps_the_message(
-    repository: Path, lcode: Lcode, number: signal.Signals, silent_model: str
+    repository: Path, lcode: Lcode, number: signal.Signals, silent_model: SilentModel
 ) -> None:
+    model = {"OPENAI_API_KEY": "k" * 20, "OPENAI_BASE_URL": silent_model.url, "LCODE_MODEL": "openai/x"}
     child = subprocess.Popen(
         [sys.executable, "-m", "lcode", "-p", "are you there?"],
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "OPENAI_API_KEY": "k" * 20, "OPENAI_BASE_URL": silent_model, "LCODE_MODEL": "openai/x"},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    asked(silent_model)
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), **model},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert silent_model.asked.wait(20)
     child.send_signal(number)
     out, err = child.communicate(timeout=20)
     assert child.returncode == 130, err
@@ -197,43 +279,3 @@ def test_a_model_that_cannot_be_reached_ends_with_75(lcode: Lcode, repository: P
     assert done.code == EXIT_TEMPORARY
     assert done.err.startswith("lcode: ")
     assert "k" * 20 not in done.err
-
-
-# -- a server that never answers ------------------------------------------------------------------------------------
-
-_ARRIVED: dict[str, object] = {}
-
-
-def asked(url: str) -> None:
-    """Wait until a request has arrived at the server."""
-    event = _ARRIVED[url]
-    assert event.wait(20)  # type: ignore[attr-defined]
-
-
-@pytest.fixture
-def silent_model():  # type: ignore[no-untyped-def]
-    """The address of a server that takes a request and says nothing."""
-    import socket
-    import threading
-
-    arrived = threading.Event()
-    server = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
-    connections = []
-
-    def serve() -> None:
-        try:
-            while True:
-                connection, _ = server.accept()
-                connections.append(connection)
-                connection.recv(65_536)
-                arrived.set()
-        except OSError:
-            return
-
-    threading.Thread(target=serve, daemon=True).start()
-    _ARRIVED[url] = arrived
-    yield url
-    server.close()
-    for connection in connections:
-        connection.close()

@@ -1,0 +1,112 @@
+"""`lcode remember`, `recall` and `search`: what is kept is found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Lcode
+
+
+def test_what_is_remembered_is_found_with_tags_kind_and_citation(lcode: Lcode, repository: Path) -> None:
+    done = lcode("remember", "the build needs", "node 20", "--tag", "Build", "--kind", "decision", "--cite", "package.json:3")
+    assert done.code == 0
+    assert done.out.startswith("kept as ")
+    fact = lcode("search", "nodes", "--json").json()["facts"][0]
+    assert (fact["text"], fact["kind"], fact["tags"]) == ("the build needs node 20", "decision", ["build"])
+    assert (fact["citations"], fact["actor"], fact["source"]) == (["package.json:3"], "user", "said")
+    shown = lcode("search", "node").out
+    assert "#build" in shown
+    assert "see package.json:3" in shown
+
+
+def test_the_same_text_is_kept_once(lcode: Lcode, repository: Path) -> None:
+    first = lcode("remember", "ports are odd", "--json").json()
+    assert lcode("remember", "ports are odd", "--json").json()["id"] == first["id"]
+    assert "was kept already" in lcode("remember", "ports are odd").out
+
+
+def test_a_text_can_be_piped_in(lcode: Lcode, repository: Path) -> None:
+    assert lcode("remember", "--json", stdin="one\ntwo\n").json()["text"] == "one\ntwo"
+    assert lcode("remember", "-", stdin="three\n").code == 0
+    assert lcode("remember", stdin="").code == 1
+
+
+def test_a_secret_is_not_kept(lcode: Lcode, repository: Path) -> None:
+    key = "sk-ant-api03-" + "Ab3dE5gH7jK9" * 8
+    kept = lcode("remember", f"the key is {key}", "--json").json()
+    assert key not in kept["text"]
+
+
+def test_facts_are_filtered_by_tag_and_kind_and_messages_are_then_left_out(lcode: Lcode, repository: Path) -> None:
+    lcode("remember", "tests need redis", "--tag", "tests")
+    lcode("remember", "deploys need redis", "--kind", "decision")
+    lcode("-p", "where is redis?")
+    assert len(lcode("search", "redis", "--json").json()["messages"]) > 0
+    for filters, text in ((["--tag", "tests"], "tests need redis"), (["--kind", "decision"], "deploys need redis")):
+        found = lcode("search", "redis", *filters, "--json").json()
+        assert [fact["text"] for fact in found["facts"]] == [text]
+        assert found["messages"] == []
+
+
+def test_the_scope_chooses_where_to_search(lcode: Lcode, repository: Path) -> None:
+    lcode("remember", "redis is at 6379")
+    lcode("-p", "where is redis?")
+    facts = lcode("search", "redis", "--scope", "facts", "--json").json()
+    assert facts["facts"]
+    assert not facts["messages"]
+    messages = lcode("search", "redis", "--scope", "messages", "--json").json()
+    assert messages["messages"]
+    assert not messages["facts"]
+
+
+def test_recall_finds_what_was_said_in_any_inflection(lcode: Lcode, repository: Path) -> None:
+    lcode("-p", "we are deploying on Tuesdays")
+    hits = lcode("recall", "deploy", "tuesday", "--role", "user", "--json").json()
+    assert hits[0]["message"]["text"] == "we are deploying on Tuesdays"
+    assert hits[0]["session_title"] == "we are deploying on Tuesdays"
+    shown = lcode("recall", "deploy").out
+    assert "we are deploying on Tuesdays" in shown
+    assert f"lcode sessions show {hits[0]['message']['session_id'][8:16]} --at " in shown
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_context_says_how_many_neighbours_are_shown(lcode: Lcode, repository: Path, count: int) -> None:
+    for text in ("first zebra", "second", "third"):
+        lcode(*(["-c"] if text != "first zebra" else []), "-p", text)
+    hit = lcode("recall", "zebra", "--role", "user", "--context", str(count), "--json").json()[0]
+    assert hit["before"] == []
+    assert len(hit["after"]) == count
+
+
+def test_days_are_inclusive_and_a_wrong_one_is_an_error(
+    lcode: Lcode, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCODE_CLOCK", "2026-03-05T12:00:00+00:00")
+    lcode("-p", "we chose zebra stripes")
+    monkeypatch.delenv("LCODE_CLOCK")
+
+    def found(*dates: str) -> int:
+        return len(lcode("recall", "zebra", *dates, "--role", "user", "--json").json())
+
+    assert found("--from", "2026-03-05", "--to", "2026-03-05") == 1
+    assert found("--to", "2026-03-04") == 0
+    assert found("--from", "2026-03-06") == 0
+    done = lcode("recall", "zebra", "--from", "yesterday")
+    assert done.code == 1
+    assert "YYYY-MM-DD" in done.err
+
+
+def test_without_a_query_the_newest_come_first(lcode: Lcode, repository: Path) -> None:
+    for text in ("alpha", "beta"):
+        lcode("remember", text)
+    assert [fact["text"] for fact in lcode("search", "--scope", "facts", "--json").json()["facts"]] == ["beta", "alpha"]
+
+
+def test_nothing_found_is_said(lcode: Lcode, repository: Path) -> None:
+    lcode("remember", "alpha")
+    assert lcode("recall", "unicorn") == (0, "nothing found in the sessions\n", "")
+    done = lcode("search", "unicorn")
+    assert "nothing found in archival memory" in done.out
+    assert done.code == 0
