@@ -15,7 +15,7 @@ import pexpect
 import pyte
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TIMEOUT = 15.0
+TIMEOUT = 30.0
 COLOURS = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
 FORBIDDEN = {
     "alternate screen": re.compile(rb"\x1b\[\?(?:1049|1047|47)h"),

@@ -80,9 +80,12 @@ def test_no_line_is_lost_doubled_or_moved(lines: list[str]) -> None:
     assert [line for line in found if not line.startswith(fences)] == [line for line in wanted if not line.startswith(fences)]
 
 
-@pytest.mark.parametrize("unit", ["```py\n", "- a\n\n", "word ", "x\n\n"])
-def test_the_scanner_is_linear(unit: str) -> None:
-    """No piece of the input is looked at again: what is kept stays small or is joined once."""
+@pytest.mark.parametrize(("opening", "unit"), [("```py\n", "code\n"), ("", "- item\n"), ("", "a\n\n"), ("", "## a\n")])
+def test_no_more_than_a_batch_is_ever_pending(opening: str, unit: str) -> None:
+    """However long the answer, a step looks at a bounded number of lines: the whole is linear."""
     stream = BlockStream()
-    released = sum(len(stream.feed(unit)) for _ in range(20_000)) + len(stream.finish())
-    assert released <= 20_000
+    released = stream.feed(opening)
+    for _ in range(500):
+        released += stream.feed(unit)
+        assert len(stream.pending(10_000)) <= BATCH
+    assert sum(block.text.count(unit.strip()) for block in released + stream.finish()) == 500

@@ -1,22 +1,33 @@
 from __future__ import annotations
 
 import re
+from asyncio import AbstractEventLoop, Future, new_event_loop
+from functools import cache
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lcode.events import ApprovalRequested, TextDelta, ToolStarted
 from lcode.ui.shell import cells
 from lcode.ui.shell.complete import ShellCompleter, list_files
 from lcode.ui.shell.diff import diff_rows
+from lcode.ui.shell.panels import ApprovalPanel
 from lcode.ui.shell.render import Renderer
 from lcode.ui.shell.stream import BlockStream
 from lcode.ui.shell.theme import Theme
+from lcode.ui.shell.transcript import Transcript
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 BLOCKS = ["# T", "- a", "```py", "```", "x = 1", "", "<div>", "**b**", "| a | b |", "|--|--|"]
 HOSTILE = ["\x1b[2J", "\x9b5r", "&#27;[31m", "\x1b]0;title\x07"]
 PIECES = st.lists(st.sampled_from(BLOCKS + HOSTILE), max_size=30)
+
+
+@cache
+def loop() -> AbstractEventLoop:
+    """For futures that nobody waits for."""
+    return new_event_loop()
 
 
 def plain(text: str) -> str:
@@ -66,6 +77,46 @@ def test_nothing_is_wider_than_it_may_be(text: str, columns: int) -> None:
     assert cells.width(cells.fit(line, columns)) <= columns
     assert all(cells.width(part) <= columns for part in cells.wrap(line, columns))
     assert "".join("".join(cells.wrap(line, columns)).split()) == "".join(line.split())
+
+
+KINDS = st.sampled_from(["diff", "command", "path"])
+
+
+@given(st.integers(40, 120), st.integers(4, 60), st.text(max_size=300), st.text(max_size=2000), KINDS, st.booleans())
+def test_a_question_never_takes_more_rows_than_it_may(
+    columns: int, limit: int, grant: str, detail: str, kind: str, writing: bool
+) -> None:
+    event = ApprovalRequested("call-1", "shell", "shell x", kind, detail, grant, Future(loop=loop()))
+    panel = ApprovalPanel(event)
+    panel.asking_word = writing
+    rows = panel.rows(columns, limit)
+    assert len(rows) <= limit
+    assert all(sum(cells.width(text) for _, text in row) <= columns for row in rows)
+    assert writing or any("no, and say why" in text for row in rows for _, text in row)
+
+
+def test_a_question_says_what_it_does_not_show() -> None:
+    event = ApprovalRequested("c", "shell", "shell", "command", "echo \u202e", "shell", Future(loop=loop()))
+    assert any("not shown" in text for row in ApprovalPanel(event).rows(80, 20) for _, text in row)
+
+
+def test_a_command_is_shown_whole_when_its_title_is_cut() -> None:
+    command = "echo " + "harmless " * 12 + "; rm -rf build"
+    event = ApprovalRequested("c", "shell", f"shell {command}", "command", command, "shell", Future(loop=loop()))
+    shown = " ".join(text.strip() for row in ApprovalPanel(event).rows(80, 20) for _, text in row)
+    assert "rm -rf build" in shown
+
+
+@given(st.lists(st.text(max_size=200), max_size=30), st.text(max_size=3000), st.integers(10, 100), st.integers(0, 30))
+def test_the_live_rows_never_take_more_than_they_may(tools: list[str], answer: str, columns: int, limit: int) -> None:
+    theme = Theme()
+    transcript = Transcript(lambda text: None, Renderer(theme, lambda: columns), theme)
+    for number, summary in enumerate(tools):
+        transcript.handle(ToolStarted(f"call-{number}", "shell", {}, summary))
+    transcript.handle(TextDelta(answer))
+    rows = transcript.live(columns, limit, 6)
+    assert len(rows) <= limit
+    assert all(sum(cells.width(text) for _, text in row) <= columns for row in rows)
 
 
 def test_a_long_diff_is_cut_and_says_so() -> None:

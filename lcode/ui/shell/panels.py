@@ -67,7 +67,7 @@ class ApprovalPanel:
         gap: list[Row] = [[("", "")]] if room > 4 else []
         detail = self._detail(columns, min(DETAIL_LINES, room - 2 * len(gap) - 1))
         body = [*gap, *detail, *gap] if detail else gap
-        return [cells.fit_row(row, columns) for row in [*head, *body, *choices]]
+        return [cells.fit_row(row, columns) for row in [*head, *body, *choices][-max(1, limit) :]]
 
     def _detail(self, columns: int, limit: int) -> list[Row]:
         if limit <= 0:
@@ -90,7 +90,7 @@ class ApprovalPanel:
         words = ("yes", f"yes, this session: {one_line(clean(self.event.grant))}", "no", "no, and say why")
         yes, session, no, why = (self._choice(index, text) for index, text in enumerate(words))
         gap = ("", "  ")
-        granted = cells.wrap_row(session, columns)  # what is granted is never cut
+        granted = cells.wrap_row(session, columns)[: 2 if compact else 6]  # what is granted is shown whole where it can be
         return [[*yes, gap, *no, gap, *why], *granted] if compact else [yes, *granted, no, why]
 
     def _choice(self, index: int, text: str) -> Row:
