@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from lcode.errors import MemoryEditError
 from lcode.memory.dates import local
 from lcode.memory.model import Actor, Block, MessageRow, Passage, Provenance, RecallHit, Source, Trust
+from lcode.memory.render import doubtful_lines
 from lcode.tools.base import ToolContext, ToolError, ToolOutput
 
 T = TypeVar("T")
@@ -32,7 +33,9 @@ def block_output(context: ToolContext, block: Block, done: str) -> ToolOutput:
     """The new value, whole: until the next session the prompt shows the old one."""
     context.memory.known_versions[block.label] = block.version
     head = f"{done} '{block.label}' ({len(block.value)}/{block.limit} characters). It now reads:"
-    return ToolOutput(f"{head}\n{block.value}", f"{done} {block.label} · {len(block.value)}/{block.limit}")
+    doubtful = doubtful_lines(block)
+    tail = f"\n(unverified: lines {doubtful})" if doubtful else ""
+    return ToolOutput(f"{head}\n{block.value}{tail}", f"{done} {block.label} · {len(block.value)}/{block.limit}")
 
 
 def shorten(text: str, limit: int) -> str:

@@ -37,6 +37,8 @@ def parameters(tool: type[Tool]) -> dict[str, Any]:
         properties[name] = _schema(hints[name])
         if parameter.default is inspect.Parameter.empty:
             required.append(name)
+        elif parameter.default not in (None, ""):
+            properties[name]["default"] = parameter.default
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
