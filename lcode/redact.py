@@ -126,6 +126,9 @@ def _named(text: str) -> Iterator[Span]:
     lower = _lower(text)
     if "authorization" in lower or "bearer" in lower:
         for match in secret_rules.header().finditer(lower):
+            before = lower[max(0, match.start() - 2) : match.start()]
+            if before[-1:].isalnum() and before not in ("\\n", "\\r", "\\t"):  # escaped line ends, as inside JSON
+                continue  # the end of another word
             if (span := secret_value.header(text, match.end())) is not None:
                 yield *span, "authorization"
     for word in secret_rules.NAME_WORDS:
@@ -149,10 +152,17 @@ def _names_secret(lower: str, word: str, match: re.Match[str]) -> bool:
     before = lower[max(0, match.start() - 40) : match.start()]
     if match["option"] is not None:
         option = before.rpartition("--")
-        return bool(option[1]) and not option[2].strip("abcdefghijklmnopqrstuvwxyz-")
+        return bool(option[1]) and not option[2].strip("abcdefghijklmnopqrstuvwxyz-") and not _pages(word, before)
+    if before.endswith(":") and match[0].endswith(":"):
+        return False  # a part of a path such as arn:…:secret:name
     if word == "key":
         return before.rstrip("_- ").endswith(secret_rules.KEY_OWNERS)
-    return word != "auth" or before.endswith("_")
+    return (word != "auth" or before.endswith("_")) and not _pages(word, before)
+
+
+def _pages(word: str, before: str) -> bool:
+    """Whether this is a token that marks a place in a list or a version, and opens nothing."""
+    return word == "token" and before.rstrip("_-").endswith(secret_rules.OPEN_TOKENS)
 
 
 def _lower(text: str) -> str:

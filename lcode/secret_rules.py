@@ -82,6 +82,7 @@ KEY_OWNERS = (
     *("api", "access", "private", "secret", "auth", "account", "app", "encryption", "signing", "master", "storage"),
     *("service", "license", "ssh", "shared", "webhook", "session", "admin", "deploy"),
 )
+OPEN_TOKENS = ("next", "page", "change", "lock", "idempotency", "continuation", "pagination", "cancellation", "starting")
 _SUFFIX = r"(?:[_-]?(?:access[_-]?)?(?:key|value|base|[0-9]{1,3}))?(?:[_-](?:base|prod|dev|test|staging|[0-9]{1,3}))?"
 _QUOTE = r"""(?:\\{0,3}["'`])?"""
 _ASSIGN = r"""\]?[ \t]{0,8}(?::[ \t]{0,4}[a-z][\w.]{0,30}(?:[ \t]?\|[ \t]?none)?[ \t]{0,4}=|=>|:=|={1,3}|:|>|<-)[ \t]{0,8}"""

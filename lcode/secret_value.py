@@ -82,7 +82,12 @@ def credentials(match: re.Match[str]) -> tuple[int, int] | None:
     if password is None:
         return match.span("user") if len(user) >= 20 and has_random_run(user) else None
     plain = password.lower()
-    if plain == user.lower() or plain in _PLAIN_PASSWORDS or _compiled(_PLACEHOLDER_WORDS).search(password):
+    if (
+        len(password) < 4
+        or plain == user.lower()
+        or plain in _PLAIN_PASSWORDS
+        or _compiled(_PLACEHOLDER_WORDS).search(password)
+    ):
         return None
     if not re.search(r"[A-Za-z0-9]", password) or password.startswith(("$", "{", "%s", "[redacted:")):
         return None
@@ -101,7 +106,7 @@ def _is_secret(value: str, name: str, *, quoted: bool) -> bool:
     if len(value) < 8:
         return False
     literal = quoted or _compiled(_SHELL_NAME).fullmatch(name) is not None
-    if not literal and ("(" in value or (_compiled(_NAME_PATH).fullmatch(value) and _digit_switches(value) < 3)):
+    if not literal and ("(" in value or _is_expression(value)):
         return False
     if "[redacted:" in value or ("://" in value and "@" not in value) or any(char.isspace() for char in value):
         return False
@@ -115,6 +120,11 @@ def _is_secret(value: str, name: str, *, quoted: bool) -> bool:
         return literal or _digit_switches(value) >= 2
     kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", r"\d", r"[^\w.\-/:]"))
     return literal and name[:4].lower() in ("pass", "pwd:", "pwd=") and kinds >= 3 and _entropy(value) >= 2.75
+
+
+def _is_expression(value: str) -> bool:
+    """Whether `value`, which stands unquoted, is the name of something in a program and not a secret itself."""
+    return _compiled(_NAME_PATH).fullmatch(value) is not None and all(_digit_switches(part) < 3 for part in value.split("."))
 
 
 def _entropy(value: str) -> float:

@@ -111,6 +111,8 @@ FORMS = {
     "bearer": f"Authorization: Bearer {VALUE}{VALUE}",
     "bearer-curl": f"curl -H 'Authorization: Bearer {VALUE}' https://x.example",
     "basic": "Authorization: Basic " + base64.b64encode(f"me:{VALUE}".encode()).decode(),
+    "bearer-escaped": f'"GET / HTTP/1.1\\nAuthorization: Bearer {VALUE}{VALUE}\\n"',
+    "header-proxy": f"Proxy-Authorization: Bearer {VALUE}{VALUE}",
     "header-key": f"X-Api-Key: {VALUE}",
     "header-python": f'{{"Authorization": "Bearer {VALUE}"}}',
     "url": f"postgres://app:{VALUE}@db.internal:5432/app",
@@ -123,6 +125,12 @@ HARMLESS = [
     'hash = "sha256:b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9"',
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
     "token = next(tokens)",
+    '"NextToken": "eyJNYXJrZXIiOiBudWxsLCAiYm90b190cnVuY2F0ZV9hbW91bnQiOiAzfQ=="',
+    "tool --change-token 12cs345-67cd-890b-1cd2-c3a4567d89f1",
+    '"arn:cloud:secretsmanager:us-west-2:123456789012:secret:MyTestSecret-a1b2c3"',
+    '"Cloud::EndpointAuthorization": "e72be424d109da1d"',
+    "private_key: x25519.X25519PrivateKey",
+    "new URL('https://abc:xyz@host')",
     "token = tokens[index + 1]",
     "password: str",
     "password: str = Field(min_length=8)",
@@ -281,7 +289,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_no_line_makes_it_slow(unit: str) -> None:
-    text = unit * (400_000 // len(unit))
+    text = unit * (200_000 // len(unit))
     start = time.process_time()
     clean = REDACT(text)
     assert time.process_time() - start < 5  # quadratic ones take minutes
