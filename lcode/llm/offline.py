@@ -8,7 +8,7 @@ no model is configured.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from lcode.errors import ProviderError
 from lcode.llm import offline_intent as intents
 from lcode.llm.offline_answer import CONFIGURE, FOOTER, Evidence, answer
 from lcode.llm.offline_intent import Intent
-from lcode.llm.offline_memory import blocks, core_lines, memory_hits
+from lcode.llm.offline_memory import blocks, core_lines, last_sessions, memory_hits
 from lcode.llm.offline_rank import Place, Wanted, definition, parse_hits, rank
 from lcode.llm.offline_words import Term, identifiers, terms
 from lcode.llm.protocol import Delta, Message, Reply, Request, Text, TextPiece, ToolCall, ToolResult
@@ -25,7 +25,8 @@ MAX_STEPS = 4
 _READS = 5  # files looked into in the second step
 _AROUND = 14  # lines before a hit
 _REGION = 40
-_FRAMED = re.compile(r"<(context|notice|memory_changed|last_session|summary)\b[^>]*>.*?</\1>", re.DOTALL)
+_FRAMED = re.compile(r"\s*<(context|memory_update|summary)>.*</\1>\s*", re.DOTALL)  # what the program says, not the user
+_LONGEST = 4_000  # characters of the user's words that are looked at
 _SUMMARY_ASKED = "The context window is full"
 _NUMBERED = re.compile(r"^(\d+)→(.*)$", re.MULTILINE)
 _DEFINES = r"\b(def|class|func|function|fn|type|interface|enum|struct|trait|record|const|var|let|table)\b.*"
@@ -51,7 +52,7 @@ class OfflineProvider:
     name = "offline"
     api = "offline"
 
-    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """One reply: tool calls, or the answer with its footer."""
         turn = read_turn(request.messages)
         if turn.text.startswith(_SUMMARY_ASKED):
@@ -91,7 +92,8 @@ def read_turn(messages: Sequence[Message]) -> Turn:
 
 
 def _said(message: Message) -> str:
-    return _FRAMED.sub("", "\n".join(part.text for part in message.parts if isinstance(part, Text))).strip()
+    texts = [part.text for part in message.parts if isinstance(part, Text) and not _FRAMED.fullmatch(part.text)]
+    return "\n".join(texts).strip()[:_LONGEST]
 
 
 def _offered(request: Request, wanted: list[tuple[str, dict[str, Any]]]) -> list[ToolCall]:
@@ -115,10 +117,16 @@ def plan(request: Request, turn: Turn) -> Plan:
             return _remember(request, turn)
         case Intent.ACT:
             return CONFIGURE, []
+        case Intent.RESUME if noted := last_sessions(_texts(request.messages)):
+            return noted, []
         case Intent.GREET:
             return "I can find code and memories (“where is … handled?”) and keep what you tell me (“remember that …”).", []
         case _:
             return _find(request, turn)
+
+
+def _texts(messages: Sequence[Message]) -> list[str]:
+    return [part.text for message in messages if message.role == "user" for part in message.parts if isinstance(part, Text)]
 
 
 def _remember(request: Request, turn: Turn) -> Plan:

@@ -47,6 +47,14 @@ _ASKS = re.compile(
     r"^\s*(?:(?:and|so|ok(?:ay)?|please|hey)[,]?\s+)*(?:where|what|who|which|when|why|how|is|are|was|were|does|do|did|has|have|whose)\b",
     re.IGNORECASE,
 )
+_LAST = re.compile(
+    r"\bwhat (?:did|have|were) (?:we|i|you) (?:do\w*|work\w*|try|tried|change\w*)\b"
+    r".*\b(?:last|before|yesterday|previous\w*|earlier)\b"
+    r"|\bwhere (?:did|were) (?:we|i|you)\b(?:.*\b(?:stop\w*|leave|left|last)\b)?"
+    r"|\b(?:left|leave) off\b|\bwhat(?:'s| is) (?:still )?open\b"
+    r"|\b(?:last|previous) session\b",
+    re.IGNORECASE,
+)
 _GREETING = re.compile(
     r"^\W*(?:hi|hello|hey|good (?:morning|evening|day)|thanks?(?: you)?|ok(?:ay)?|bye|yes|no)\b\W*(?:there|lcode)?\W*$",
     re.IGNORECASE,
@@ -69,6 +77,7 @@ class Intent(Enum):
     REMEMBER = "remember"
     ACT = "act"
     ASK = "ask"
+    RESUME = "resume"
     GREET = "greet"
 
 
@@ -87,6 +96,8 @@ def intent(text: str) -> Intent:
     question = text.rstrip().endswith("?")
     if not question and (_REMEMBER.match(text) or _RULE.match(text) or _OWN.match(text)) and len(text) < 4_000:
         return Intent.REMEMBER
+    if _LAST.search(text):
+        return Intent.RESUME
     if _ASKS.match(text):
         return Intent.ASK
     return Intent.ACT if _ACT.match(text) else Intent.ASK

@@ -65,6 +65,16 @@ def _is_command(line: str) -> bool:
     )
 
 
+def last_sessions(texts: Sequence[str]) -> str:
+    """Where the last sessions stopped, as the program noted it in front of a message of the user; '' where it did not."""
+    for text in reversed(texts):
+        _, found, notes = text.partition("where the last sessions stopped:\n")
+        if found:
+            lines = [line for line in notes.split("</context>")[0].splitlines() if line.strip()]
+            return "\n".join(["Where the last sessions stopped:", *lines])
+    return ""
+
+
 def memory_hits(output: str, terms: Sequence[Term], limit: int = 3) -> list[str]:
     """Hits of a memory search that hold most of the terms: `[date, session …]` and the words."""
     if _NOTHING.match(output):

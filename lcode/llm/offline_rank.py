@@ -38,6 +38,12 @@ _CONDITION = re.compile(r"^\s*(?:\}\s*)?(?:else\s+)?(?:if|elif|case|when|switch|
 _TEST = re.compile(
     r"(?:^|/)(?:tests?|spec|specs|__tests__|testdata)/|(?:^|/)test_[^/]*$|[._-](?:test|spec)\.[^/]+$|_test\.\w+$"
 )
+_ASIDE = re.compile(r"(?:^|/)(?:examples?|demos?|samples?|fixtures?|benchmarks?|vendor|third_party|node_modules|dist)/")
+_PROGRAM = (
+    r"(?:\S*/)?(?:make|npm|npx|pnpm|yarn|bun|pytest|python3?|tox|nox|cargo|go|just|task|mvn|gradlew?"
+    r"|bundle|rake|composer|uv|hatch)"
+)
+_COMMAND = re.compile(rf"(?:^\s*|[`$>:]\s*|\"\s*){_PROGRAM}\s+\S|^[\w-]*:(?!=)|^\s+\"[\w:-]+\": \"")
 _CHANGES = re.compile(r"(?:^|/)(?:CHANGELOG|CHANGES|HISTORY|NEWS|RELEASES?)\b[^/]*$", re.IGNORECASE)
 _DOCS = frozenset({".md", ".rst", ".txt", ".adoc", ".html", ".org"})
 _DATA = frozenset({".toml", ".json", ".yaml", ".yml", ".ini", ".cfg", ".lock", ".xml", ".csv", ".svg", ".jsonl"})
@@ -152,7 +158,7 @@ def _nearness(term: Term, line: int, lines: list[int], name: str, in_path: froze
 def _file_factor(path: str, wanted: Wanted) -> float:
     suffix = PurePosixPath(path).suffix.lower()
     if wanted.commands:
-        return 2.0 if _COMMANDS.search(path) else 0.3
+        return 2.0 / (1 + path.count("/")) if _COMMANDS.search(path) else 0.2
     if _CHANGES.search(path):
         return 0.15
     if suffix in _DOCS:
@@ -161,7 +167,7 @@ def _file_factor(path: str, wanted: Wanted) -> float:
         return 1.5 if wanted.tests else 0.15
     if suffix in _DATA or "/." in f"/{path}":
         return 0.4
-    return 0.6 if re.search(r"(?:^|/)(?:examples?|demos?|samples?|vendor|third_party|node_modules|dist)/", path) else 1.0
+    return 0.4 if _ASIDE.search(path) else 1.0
 
 
 def _line_factor(text: str, name: str, wanted: Wanted) -> float:
@@ -170,8 +176,8 @@ def _line_factor(text: str, name: str, wanted: Wanted) -> float:
     factor = (1.15 if _TYPE.search(text) else 1.3) if name else 1.0
     if wanted.handling and not name and (_HANDLING.search(text) or _CONDITION.match(text)):
         factor *= 2.2
-    if wanted.commands and re.search(r"^\s*[\w-]+:|`[^`]+`|^\s{4}\S|\"[\w:-]+\": \"", text):
-        factor *= 1.5
+    if wanted.commands and _COMMAND.search(text):
+        factor *= 2.0
     return factor * (0.9 if is_comment(text) else 1.0)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _WORD = re.compile(r"[^\W_]\w*", re.UNICODE)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+", re.UNICODE)
+_HYPHENS = re.compile(r"\b[A-Za-z]\w*(?:-[A-Za-z]\w*)+")
+_COMPOUND = re.compile(r"\b[A-Za-z]\w*(?:-[A-Za-z]\w*)+|\b_?[A-Za-z]+(?:_[A-Za-z0-9]+)+|\b[A-Za-z]+[a-z0-9][A-Z]\w*")
 _STOP_TEXT = """
 a about after again all also am an and another any are around as at away back be because been before behind being
 between both but by can cannot code codebase could did do does doing done down during each either ever every file
@@ -84,10 +86,13 @@ class Term:
     word: str
     stem: str
     weight: float = 1.0
+    shape: str = ""  # of a compound: how else it may be written, as a regular expression
 
     @property
     def pattern(self) -> str:
         """For grep: the stem anywhere in a word, or at a word's start where the stem is short."""
+        if self.shape:
+            return self.shape
         bare = re.escape(self.stem)
         return bare if len(self.stem) >= 4 else rf"(^|[^a-zA-Z]){bare}"
 
@@ -112,8 +117,10 @@ def stem(word: str) -> str:
 
 
 def parts(text: str) -> list[str]:
-    """The words of `text`, compound identifiers also split: `rateLimit` gives rateLimit's own form, rate and limit."""
+    """The words of `text`; compounds (`rateLimit`, `rate_limit`, `Rate-Limit`) in pieces and joined to one word."""
     found: list[str] = []
+    for word in _HYPHENS.findall(text):
+        found.append(word.replace("-", "").lower())
     for word in _WORD.findall(text):
         pieces = _PARTS.findall(word)
         found += [piece.lower() for piece in pieces]
@@ -131,12 +138,27 @@ def terms(question: str) -> list[Term]:
     words = [word for word in parts(question) if word not in _STOP and len(word) > (2 if word.isdigit() else 1)]
     kept = [word for word in words if word not in _SOFT] or words
     own = {stem(word): word for word in reversed(kept)}
-    found = [Term(word, key) for key, word in reversed(own.items())]
+    found, pieces = _compounds(question)
+    names = {term.stem for term in found}
+    found += [Term(word, key, 0.4 if key in pieces else 1.0) for key, word in reversed(own.items()) if key not in names]
     near: dict[str, Term] = {}
     for group in _GROUPS:
         if any(stem(word) in own for word in group):
             near |= {stem(word): Term(word, stem(word), 0.4) for word in group if stem(word) not in own}
     return found[:12] + list(near.values())[:6]
+
+
+def _compounds(question: str) -> tuple[list[Term], set[str]]:
+    """The compounds of a question (`Retry-After`, also written retry_after or retryAfter), and the stems of their pieces."""
+    found: dict[str, Term] = {}
+    pieces: set[str] = set()
+    for word in _COMPOUND.findall(question):
+        split = _PARTS.findall(word)
+        key = stem(re.sub(r"[-_]", "", word))
+        if len(split) > 1 and key not in found:
+            found[key] = Term(word, key, shape="[-_ ]?".join(re.escape(piece) for piece in split))
+            pieces |= {stem(piece) for piece in split}
+    return list(found.values()), pieces
 
 
 def identifiers(question: str) -> list[str]:
