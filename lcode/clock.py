@@ -20,7 +20,7 @@ def now() -> datetime:
 
 def set_source(source: Callable[[], datetime] | None) -> None:
     """Replace the clock (tests); None restores the real one."""
-    global _source
+    global _source  # noqa: PLW0603
     _source = source
 
 

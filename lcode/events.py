@@ -109,7 +109,8 @@ class ToolStarted(Event):
 
 @dataclass(frozen=True)
 class ToolFinished(Event):
-    """A tool ended. `summary` is one line about the result; `diff` a unified diff where a file changed; `text` what the model gets."""
+    """A tool ended. `summary` is one line about the result; `diff` a unified diff where a file changed; `text` what the
+    model gets."""
 
     call_id: str
     name: str
@@ -183,7 +184,8 @@ class Notice(Event):
 
 @dataclass(frozen=True)
 class RunFinished(Event):
-    """The run is over and everything is stored. `text` is the final answer; `refused` counts calls refused for want of permission."""
+    """The run is over and everything is stored. `text` is the final answer; `refused` counts calls refused for want of
+    permission."""
 
     run_id: str
     stop_reason: StopReason
