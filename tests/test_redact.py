@@ -176,11 +176,11 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize("name", KEYS)
-@pytest.mark.parametrize("shape", ["{}", "key is {}, ok", 'x="{}"', "a\\n{}\\nb", "({})", "/path?k={}&b=1"])
-def test_a_key_with_a_known_prefix_is_replaced_wherever_it_stands(name: str, shape: str) -> None:
-    clean = REDACT(shape.format(KEYS[name]))
-    assert KEYS[name][-16:] not in clean
-    assert has_placeholder(clean)
+def test_a_key_with_a_known_prefix_is_replaced_wherever_it_stands(name: str) -> None:
+    for shape in ("{}", "key is {}, ok", 'x="{}"', "a\\n{}\\nb", "({})", "/path?k={}&b=1"):
+        clean = REDACT(shape.format(KEYS[name]))
+        assert KEYS[name][-16:] not in clean
+        assert has_placeholder(clean)
 
 
 @pytest.mark.parametrize("name", FORMS)
