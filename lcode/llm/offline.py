@@ -186,7 +186,10 @@ def _bare_callee(text: str, wanted: Sequence[Term]) -> str:
 
 def _first_calls(text: str, wanted: Sequence[Term], callers: str) -> list[tuple[str, dict[str, Any]]]:
     query = " ".join(term.word for term in wanted if term.weight == 1.0)
-    memory = [("conversation_search", {"query": query, "limit": 5}), ("archival_memory_search", {"query": query, "limit": 5})]
+    memory = [
+        ("conversation_search", {"query": query, "roles": ["user", "assistant"], "limit": 5}),
+        ("archival_memory_search", {"query": query, "limit": 5}),
+    ]
     if callers:
         return [*memory, ("grep", {"pattern": rf"\b{re.escape(callers)}\s*\(", "limit": 100})]
     any_term = "|".join(term.pattern for term in wanted)
@@ -233,12 +236,16 @@ def _words(request: Request, turn: Turn, wanted: Sequence[Term], places: Sequenc
     about_user = intents.asks_about_user(turn.text)
     commands = intents.asks_for_commands(turn.text)
     core = core_lines(blocks(request.system), wanted, about_user=about_user, commands=commands)
+    kept = [hit for _, result in turn.results("archival_memory_search") for hit in memory_hits(result.text, wanted)]
+    said = [hit for _, result in turn.results("conversation_search") for hit in memory_hits(result.text, wanted)]
+    if core or kept:  # the words with which it was told are not news
+        said = [hit for hit in said if intents.intent(hit.partition("user: ")[2]) is not Intent.REMEMBER]
     evidence = Evidence(
         _shown(places, wanted, bool(callers), bool(about_user and core)),
         regions,
         core,
-        [hit for _, result in turn.results("archival_memory_search") for hit in memory_hits(result.text, wanted)],
-        [hit for _, result in turn.results("conversation_search") for hit in memory_hits(result.text, wanted)],
+        kept,
+        said,
         callers,
         _searched(turn),
     )

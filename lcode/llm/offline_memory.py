@@ -11,6 +11,7 @@ _BLOCK = re.compile(r'<block label="(?P<label>[^"]+)"[^>\n]*>\n(?P<body>.*?)\n</
 _DESCRIPTION = re.compile(r"^<description>.*?</description>\n?", re.DOTALL)
 _UNVERIFIED = re.compile(r'\n?<unverified lines="(?P<lines>[^"]*)">.*?</unverified>', re.DOTALL)
 _HEAD = re.compile(r"^\[(?P<head>[^\]\n]+)\]$")
+_KIND = re.compile(r"^(?:user|assistant|tool|notice|summary): ", re.MULTILINE)
 _NOTHING = re.compile(r"^\s*(?:Nothing found|No results?)\b", re.IGNORECASE)
 _WIDTH = 300
 
@@ -51,7 +52,7 @@ def core_lines(found: dict[str, Lines], terms: Sequence[Term], *, about_user: bo
         for line, doubtful in lines:
             tokens = stems(line)
             count = sum(term.matches(tokens) for term in own)
-            wanted = count >= needed or (about_user and label == "human") or (commands and count and _is_command(line))
+            wanted = bool(count and _is_command(line)) if commands else count >= needed or (about_user and label == "human")
             if wanted:
                 scored.append((-count, len(scored), f"{label}{' (unverified)' if doubtful else ''}: {clip(line.strip(' -*'))}"))
     return [text for _, _, text in sorted(scored)[:6]]
@@ -92,16 +93,14 @@ def memory_hits(output: str, terms: Sequence[Term], limit: int = 3) -> list[str]
 
 
 def _said(body: str) -> str:
-    """The hit itself, without its neighbours and without what tools printed; an earlier question says nothing."""
-    lines = [line for line in body.splitlines() if not re.match(r"\s+(?:before|after): ", line)]
-    text = "\n".join(lines).strip()
-    if (
-        re.match(r"(?:tool|notice):", text)
-        or (text.startswith("user:") and text.endswith("?"))
-        or "No model is configured" in text
-    ):
+    """The hit itself, without its neighbours. What tools gave, questions and answers like ours say nothing new."""
+    text = re.split(r"^  after: ", body, maxsplit=1, flags=re.MULTILINE)[0]
+    if found := list(_KIND.finditer(text)):
+        text = text[found[-1].start() :] if text.startswith("  before: ") else text[found[0].start() :]
+    text = " ".join(text.split())
+    if re.match(r"(?:tool|notice|summary): |assistant: →", text) or (text.startswith("user: ") and text.endswith("?")):
         return ""
-    return " ".join(text.split())
+    return "" if "No model is configured" in text else text
 
 
 def clip(text: str, width: int = _WIDTH) -> str:

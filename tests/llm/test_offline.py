@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcode.errors import ProviderError
+from lcode.ids import new_id
 from lcode.llm.offline import MAX_STEPS, OfflineProvider, read_turn
 from lcode.llm.offline_answer import FOOTER
 from lcode.llm.offline_intent import Intent, intent, kept
@@ -274,6 +276,23 @@ def test_a_change_or_a_command_is_declined_with_how_to_configure_a_model(bench: 
     assert "lcode config set model" in answer
     assert answer.count(FOOTER) == 1
     assert answer.endswith(FOOTER)
+
+
+def test_what_tools_gave_and_old_questions_are_not_quoted(bench: Bench) -> None:
+    by = Provenance(Actor.USER, Source.SAID, bench.recall.create_session(branch="", worktree="/w", head="", model="offline"))
+    said = [
+        ("user", "where is the lease length set?"),
+        ("assistant", f"tasklane/queue.py:11\n\nlease length\n\n{FOOTER}"),
+        ("user", "The lease length\n\nwas 60 seconds before."),
+        ("assistant", "→ grep lease length"),
+        ("tool", "queue.py:1: lease length"),
+    ]
+    for role, text in said:
+        by = dataclasses.replace(by, operation_id=new_id("op"))
+        bench.recall.add_message(role, role, [{"type": "text", "text": text}], text, by)
+    answer = bench.ask("what was the lease length")
+    [quoted] = [line for line in answer.splitlines() if re.match(r"- \[\d", line)]
+    assert quoted.endswith("user: The lease length was 60 seconds before.")
 
 
 def test_where_the_last_session_stopped_is_told_from_its_note(bench: Bench) -> None:
