@@ -11,8 +11,8 @@ from functools import cache
 
 # literal that every match holds (20 characters or more without white space), kind, expression; `~`: not inside a word
 PREFIXES: tuple[tuple[str, str, str], ...] = (
-    ("AKIA", "aws", r"AKIA[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    ("ASIA", "aws", r"ASIA[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    ("AKIA", "aws", r"AKIA[A-Z0-9]{16}(?![A-Z0-9])"),
+    ("ASIA", "aws", r"ASIA[A-Z0-9]{16}(?![A-Z0-9])"),
     ("ghp_", "github", r"ghp_[A-Za-z0-9]{30,}"),
     ("gho_", "github", r"gho_[A-Za-z0-9]{30,}"),
     ("ghu_", "github", r"ghu_[A-Za-z0-9]{30,}"),
