@@ -157,6 +157,11 @@ class FakeRuntime:
     branch: str = "main"
     notices: list[str] = field(default_factory=list)
     opened: list[FakeSession] = field(default_factory=list)
+    bugs: list[BaseException] = field(default_factory=list)
+
+    def log_bug(self, error: BaseException) -> str:
+        self.bugs.append(error)
+        return "the log"
 
     async def new_session(self, *, model: str | None = None, mode: Any = None) -> FakeSession:
         self.opened.append(FakeSession(id="session-cccc3333", model=model or "openai/gpt-test"))

@@ -378,7 +378,23 @@ async def run_shell(
     `history` is the file of the input history (None: kept in memory), `redact` what each entry passes before it is written.
     """
     logger = logging.getLogger("lcode")
-    if not logger.hasHandlers():
-        logger.addHandler(logging.NullHandler())  # else the last resort writes over the screen
+    logger.propagate = False  # nothing but the shell writes to the screen
+    handler = _BugHandler(runtime.log_bug)
+    logger.addHandler(handler)
     shell = Shell(runtime, session, environ=environ, history=history, redact=redact, vi_mode=vi_mode)
-    return await shell.run(first_prompt)
+    try:
+        return await shell.run(first_prompt)
+    finally:
+        logger.removeHandler(handler)
+
+
+class _BugHandler(logging.Handler):
+    """Hands the traces of the terminal's own faults to the log."""
+
+    def __init__(self, keep: Callable[[BaseException], str]) -> None:
+        super().__init__()
+        self._keep = keep
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1] is not None:
+            self._keep(record.exc_info[1])
