@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import click
 
 from lcode.cli.lazy import SuggestingGroup
 from lcode.cli.options import Options, json_option, place_options
-from lcode.cli.output import Styled, plural, say, say_json, short, table
+from lcode.cli.output import Styled, is_terminal, plural, say, say_json, short, table
 from lcode.errors import SessionBusy, UsageError, UserError
 
 if TYPE_CHECKING:
@@ -216,7 +215,7 @@ def refuse_live(store: Store, agent: AgentRow) -> None:
 
 
 def _confirm(agent: AgentRow, counts: dict[str, int]) -> None:
-    if not sys.stdin.isatty():
+    if not is_terminal():
         raise UsageError("deleting an agent has to be confirmed", "add --yes")
     holds = ", ".join(plural(count, noun[:-1]) for noun, count in counts.items()) or "nothing"
     click.confirm(f"Delete {agent.name} with {holds}? This cannot be undone", abort=True)

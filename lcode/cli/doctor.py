@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lcode.cli.options import Options, json_option, place_options
-from lcode.cli.output import Styled, has_colour, indent, plural, say, say_json
+from lcode.cli.output import Styled, has_colour, indent, is_terminal, plural, say, say_json
 from lcode.errors import EXIT_ERROR, EXIT_OK, UserError
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _tools(options: Options) -> Iterator[Finding]:
 
 def _terminal(options: Options) -> Iterator[Finding]:
     term = os.environ.get("TERM", "")
-    both = sys.stdin.isatty() and sys.stdout.isatty()
+    both = is_terminal() and sys.stdout.isatty()
     facts = [
         "a terminal" if both else "not a terminal",
         f"TERM={term or '(unset)'}",

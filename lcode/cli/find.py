@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TEXT_LINES = 8  # of a found message
 ROLES = ("user", "assistant", "tool")
+KINDS = ("fact", "attempt", "note", "decision", "summary", "commit")
 
 
 def passage_json(passage: Passage) -> dict[str, Any]:
@@ -118,14 +119,14 @@ def _show_message(row: MessageRow) -> None:
 @click.option(
     "--scope", type=click.Choice(["facts", "messages", "all"]), default="all", show_default=True, help="Where to search."
 )
-@click.option("--kind", default="", metavar="KIND", help="Only facts of this kind: fact, attempt, note, decision, summary.")
+@click.option("--kind", type=click.Choice(KINDS), default=None, help="Only facts of this kind.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only facts with this tag; may be repeated (any of them).")
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="At most N of each.")
 @json_option
 @place_options
 @click.pass_obj
 def search(
-    options: Options, query: tuple[str, ...], scope: str, kind: str, tags: tuple[str, ...], limit: int, as_json: bool
+    options: Options, query: tuple[str, ...], scope: str, kind: str | None, tags: tuple[str, ...], limit: int, as_json: bool
 ) -> None:
     """What the agent and you kept, and what was said, that matches QUERY; without it the newest."""
     from lcode.cli.place import opened
@@ -135,7 +136,7 @@ def search(
     wants_messages = scope != "facts" and not (scope == "all" and (kind or tags))  # messages have neither
     with opened(options) as runtime:
         memory = runtime.memory()
-        facts = memory.archival.search(words, kind=kind, tags=tags, limit=limit) if wants_facts else []
+        facts = memory.archival.search(words, kind=kind or "", tags=tags, limit=limit) if wants_facts else []
         hits = memory.recall.search(words, limit=limit) if wants_messages else []
     if as_json:
         say_json({"facts": [passage_json(fact) for fact in facts], "messages": [hit_json(hit) for hit in hits]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -147,4 +149,7 @@ def main(argv: Sequence[str]) -> int:
     """Run `lcode` with these arguments; returns the exit code and never raises."""
     from lcode.cli.report import guarded
 
+    # At the exit the interpreter looks for garbage in all modules once more; frozen objects are not looked at (25 ms).
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
     return guarded(lambda: root.main(list(argv), prog_name="lcode", standalone_mode=False))

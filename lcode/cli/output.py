@@ -31,6 +31,11 @@ def say(*pieces: Piece, err: bool = False) -> None:
     stream.write(text.encode(encoding, "replace").decode(encoding, "replace"))
 
 
+def is_terminal() -> bool:
+    """Whether a person can type."""
+    return sys.stdin.isatty()
+
+
 def has_colour(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 

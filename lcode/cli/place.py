@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lcode.cli.options import Options
-from lcode.cli.output import Styled, say
+from lcode.cli.output import Styled, is_terminal, say
 from lcode.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def opened(options: Options, *, writes: bool = False) -> Iterator[Runtime]:
     no agent yet: it sees what an agent would know at first sight."""
     from lcode.agent.runtime import Runtime
 
+    _refuse_ephemeral(options, writes)
     settings, where = settings_of(options), directory(options)
     ephemeral = options.ephemeral or not (writes or options.agent or has_agent(where))
     runtime = Runtime.open(settings, where, agent=options.agent, ephemeral=ephemeral)
@@ -50,13 +51,19 @@ def opened(options: Options, *, writes: bool = False) -> Iterator[Runtime]:
         runtime.store.close()
 
 
+def _refuse_ephemeral(options: Options, writes: bool) -> None:
+    if writes and options.ephemeral:
+        raise UsageError("--ephemeral does not go with a command that writes", "leave it out")
+
+
 @contextmanager
 def registry(options: Options, *, writes: bool = True) -> Iterator[tuple[Store, Place]]:
     """The registry of agents alone, and the place the command is in."""
     from lcode.git.repository import find
     from lcode.memory.store import Store
 
-    store = Store(os.environ, ephemeral=options.ephemeral or not writes)
+    _refuse_ephemeral(options, writes)
+    store = Store(os.environ, ephemeral=not writes)
     try:
         yield store, find(directory(options))
     finally:
@@ -107,7 +114,7 @@ def given_text(words: Sequence[str], what: str) -> str:
     """The words of the command line, or of standard input where there are none (or `-`). Raises UsageError."""
     if tuple(words) not in ((), ("-",)):
         return " ".join(words)
-    if sys.stdin.isatty() and not words:
+    if is_terminal() and not words:
         raise UsageError(f"{what} is missing", "give it as words, or pipe it in")
     return piped().rstrip("\n")
 

@@ -16,6 +16,7 @@ from lcode.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, User
 
 def guarded(work: Callable[[], Any]) -> int:
     """The exit code of `work`, whatever it raises."""
+    _open_standard_streams()
     try:
         code = _caught(work)
         sys.stdout.flush()
@@ -23,6 +24,13 @@ def guarded(work: Callable[[], Any]) -> int:
     except BrokenPipeError:  # whoever read our output has gone
         _silence()
         return EXIT_ERROR
+
+
+def _open_standard_streams() -> None:
+    """Where the caller closed one (`>&-`) nothing stands in its place: else a database would get its number, and writes."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for the whole process
 
 
 def _caught(work: Callable[[], Any]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lcode.cli.options import Options
-from lcode.cli.output import one_line, plural, say, short, table
+from lcode.cli.output import is_terminal, one_line, plural, say, short, table
 from lcode.cli.place import ask_number, choose_agent, directory, piped, settings_of
 from lcode.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED, UsageError, UserError
 
@@ -32,13 +32,13 @@ def run(options: Options) -> int:
         return asyncio.run(_answer(_open(options), options, _message(options.prompt)))
     if options.output_format != "text":
         raise UsageError("--output-format goes with -p", 'for example lcode -p "…" --output-format json')
-    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    interactive = is_terminal() and sys.stdout.isatty()
     return asyncio.run(_converse(_open(options, interactive=interactive), options, interactive))
 
 
 def _message(text: str) -> str:
     """What is asked: the text, and what was piped in behind it. Raises UsageError where both are empty."""
-    given = "" if sys.stdin is None or sys.stdin.isatty() else piped()
+    given = "" if is_terminal() else piped()
     parts = [part.strip("\n") for part in ("" if text == "-" else text, given) if part.strip()]
     if not parts:
         raise UsageError("there is nothing to answer", 'give a text, lcode -p "…", or pipe one in')

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lcode.cli import find, remember
+from lcode.memory import archival
 from tests.cli.conftest import Lcode
 
 
@@ -102,6 +104,16 @@ def test_without_a_query_the_newest_come_first(lcode: Lcode, repository: Path) -
     for text in ("alpha", "beta"):
         lcode("remember", text)
     assert [fact["text"] for fact in lcode("search", "--scope", "facts", "--json").json()["facts"]] == ["beta", "alpha"]
+
+
+def test_the_kinds_are_those_of_archival_memory() -> None:
+    assert find.KINDS == archival.KINDS
+    assert set(remember.KINDS) <= set(archival.KINDS)
+
+
+def test_an_ephemeral_command_does_not_pretend_to_keep_anything(lcode: Lcode, repository: Path) -> None:
+    for command in (["remember", "x"], ["memory", "append", "human", "x"], ["agents", "split"], ["sessions", "archive", "x"]):
+        assert lcode("--ephemeral", *command).code == 2
 
 
 def test_nothing_found_is_said(lcode: Lcode, repository: Path) -> None:
