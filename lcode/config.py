@@ -33,12 +33,11 @@ class Settings:
     max_tokens: int | None = None
     thinking: Literal["off", "low", "medium", "high"] = "off"
     idle_timeout: float = 120.0
-    retries: int = 6
+    retries: int = 5
     block_limit: int = 5_000
     core_memory_tokens: int = 8_000
     context_window: int | None = None
     shell_timeout: float = 120.0
-    theme: str = "auto"
     vi_mode: bool = False
     history: bool = True
     providers: Mapping[str, ProviderSettings] = field(default_factory=lambda: MappingProxyType({}))

@@ -35,12 +35,11 @@ KEYS: Mapping[str, Key] = {
     "max_tokens": Key(int, None, "tokens of one answer; unset: the model's own bound", least=1),
     "thinking": Key(str, "off", "how much the model thinks before it answers", ("off", "low", "medium", "high")),
     "idle_timeout": Key(float, 120.0, "seconds without a word from the model's service", least=1, most=3_600),
-    "retries": Key(int, 6, "how often a failed request is sent again", least=0, most=20),
+    "retries": Key(int, 5, "how often a failed request is sent again", least=0, most=20),
     "block_limit": Key(int, 5_000, "characters of a new memory block", least=100, most=100_000, from_repository=True),
     "core_memory_tokens": Key(int, 8_000, "tokens of all blocks", least=500, most=100_000, from_repository=True),
     "context_window": Key(int, None, "tokens the model takes; unset: as its provider says", least=1_000),
     "shell_timeout": Key(float, 120.0, "seconds a command may run", least=1, most=3_600, from_repository=True),
-    "theme": Key(str, "auto", "colours of the terminal", ("auto", "dark", "light", "plain")),
     "vi_mode": Key(bool, False, "vi keys at the prompt"),
     "history": Key(bool, True, "keep what was typed at the prompt"),
 }

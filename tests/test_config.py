@@ -87,7 +87,6 @@ def test_no_other_key_is_taken_from_a_repository_and_the_user_is_told(root: Path
         "model": '"evil/x"',
         "permission_mode": '"yolo"',
         "thinking": '"high"',
-        "theme": '"dark"',
         "vi_mode": "true",
         "history": "false",
     }
@@ -261,7 +260,7 @@ def test_the_first_key_makes_the_file_private(tmp_path: Path) -> None:
     assert file.read_text() == "retries = 0\n"
     assert file.stat().st_mode & 0o777 == 0o600
     unset("retries", environ)
-    assert config.load(None, environ, {}).retries == 6
+    assert config.load(None, environ, {}).retries == 5
 
 
 def test_a_link_to_the_file_stays_a_link(user_file: Path, environ: dict[str, str], tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ def make_note(recall: Recall, session: SessionRow, commits: Sequence[str] = ()) 
     asked = [_words(row) for row in rows if row.kind == "user"]
     if not asked:
         return ""
-    lines = [f"asked: {_cut(asked[0], 200)}"]
+    lines = [f"asked: {_cut(asked[0], 500)}"]
     if len(asked) > 1:
-        lines.append(f"then: {' | '.join(_cut(text, 90) for text in asked[-2:] if text != asked[0])}")
+        lines.append(f"then: {' | '.join(_cut(text, 200) for text in asked[-2:] if text != asked[0])}")
     changed, passed, failed = _done(recall, session.id)
     lines += [
         f"{name}: {_join(values)}"

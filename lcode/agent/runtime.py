@@ -231,7 +231,7 @@ class Runtime:
     def _provider(self, model: str | None) -> Provider:
         settings = self.settings
         name = model or settings.model or default_model(self._environ)
-        wait, attempts = settings.idle_timeout, settings.retries
+        wait, attempts = settings.idle_timeout, settings.retries + 1
         return resolve(name, settings.providers, self._environ, record=self.record, idle_timeout=wait, attempts=attempts)
 
     def _session(self, memory: SessionMemory, provider: Provider, mode: str | None, lock: NamedLock | None) -> Session:
@@ -262,7 +262,9 @@ class Runtime:
 
         def make(operation_id: str, step_id: str) -> ToolContext:
             redact = self.store.redactor.redact
-            return ToolContext(self.root, self.cwd, seen, memory, outputs, child, operation_id, step_id, redact)
+            return ToolContext(
+                self.root, self.cwd, seen, memory, outputs, child, operation_id, step_id, redact, self.settings.shell_timeout
+            )
 
         return make
 

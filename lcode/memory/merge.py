@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from lcode.errors import StoreDamaged, UserError
+from lcode.errors import UserError
 from lcode.memory.terms import identifier_parts
 from lcode.store import migrations
 from lcode.store.database import Database
@@ -45,18 +44,13 @@ def merge_agents(source: Path, target: Database, name: str) -> dict[str, int]:
 
 
 def _read(source: Path) -> dict[str, _Table]:
-    """Every table of the source as one state of it."""
+    """Every table of the source as one state of it: nobody writes to it meanwhile."""
+    database = Database(source, migrations.MEMORY, lock=source.parent / "locks" / "memory.lock")
+    names = (*_ROWS, "messages", "passages", "passage_tags", "blocks")
     try:
-        with closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            connection.set_busy_timeout(30_000)
-            migrations.check(connection, migrations.MEMORY, source)
-            if not migrations.current(connection, migrations.MEMORY):
-                raise UserError(f"{source} has an older schema", "open a session of that agent once; then merge again")
-            connection.execute("BEGIN")  # all tables at one moment
-            names = (*_ROWS, "messages", "passages", "passage_tags", "blocks")
-            return {table: _table(connection, table) for table in names}
-    except apsw.Error as error:
-        raise StoreDamaged(f"cannot read {source}: {error}", "`lcode doctor` checks the store") from error
+        return database.write(lambda connection: {table: _table(connection, table) for table in names})
+    finally:
+        database.close()
 
 
 def _table(connection: apsw.Connection, table: str) -> _Table:

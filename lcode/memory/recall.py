@@ -331,9 +331,9 @@ class Recall:
         filters = Filters(tuple(roles), start, end, session_id, in_context)
         return self._memory.read(lambda connection: ranked(connection, query, filters, limit))
 
-    def by_date(self, start: str, end: str, *, limit: int = 20) -> list[RecallHit]:
-        """Messages of users and the agent from `start` to `end` (days included), oldest first."""
-        filters = Filters(("user", "assistant"), start, end)
+    def by_date(self, start: str, end: str, *, limit: int = 20, in_context: tuple[str, int] = ("", 0)) -> list[RecallHit]:
+        """What users and the agent said from `start` to `end` (days included), oldest first; see `search` for `in_context`."""
+        filters = Filters(("user", "assistant"), start, end, in_context=in_context, spoken=True)
         return self._memory.read(lambda connection: in_order(connection, filters, limit))
 
     def count(self) -> int:

@@ -15,23 +15,27 @@ from lcode.store.database import Row, fetch_all, fetch_one
 
 MESSAGE = "seq, id, session_id, run_id, step_id, role, kind, content, text, created_at"
 # Tools print much and notices repeat: at equal words, what somebody said comes first.
-_WEIGHT = "CASE messages.kind WHEN 'tool' THEN 0.6 WHEN 'notice' THEN 0.3 ELSE 1.0 END"
+_CALLS_ONLY = "(messages.kind = 'assistant' AND substr(messages.text, 1, 1) = '→')"
+_WEIGHT = f"CASE WHEN messages.kind = 'tool' OR {_CALLS_ONLY} THEN 0.6 WHEN messages.kind = 'notice' THEN 0.3 ELSE 1.0 END"
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a hit must pass. `start` and `end` are days or instants; `in_context` leaves out what its session shows already."""
+    """What a hit must pass. `start` and `end` are days or instants; `in_context` leaves out what its session shows already,
+    `spoken` what is nothing but calls."""
 
     roles: tuple[str, ...] = ()
     start: str = ""
     end: str = ""
     session_id: str = ""
     in_context: tuple[str, int] = ("", 0)
+    spoken: bool = False
 
     def clause(self) -> tuple[str, list[Any]]:
         """SQL that follows a WHERE, and its values. Raises MemoryEditError for a date that is none."""
         where = " AND messages.kind != 'lookup' AND NOT (messages.session_id = ? AND messages.seq > ?)"
         values: list[Any] = [*self.in_context]
+        where += f" AND NOT {_CALLS_ONLY}" if self.spoken else ""
         if self.roles:
             where += f" AND messages.role IN ({', '.join('?' * len(self.roles))})"
             values += self.roles

@@ -19,7 +19,7 @@ from lcode.errors import UserError
 _LOCK_TRIES, _LOCK_PAUSE = 200, 0.005
 
 
-class ContentChanged(UserError):  # noqa: N818 (named like StoreBusy and its kin)
+class ContentChanged(UserError):
     """The file does not hold the bytes that the writer expected. `present` is what it holds now (None: no such file)."""
 
     def __init__(self, path: Path, present: bytes | None) -> None:

@@ -74,6 +74,7 @@ class ToolContext:
     operation_id: str = ""
     step_id: str = ""
     redact: Callable[[str], str] | None = None
+    shell_timeout: float = 120  # seconds, where a call names none
 
     def redacted(self, text: str) -> str:
         """`text` as it may be kept on disk."""
@@ -139,4 +140,6 @@ class Tool(ABC):
     async def preview(self, context: ToolContext, arguments: Mapping[str, Any]) -> Preview:
         """What the approval shows. Raises ToolError where the call could not work anyway: then nobody is asked."""
         line = self.summary(context, arguments)
-        return Preview("path", line, "", f"{self.name}", f"{self.name} in this session")
+        folders = sorted({str(path if path.is_dir() else path.parent) for path in self.paths(context, arguments)})
+        where = f"{self.name} in {', '.join(folders)}" if folders else self.name
+        return Preview("path", line, "", where, where)

@@ -20,7 +20,9 @@ class ConversationSearchDate(Tool):
         end_date: Annotated[str, "YYYY-MM-DD, included"],
         limit: Annotated[int, "How many"] = 20,
     ) -> ToolOutput:
-        hits = await on_store(context, context.memory.recall.by_date, start_date, end_date, limit=max(1, min(limit, 100)))
+        memory = context.memory
+        bounds = {"limit": max(1, min(limit, 100)), "in_context": memory.in_context}
+        hits = await on_store(context, memory.recall.by_date, start_date, end_date, **bounds)
         if not hits:
             return ToolOutput(f"Nothing was said from {start_date} to {end_date}.", "nothing found")
         return ToolOutput(hits_text([replace(hit, before=(), after=()) for hit in hits]), f"{len(hits)} found")

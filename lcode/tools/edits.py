@@ -33,7 +33,7 @@ class Applied:
     notes: tuple[str, ...]
 
 
-class UnseenLines(Exception):  # noqa: N818 (a question to the caller, not a failure)
+class UnseenLines(Exception):
     """An edit touches lines that were never shown to the agent: `lines`, the first of them numbered `first`."""
 
     def __init__(self, first: int, lines: list[str]) -> None:

@@ -45,7 +45,13 @@ def shorten(text: str, limit: int) -> str:
 
 
 def _line(message: MessageRow, limit: int) -> str:
-    return f"{message.kind}: {shorten(message.text, limit)}"
+    lines = message.text.splitlines()
+    calls = [shorten(line, 120) for line in lines if line.startswith("→ ")] if message.kind == "assistant" else []
+    if not calls:
+        return f"{message.kind}: {shorten(message.text, limit)}"
+    words = shorten("\n".join(line for line in lines if not line.startswith("→ ")), limit)
+    more = [f"→ {len(calls) - 3} more calls"] if len(calls) > 4 else []
+    return "\n".join([f"{message.kind}: {words}".rstrip(), *(calls[:3] if more else calls), *more])
 
 
 def hits_text(hits: list[RecallHit]) -> str:

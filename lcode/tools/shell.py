@@ -37,7 +37,7 @@ class Shell(Tool):
         self,
         context: ToolContext,
         command: str,
-        timeout: Annotated[int, "seconds"] = 120,
+        timeout: Annotated[int | None, "seconds; usually 120"] = None,
         cwd: str | None = None,
         description: Annotated[str | None, "what it does, for the user"] = None,
     ) -> ToolOutput:
@@ -45,7 +45,7 @@ class Shell(Tool):
 
         folder = _folder(context, command, cwd)
         capture = process.Capture(_KEPT, _KEPT)
-        seconds = min(max(timeout, 1), _LONGEST)
+        seconds = min(max(int(context.shell_timeout) if timeout is None else timeout, 1), _LONGEST)
         try:
             finished = await process.run(
                 _command_line(context, command),

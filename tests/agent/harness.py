@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lcode.config import load
-
 from lcode.agent.runtime import Runtime
 from lcode.agent.session import Session
+from lcode.config import load
 from lcode.events import Event, RunFinished, Usage
 from lcode.llm.protocol import Reply, Request, Text, ToolCall
 from lcode.llm.replay import ScriptedProvider

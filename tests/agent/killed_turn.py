@@ -16,9 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lcode.config import load
-
 from lcode.agent.runtime import Runtime
+from lcode.config import load
 from lcode.events import Event, MemoryChanged, ReplyFinished, RunStarted, ToolFinished
 from lcode.store.database import Database
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def real_clock():
 
 
 def assert_prefix(requests: list[Request]) -> None:
-    for earlier, later in zip(requests, requests[1:], strict=False):
+    for earlier, later in itertools.pairwise(requests):
         assert (earlier.system, earlier.tools) == (later.system, later.tools)
         assert later.messages[: len(earlier.messages)] == earlier.messages
 
@@ -239,9 +240,8 @@ def test_switching_to_another_api_renders_the_prompt_anew(repo: Path) -> None:
 
 
 def test_an_ephemeral_session_reads_memory_and_writes_nothing(repo: Path) -> None:
-    from lcode.config import load
-
     from lcode.agent.runtime import Runtime
+    from lcode.config import load
 
     async def work() -> None:
         import os
@@ -270,9 +270,8 @@ def test_an_ephemeral_session_reads_memory_and_writes_nothing(repo: Path) -> Non
 
 
 def test_an_ephemeral_look_at_an_unknown_place_leaves_no_trace(tmp_path: Path) -> None:
-    from lcode.config import load
-
     from lcode.agent.runtime import Runtime
+    from lcode.config import load
 
     async def work() -> None:
         import os

@@ -68,7 +68,7 @@ def test_writes_inside_a_write_are_one_transaction(database: Database) -> None:
 
 
 def test_only_immediate_transactions_are_opened() -> None:
-    sources = [path for path in Path("lcode").rglob("*.py")]
+    sources = list(Path("lcode").rglob("*.py"))
     begins = [
         line for path in sources for line in path.read_text().splitlines() if re.search(r"execute\(\s*f?[\"']BEGIN", line)
     ]
