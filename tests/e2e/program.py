@@ -68,9 +68,9 @@ def ended(process: subprocess.Popen[str], stdin: str | None = None) -> Ended:
     return Ended(process.returncode, out, err)
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
+def until(condition: Callable[[], bool], what: str, deadline: float = DEADLINE) -> None:
     """Return as soon as `condition` holds."""
-    give_up, pause = time.monotonic() + DEADLINE, threading.Event()
+    give_up, pause = time.monotonic() + deadline, threading.Event()
     while not condition():
         assert time.monotonic() < give_up, f"never happened: {what}"
         pause.wait(0.005)
