@@ -29,7 +29,10 @@ _FRAMED = re.compile(r"\s*<(context|memory_update|summary)>.*</\1>\s*", re.DOTAL
 _LONGEST = 4_000  # characters of the user's words that are looked at
 _SUMMARY_ASKED = "The context window is full"
 _NUMBERED = re.compile(r"^(\d+)→(.*)$", re.MULTILINE)
-_DEFINES = r"\b(def|class|func|function|fn|type|interface|enum|struct|trait|record|const|var|let|table)\b.*"
+_DEFINES = (
+    r"\b(def|class|func|function|fn|type|interface|enum|struct|trait|record|const|var|let|table)\s+(\([^)]*\)\s*)?[\w$.]*"
+)
+_CUT = re.compile(r"^\[(?:stopped\b|[\d,]+ shown of )", re.MULTILINE)  # grep's own word that there is more
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,9 @@ def _find(request: Request, turn: Turn) -> Plan:
         if _offered(request, first):
             return "", first
     places = _places(turn, wanted, callers)
-    if len(turn.steps) == 1 and places and not callers:
+    if len(turn.steps) == 1 and not callers and any(_CUT.search(result.text) for _, result in turn.results("grep")):
+        return _words(request, turn, wanted, places, callers), _closer(wanted, places)
+    if places and not callers and not turn.results("read_file"):
         return _words(request, turn, wanted, places, callers), _reads(places)
     return _words(request, turn, wanted, places, callers), []
 
@@ -192,17 +197,29 @@ def _first_calls(text: str, wanted: Sequence[Term], callers: str) -> list[tuple[
     ]
     if callers:
         return [*memory, ("grep", {"pattern": rf"\b{re.escape(callers)}\s*\(", "limit": 100})]
-    any_term = "|".join(term.pattern for term in wanted)
+    any_term = _any(wanted)
     calls = [
         *memory,
         ("grep", {"pattern": f"{_DEFINES}({any_term})", "ignore_case": True, "limit": 150}),
         ("grep", {"pattern": any_term, "ignore_case": True, "limit": 300}),
     ]
-    strong = [term.pattern for term in wanted if term.weight == 1.0]
-    if len(strong) > 1:  # lines with two of the terms, which a limit must not cut off
-        both = f"({'|'.join(strong)}).*({'|'.join(strong)})"
-        calls.append(("grep", {"pattern": both, "ignore_case": True, "limit": 150}))
+    strong = [term.pattern for term in wanted if term.weight == 1.0][:4]
+    pairs = [f"{one}.*{other}" for one in strong for other in strong if one != other]
+    if pairs:  # lines with two of the terms, which a limit must not cut off
+        calls.append(("grep", {"pattern": "|".join(pairs), "ignore_case": True, "limit": 150}))
     return calls
+
+
+def _any(wanted: Sequence[Term]) -> str:
+    return "|".join(term.pattern for term in wanted)
+
+
+def _closer(wanted: Sequence[Term], places: Sequence[Place]) -> list[tuple[str, dict[str, Any]]]:
+    """In a repository with more hits than are shown: the files that bear a term in their name, and the best ones so far."""
+    common = {"pattern": _any(wanted), "ignore_case": True, "limit": 150}
+    names = [f"**/*{term.stem}*" for term in wanted if term.weight == 1.0 and term.stem.isalnum() and not term.shape][:3]
+    files = list(dict.fromkeys(place.path for place in places))[:4]
+    return [*(("grep", {**common, "glob": name}) for name in names), *(("grep", {**common, "path": path}) for path in files)]
 
 
 def _places(turn: Turn, wanted: Sequence[Term], callers: str) -> list[Place]:

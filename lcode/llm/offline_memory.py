@@ -11,7 +11,7 @@ _BLOCK = re.compile(r'<block label="(?P<label>[^"]+)"[^>\n]*>\n(?P<body>.*?)\n</
 _DESCRIPTION = re.compile(r"^<description>.*?</description>\n?", re.DOTALL)
 _UNVERIFIED = re.compile(r'\n?<unverified lines="(?P<lines>[^"]*)">.*?</unverified>', re.DOTALL)
 _HEAD = re.compile(r"^\[(?P<head>[^\]\n]+)\]$")
-_KIND = re.compile(r"^(?:user|assistant|tool|notice|summary): ", re.MULTILINE)
+_KIND = re.compile(r"^(?:user|assistant|tool|notice|summary):(?=\s|$)", re.MULTILINE)
 _NOTHING = re.compile(r"^\s*(?:Nothing found|No results?)\b", re.IGNORECASE)
 _WIDTH = 300
 
@@ -98,7 +98,7 @@ def _said(body: str) -> str:
     if found := list(_KIND.finditer(text)):
         text = text[found[-1].start() :] if text.startswith("  before: ") else text[found[0].start() :]
     text = " ".join(text.split())
-    if re.match(r"(?:tool|notice|summary): |assistant: →", text) or (text.startswith("user: ") and text.endswith("?")):
+    if re.match(r"(?:tool|notice|summary):|assistant: ?(?:→|$)", text) or (text.startswith("user: ") and text.endswith("?")):
         return ""
     return "" if "No model is configured" in text else text
 

@@ -328,6 +328,22 @@ def test_headers_are_found_by_their_whole_name(bench: Bench, tmp_path: Path) -> 
     assert bench.ask("Where is Retry-After honoured?").startswith("http.py:2 (in `wait`)")
 
 
+def test_in_a_repository_with_more_hits_than_are_shown_the_right_file_is_still_found(bench: Bench, tmp_path: Path) -> None:
+    root = tmp_path / "large"
+    root.mkdir()
+    for number in range(60):
+        (root / f"a{number:02}.py").write_text(
+            "def write_it(header):\n    return header\n\n\ndef read_it():\n    write_it(1)\n" * 4
+        )
+    (root / "zip.py").write_text(
+        "class Zip:\n    def put(self):\n        # the zip file's header is written here\n        self.header()\n"
+    )
+    bench.context.root = bench.context.cwd = root
+    text = bench.ask("where is the zip header written?")
+    assert text.startswith("zip.py:"), text
+    assert len([message for message in bench.messages if message.role == "assistant"]) == MAX_STEPS
+
+
 @pytest.mark.parametrize("text", ["", "hi", "thanks!", "???", "what is it?", "é", "<context>x</context>"])
 def test_words_without_meaning_end_at_once(bench: Bench, text: str) -> None:
     assert bench.ask(text).endswith(FOOTER)
