@@ -34,8 +34,8 @@ _DOCSTRING = re.compile(r'\A(?:\s*#[^\n]*\n)*\s*[rRuU]?("""|\'\'\')\s*(?P<text>[
 _BLOCK = re.compile(r"\A\s*(?:#![^\n]*\n\s*)?/\*+!?\s*\*?\s*(?P<text>[^\n]+)")
 _LINES = re.compile(r"\A\s*(?:#![^\n]*\n\s*)?(?P<text>(?:[ \t]*(?://[/!]?|#|--|;)[^\n]*\n?)+)")
 _NOISE = re.compile(
-    r"copyright|licen[cs]e|SPDX|coding[:=]|eslint|prettier|@ts-|noqa|type: ignore|generated|go:build"
-    r"|\+build|pylint|use strict|vim:",
+    r"copyright|licen[cs]e|redistribution|warrant|all rights reserved|SPDX|coding[:=]|eslint|prettier|@ts-|noqa"
+    r"|type: ignore|generated|go:build|\+build|pylint|use strict|vim:",
     re.IGNORECASE,
 )
 
@@ -59,7 +59,7 @@ def languages(files: Files) -> tuple[str, list[tuple[str, int]]]:
 
 def first_words(root: Path, path: str) -> str:
     """The first sentence or line with which a source file describes itself; '' if it does not."""
-    head = read_head(root, path, 1_000)
+    head = read_head(root, path, 4_000)
     suffix = suffix_of(path)
     patterns = (_DOCSTRING, _LINES) if suffix in ("py", "pyi") else (_BLOCK, _LINES)
     for pattern in patterns:
@@ -72,7 +72,11 @@ def first_words(root: Path, path: str) -> str:
 
 def _bare(text: str) -> str:
     """Comment marks off; up to the end of the first sentence."""
-    lines = [re.sub(r"^[ \t]*(?://[/!]?|#+!?|--|;+|\*)[ \t]?", "", line).rstrip(" */\"'") for line in text.splitlines()]
+    lines = [
+        re.sub(r"^[ \t]*(?://[/!]?|#+!?|--|;+|\*)[ \t]?", "", line).rstrip(" */\"'")
+        for line in text.splitlines()
+        if not line.startswith("#!")
+    ]
     lines = [line for line in lines if line.strip() and not _NOISE.search(line)]
     joined = " ".join(" ".join(lines).split())
     first, *rest = re.split(r"(?<=[.!?])\s", joined, maxsplit=1)

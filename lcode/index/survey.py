@@ -138,29 +138,36 @@ def _sources(root: Path, direct: dict[str, list[str]], expired: Callable[[], boo
     sources = {
         folder: [path for path in paths if purposes.suffix_of(path) in purposes.CODE_SUFFIXES and not _TEST_FILE.search(path)]
         for folder, paths in direct.items()
-        if not re.search(r"(?:^|/)(?:tests?|docs?|examples?|vendor|third_party|benchmarks?|fixtures)(?:/|$)", folder)
+        if not re.search(r"(?:^|/)(?:\.[^/]*|tests?|docs?|examples?|vendor|third_party|benchmarks?|fixtures)(?:/|$)", folder)
     }
     ranked = sorted((folder for folder in sources if sources[folder]), key=lambda folder: (-len(sources[folder]), folder))
     lines: list[str] = []
     told: set[str] = set()
     for folder in ranked[:6]:
-        for path in sources[folder][:30]:
+        silent = []
+        for path in sources[folder][:60]:
             if expired() or len(lines) >= 40:
                 return lines
-            said = "" if path.endswith(("__init__.py", "__main__.py")) else purposes.first_words(root, path)
+            if path.endswith(("__init__.py", "__main__.py")):
+                continue
+            said = purposes.first_words(root, path)
             if said and said not in told and not said.startswith("Package "):
                 told.add(said)
-                lines.append(f"{label(path)}: {quote(said, 80)}")
+                lines.append(f"{label(path)}: {quote(said, 100)}")
+            else:
+                silent.append(label(path.rpartition("/")[2], 40))
+        if silent:
+            lines.append(f"{label(folder or '.')}/ also holds: {listing(silent, 130)}")
     return lines
 
 
 def _manners(root: Path, facts: Facts, automation: list[str], files: Files, expired: Callable[[], bool]) -> list[str]:
     """How it is built, tested and styled, and which of the tools for that are installed."""
-    commands = _chosen(facts, files)
+    commands = _usable(root, _chosen(facts, files))
     lines = [_command(command) for command in commands]
     runs = ci_commands(root, automation)
     if runs:
-        lines.append(f"CI ({label(runs[0][0])}) runs: {listing([quote(command, 50) for _, command in runs], 100)}")
+        lines.append(f"CI ({label(runs[0][0])}) runs: {listing([quote(command, 70) for _, command in runs], 130)}")
     elif automation:
         lines.append(f"CI: {listing([label(name) for name in automation])}")
     lines += [*facts.style, *facts.tools]
@@ -183,6 +190,13 @@ def _chosen(facts: Facts, files: Files) -> list[Command]:
     if not tested and any(re.search(r"(?:^|/)test_[^/]*\.py$", path) for path in files.paths):
         chosen.insert(0, Command("test", "python -m pytest or python -m unittest", "test_*.py files", inferred=True))
     return chosen
+
+
+def _usable(root: Path, commands: list[Command]) -> list[Command]:
+    """Of several commands for one purpose those whose program is installed, if one is."""
+    there = [command for command in commands if all(_installed(root, _programs([command], []))[:1])]
+    served = {command.purpose for command in there}
+    return [command for command in commands if command in there or command.purpose not in served]
 
 
 def _command(command: Command) -> str:

@@ -58,12 +58,11 @@ def _hooks(root: Path, names: frozenset[str], facts: Facts) -> None:
         hooks = re.findall(r"^[ \t]*-[ \t]+id:\s*([\w.-]+)", read_head(root, ".pre-commit-config.yaml"), re.MULTILINE)
         facts.style.append(f"pre-commit hooks: {', '.join(dict.fromkeys(hooks))} (.pre-commit-config.yaml)")
     if ".editorconfig" in names:
-        found = re.findall(
-            r"^[ \t]*(indent_style|indent_size|end_of_line|max_line_length)\s*=\s*(\w+)",
-            read_head(root, ".editorconfig"),
-            re.MULTILINE,
-        )
-        facts.style.append(f".editorconfig: {', '.join(f'{key} {value}' for key, value in dict(found).items())}")
+        general = re.search(r"^\[\*\][ \t]*\n(.*?)(?=^\[|\Z)", read_head(root, ".editorconfig"), re.MULTILINE | re.DOTALL)
+        key_value = r"^[ \t]*(indent_style|indent_size|end_of_line|max_line_length)\s*=\s*(\w+)"
+        found = re.findall(key_value, general[1] if general else "", re.MULTILINE)
+        if found:
+            facts.style.append(f".editorconfig: {', '.join(f'{key} {value}' for key, value in dict(found).items())}")
     for name, said in (
         ("eslint.config", "ESLint"),
         (".eslintrc", "ESLint"),
