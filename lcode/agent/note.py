@@ -22,12 +22,10 @@ def make_note(recall: Recall, session: SessionRow, commits: Sequence[str] = ()) 
     lines = [f"asked: {_cut(asked[0], 500)}"]
     if len(asked) > 1:
         lines.append(f"then: {' | '.join(_cut(text, 200) for text in asked[-2:] if text != asked[0])}")
-    changed, passed, failed = _done(recall, session.id)
-    lines += [
-        f"{name}: {_join(values)}"
-        for name, values in (("changed", changed), ("commits", commits), ("passed", passed), ("failed", failed))
-        if values
-    ]
+    done = _done(recall, session.id)
+    done["commits"] = list(commits)
+    order = ("changed", "commits", "passed", "failed", "ran")
+    lines += [f"{name}: {_join(done[name])}" for name in order if done[name]]
     lines.append(_open(rows))
     while approximate_tokens("\n".join(lines)) > MAX_TOKENS:
         longest = max(range(len(lines)), key=lambda at: len(lines[at]))
@@ -44,21 +42,22 @@ def render_note(session: SessionRow, *, newest: bool) -> str:
     return f"[{head}] {body}"
 
 
-def _done(recall: Recall, session_id: str) -> tuple[list[str], list[str], list[str]]:
-    """Files (with symbols) changed, commands that passed at their last run, commands that failed at it."""
+def _done(recall: Recall, session_id: str) -> dict[str, list[str]]:
+    """What was changed (files, with symbols), and how commands ended at their last run. Of a pipe only its last program
+    tells how it ended, so that is no verdict: it `ran`."""
     changed: dict[str, set[str]] = {}
-    commands: dict[str, bool] = {}
+    commands: dict[str, str] = {}
     for name, arguments, outcome, detail, effect in recall.finished_calls(session_id):
         if effect == "write" and outcome == "ok":
             changed.setdefault(str(arguments.get("path", "?")), set()).update(filter(None, detail.split(" ")))
         elif name == "shell":
-            command = _cut(" ".join(str(arguments.get("command", "")).split()), 80)
-            commands.pop(command, None)
-            commands[command] = outcome == "ok"
+            line = " ".join(str(arguments.get("command", "")).split())
+            piped = "|" in line.replace("||", "")
+            commands.pop(line, None)
+            commands[line] = "failed" if outcome != "ok" else "ran" if piped else "passed"
     files = [f"{path} ({', '.join(sorted(symbols))})" if symbols else path for path, symbols in changed.items()]
-    passed = [command for command, good in commands.items() if good]
-    failed = [command for command, good in commands.items() if not good]
-    return files, passed[-4:], failed[-4:]
+    ended = {end: [_cut(line, 80) for line, how in commands.items() if how == end][-4:] for end in ("passed", "failed", "ran")}
+    return {"changed": files, **ended}
 
 
 def _open(rows: Sequence[MessageRow]) -> str:
@@ -69,7 +68,7 @@ def _open(rows: Sequence[MessageRow]) -> str:
         return f"open: no answer was given to: {_cut(_words(last), 150)}"
     said = " ".join(line for line in last.text.splitlines() if not line.startswith("→ "))
     calls = "" if said else "open: stopped in the middle of work; "
-    return f"{calls}ended with: {_cut(said or last.text, 350)}"
+    return f"{calls}ended with: {_cut(said or last.text, 800)}"
 
 
 def commits_since(git: Git, head: str, limit: int = 5) -> list[str]:

@@ -33,6 +33,7 @@ from lcode.tools.base import Effect, ToolContext
 from lcode.tools.registry import all_tools
 from lcode.tools.seen import Seen
 
+STATUS_WAIT = 0.2  # seconds that the first message waits for git at the most
 NOTES = 3  # sessions of which the first message of a new one tells
 
 
@@ -182,7 +183,7 @@ class Runtime:
         try:
             memory.session_id = row.id
             provider = self._provider(model or row.model if model or self._usable(row.model) else None)
-            settled = await memory.run(recovery.settle_calls, memory, row.id)
+            settled = len(await memory.run(recovery.settle_calls, memory, row.id))
             session = self._session(memory, provider, mode, lock)
             session.title = row.title
             session.rows = await memory.run(memory.recall.context, row.id)
@@ -283,11 +284,23 @@ class Runtime:
             where = str(self.cwd) + (f" (branch {place.branch})" if place.branch else "")
             news = [f"directory: {where}"] if told.get("where") != where else []
             if not told:
-                news += self._last_sessions(session_id)
+                news += [*self._uncommitted(place), *self._last_sessions(session_id)]
             told["where"] = where
             return news
 
         return lines
+
+    def _uncommitted(self, place: Place) -> list[str]:
+        """What git says is changed and not committed; nothing where it would keep the prompt waiting."""
+        if not place.common_dir:
+            return []
+        try:
+            listing = place.git().run("status", "--porcelain", "-z", timeout=STATUS_WAIT)
+        except GitError:
+            return []
+        paths = [entry[3:] for entry in listing.split("\0") if entry[2:3] == " "]
+        more = f" and {len(paths) - 8} more" if len(paths) > 8 else ""
+        return [f"uncommitted changes: {', '.join(paths[:8])}{more}" if paths else "uncommitted changes: none"]
 
     def _last_sessions(self, session_id: str) -> list[str]:
         memory = self.memory()
@@ -303,8 +316,11 @@ class Runtime:
             if row.note:
                 notes.append(note.render_note(row, newest=at == 0))
         passages, messages = memory.archival.count(), recall.count()
-        counts = f"memory: recall holds {messages} messages of past sessions, archival {passages} passages" if messages else ""
-        return [*([counts] if counts else []), *(["where the last sessions stopped:", *notes] if notes else [])]
+        counts = f"memory: recall holds {messages} messages of past sessions, archival {passages} passages"
+        return [
+            counts if messages else "memory: this is the first session here",
+            *(["where the last sessions stopped:", *notes] if notes else []),
+        ]
 
     def _end_note(self, session_id: str) -> None:
         """Keep the extract of where a session stopped."""

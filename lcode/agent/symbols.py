@@ -46,10 +46,14 @@ def _enclosing(lines: list[str], index: int) -> str:
     """The nearest definition at or above `index` that is indented less than what stands there."""
     index = min(index, len(lines) - 1)
     depth = None
-    for line in reversed(lines[: index + 1]):
+    for at in range(index, -1, -1):
+        line = lines[at]
         if not line.strip():
             continue
         indent = len(line) - len(line.lstrip())
+        if line.lstrip().startswith("@") and (depth is None or indent < depth):  # a decorator: what it decorates stands below
+            below = (_DEFINITION.match(other) for other in lines[at : at + 40])
+            return next((found["name"] for found in below if found and len(found["indent"]) == indent), "")
         if depth is None:
             depth = indent
             if found := _DEFINITION.match(line):

@@ -13,6 +13,7 @@ from lcode.memory.model import MessageRow, RecallHit
 from lcode.memory.terms import match_expression
 from lcode.store.database import Row, fetch_all, fetch_one
 
+_OVER = 3  # times as many are fetched, because neighbours fold into one hit
 MESSAGE = "seq, id, session_id, run_id, step_id, role, kind, content, text, created_at"
 # Tools print much and notices repeat: at equal words, what somebody said comes first.
 _CALLS_ONLY = "(messages.kind = 'assistant' AND substr(messages.text, 1, 1) = '→')"
@@ -65,8 +66,19 @@ def ranked(connection: apsw.Connection, query: str, filters: Filters, limit: int
         values = [expression, *values]
     else:
         sql = f"SELECT {MESSAGE}, 0.0 FROM messages WHERE 1{where} ORDER BY seq DESC LIMIT ?"
-    rows = fetch_all(connection, sql, (*values, limit))
-    return [_hit(connection, to_message(row[:10]), float(row[10])) for row in rows]
+    rows = fetch_all(connection, sql, (*values, limit * _OVER))
+    messages = [(to_message(row[:10]), float(row[10])) for row in rows]
+    return [_hit(connection, message, score) for message, score in _folded(messages)[:limit]]
+
+
+def _folded(found: list[tuple[MessageRow, float]]) -> list[tuple[MessageRow, float]]:
+    """Leave out what stands next to a better hit of the same session: that one shows it already."""
+    kept: list[tuple[MessageRow, float]] = []
+    for message, score in found:
+        near = (other for other, _ in kept if other.session_id == message.session_id and abs(other.seq - message.seq) <= 1)
+        if next(near, None) is None:
+            kept.append((message, score))
+    return kept
 
 
 def in_order(connection: apsw.Connection, filters: Filters, limit: int) -> list[RecallHit]:

@@ -51,7 +51,8 @@ class ArchivalMemorySearch(Tool):
         if not found:
             total = await on_store(context, memory.archival.count)
             return ToolOutput(
-                f"Nothing found for '{query}' among {total} passages with these filters. Do not infer an answer from memory.",
+                f"Nothing found for '{query}' among {total} passages with these filters. Memory does not know; do not make"
+                " it up.",
                 "nothing found",
             )
         return ToolOutput("\n\n".join(filter(None, (passages_text(passages), hits_text(hits)))), f"{found} found")

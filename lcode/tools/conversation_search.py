@@ -29,7 +29,7 @@ class ConversationSearch(Tool):
         if not hits:
             total = await on_store(context, memory.recall.count)
             return ToolOutput(
-                f"Nothing found for '{query}' in {total} messages of all sessions. Do not infer an answer from memory.",
+                f"Nothing found for '{query}' in {total} messages of all sessions. Memory does not know; do not make it up.",
                 "nothing found",
             )
         return ToolOutput(hits_text(hits), f"{len(hits)} found")

@@ -41,7 +41,9 @@ class ReadFile(Tool):
             notes.append("the file is empty")
         elif last < len(lines):
             notes.append(f"lines {first}-{last} of {len(lines):,}; go on with offset={last + 1}")
-        elif not file.text.endswith(("\n", "\r")):
+        elif first > 1:
+            notes.append(f"end of file, {len(lines):,} lines")
+        if lines and last == len(lines) and not file.text.endswith(("\n", "\r")):
             notes.append("no newline at the end of the file")
         rows += [f"[{'; '.join(notes)}]"] if notes else []
         return ToolOutput("\n".join(rows), f"{context.shown(target)}, {truncate.plural(max(last - first + 1, 0), 'line')}")

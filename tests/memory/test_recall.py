@@ -100,7 +100,9 @@ def test_a_date_that_is_none_says_how_to_write_one(tiers: Tiers) -> None:
 def test_roles_filter_and_what_is_in_context_is_left_out(tiers: Tiers) -> None:
     old, new = session(tiers), session(tiers)
     say(tiers, old, "apple one")
+    say(tiers, old, "between", "assistant")
     say(tiers, old, "apple two", "assistant")
+    say(tiers, old, "between")
     cut = say(tiers, new, "apple three")
     say(tiers, new, "apple four")
     assert found(tiers, "apple", roles=["assistant"]) == ["apple two"]
@@ -167,3 +169,23 @@ def test_calls_without_a_result_are_known(tiers: Tiers) -> None:
     assert [(call.operation_id, call.state) for call in tiers.recall.pending_calls(where)] == [("op-0", "started")]
     assert tiers.recall.finished_calls(where) == [("shell", {"command": "ls"}, "ok", "exit 0", "execute")]
     assert tiers.recall.last_usage(where) == Usage(1, 2, 3, 4, 5)
+
+
+def test_neighbours_that_match_fold_into_the_better_hit(tiers: Tiers) -> None:
+    where = session(tiers)
+    say(tiers, where, "the lamp is in the lamp shop")
+    say(tiers, where, "which lamp?", "assistant")
+    say(tiers, where, "something else")
+    say(tiers, where, "a lamp again", "assistant")
+    assert len(found(tiers, "lamp")) == 2
+    assert "a lamp again" in found(tiers, "lamp")
+
+
+def test_what_is_nothing_but_calls_ranks_behind_words(tiers: Tiers) -> None:
+    where = session(tiers)
+    say(tiers, where, "→ grep lamp", "assistant")
+    say(tiers, where, "filler")
+    say(tiers, where, "the lamp", "assistant")
+    say(tiers, where, "filler")
+    assert found(tiers, "lamp")[0] == "the lamp"
+    assert [hit.message.text for hit in tiers.recall.by_date("2020-01-01", "2099-01-01")] == ["filler", "the lamp", "filler"]

@@ -14,7 +14,7 @@ def test_a_range_says_how_to_go_on(tools: Caller) -> None:
     assert tools.text("read_file", path="a.txt", offset=4, limit=2) == (
         "4→line 4\n5→line 5\n[lines 4-5 of 10; go on with offset=6]"
     )
-    assert tools.text("read_file", path="a.txt", offset=9) == "9→line 9\n10→line 10"
+    assert tools.text("read_file", path="a.txt", offset=9) == "9→line 9\n10→line 10\n[end of file, 10 lines]"
 
 
 def test_an_offset_past_the_end_says_how_long_the_file_is(tools: Caller) -> None:
