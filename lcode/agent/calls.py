@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from lcode.agent.conversation import LOOKUPS
 from lcode.agent.limits import Limits
+from lcode.agent.recovery import BY_USER, settle_calls, stop_if_asked, store_result
 from lcode.agent.symbols import changed_symbols
 from lcode.errors import StoreError, UserError
 from lcode.events import Answer, ApprovalRequested, Decision, Emit, MemoryChanged, ToolFinished, ToolStarted
 from lcode.ids import new_id
 from lcode.llm.protocol import ToolCall, ToolResult
-from lcode.llm.wire import part_from_json, part_to_json
-from lcode.memory.model import Actor, MessageRow, Source, Trust
+from lcode.llm.wire import part_from_json, parts_from_json
+from lcode.memory.model import MessageRow
 from lcode.memory.recall import PendingCall
 from lcode.memory.render import diff_values
 from lcode.memory.session_memory import SessionMemory
@@ -75,6 +75,8 @@ class CallRunner:
     refused: int = 0
     rows: list[MessageRow] = field(default_factory=list)  # stored results that the session has not taken yet
     ask_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _results: dict[str, ToolResult] = field(default_factory=dict)  # of this step, by operation
+    _storing: set[asyncio.Task[ToolResult]] = field(default_factory=set)
 
     def prepare(self, calls: Sequence[ToolCall], limits: Limits) -> list[Prepared]:
         """Find the tool of each call and check its arguments; a faulty call is answered, not run."""
@@ -104,24 +106,26 @@ class CallRunner:
 
     async def run(self, prepared: Sequence[Prepared], run_id: str, step_id: str, emit: Emit) -> list[ToolResult]:
         """The result of every call, in order. Cancelled: stores an honest result for each call that has none, then raises."""
-        results: dict[str, ToolResult] = {}
+        self._results.clear()
         try:
+            stop_if_asked()
             for group in self._groups(prepared, step_id):
-                done = await asyncio.gather(*(self._one(item, run_id, step_id, emit) for item in group))
-                results |= {item.operation_id: result for item, result in zip(group, done, strict=True)}
+                await asyncio.gather(*(self._one(item, run_id, step_id, emit) for item in group))
         except asyncio.CancelledError:
-            for item in prepared:
-                if item.operation_id not in results:
-                    await self._finish(
-                        item,
-                        run_id,
-                        step_id,
-                        ToolOutput(interrupted_text(item.effect.value), "interrupted", is_error=True),
-                        "interrupted",
-                        emit,
-                    )
+            await self._settle(prepared, emit)
             raise
-        return [results[item.operation_id] for item in prepared]
+        return [self._results[item.operation_id] for item in prepared]
+
+    async def _settle(self, prepared: Sequence[Prepared], emit: Emit) -> None:
+        """After an interrupt: every call that has no result gets one, and is told of."""
+        if self._storing:
+            await asyncio.wait(self._storing)
+        rows = await self.memory.run(settle_calls, self.memory, self.memory.session_id, BY_USER)
+        self.rows += rows
+        told = {part.call_id: part for row in rows for part in parts_from_json(row.content) if isinstance(part, ToolResult)}
+        for item in prepared:
+            if item.operation_id not in self._results and (result := told.get(item.call.id)):
+                emit(ToolFinished(item.call.id, item.call.name, result.is_error, "interrupted", result.text))
 
     def _groups(self, prepared: Sequence[Prepared], step_id: str) -> list[list[Prepared]]:
         """Neighbouring calls that may run at once; each other call alone."""
@@ -152,6 +156,7 @@ class CallRunner:
             if refusal:
                 return await self._finish(item, run_id, step_id, ToolOutput(refusal, "refused", is_error=True), "refused", emit)
             await self.memory.run(self.memory.recall.start_call, item.operation_id)
+            stop_if_asked()
             emit(ToolStarted(item.call.id, item.call.name, item.arguments, item.tool.summary(context, item.arguments)))
             before = await self._blocks() if item.effect is Effect.MEMORY else {}
             output = await item.tool.run(context, **item.arguments)
@@ -217,39 +222,29 @@ class CallRunner:
     async def _finish(
         self, item: Prepared, run_id: str, step_id: str, output: ToolOutput, outcome: str, emit: Emit
     ) -> ToolResult:
+        """Store what came out and tell of it; once begun, this is not interrupted."""
+        storing = asyncio.ensure_future(self._stored(item, run_id, step_id, output, outcome, emit))
+        self._storing.add(storing)
+        storing.add_done_callback(self._is_stored)
+        return await asyncio.shield(storing)
+
+    def _is_stored(self, storing: asyncio.Task[ToolResult]) -> None:
+        self._storing.discard(storing)
+        if not storing.cancelled():
+            storing.exception()  # taken: after an interrupt nobody else asks for it
+
+    async def _stored(
+        self, item: Prepared, run_id: str, step_id: str, output: ToolOutput, outcome: str, emit: Emit
+    ) -> ToolResult:
         result = ToolResult(item.call.id, item.call.name, output.text or "(no output)", output.is_error)
         detail = _detail(output, item, self.make_context(item.operation_id, step_id)) if outcome == "ok" else output.summary
         row = await self.memory.run(store_result, self.memory, item.operation_id, result, run_id, step_id, outcome, detail)
         self.rows.append(row)
         stored = part_from_json(row.content[0])
         assert isinstance(stored, ToolResult)
+        self._results[item.operation_id] = stored
         emit(ToolFinished(item.call.id, item.call.name, output.is_error, output.summary or outcome, stored.text, output.diff))
         return stored
-
-
-def store_result(
-    memory: SessionMemory, operation_id: str, result: ToolResult, run_id: str, step_id: str, outcome: str, detail: str
-) -> MessageRow:
-    """Keep a call's result and its end in one transaction; the row as it was stored."""
-    by = memory.provenance(Actor.PROGRAM, Source.TOOL, operation_id=operation_id, step_id=step_id, trust=Trust.UNVERIFIED)
-    kind = "lookup" if result.name in LOOKUPS else "tool"
-
-    def work() -> MessageRow:
-        row = memory.recall.add_message(
-            "tool", kind, [part_to_json(result)], result.text, by, run_id=run_id, call_id=result.call_id
-        )
-        memory.recall.finish_call(operation_id, outcome, detail)
-        return row
-
-    stored: MessageRow = memory.recall.atomically(work)
-    return stored
-
-
-def interrupted_text(effect: str) -> str:
-    """What the model is told of a call that was cut off."""
-    if effect in ("read", "memory"):
-        return "interrupted by the user before it ended; nothing was changed by it"
-    return "interrupted by the user; it may have had an effect: check before you repeat it"
 
 
 def _detail(output: ToolOutput, item: Prepared, context: ToolContext) -> str:

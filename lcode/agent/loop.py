@@ -14,6 +14,7 @@ from lcode import clock
 from lcode.agent.calls import Prepared
 from lcode.agent.conversation import reply_text
 from lcode.agent.limits import Limits
+from lcode.agent.recovery import stop_if_asked
 from lcode.errors import ProviderError, StoreError, UserError
 from lcode.events import (
     Emit,
@@ -51,6 +52,7 @@ class Run:
         self.usage = Usage()
         self.steps = 0
         self.answer = ""
+        self.ending = False  # what is left is to be done whole: no interrupt any more
         self._partial: list[str] = []
         self._limits = Limits()
 
@@ -63,6 +65,7 @@ class Run:
             self.emit(RunStarted(self.run_id, self.session.id, self.text))
             reason = await self._steps()
         except asyncio.CancelledError:
+            self.ending = True
             reason = StopReason.CANCELLED
             await self._keep_partial()
         except ProviderError as failure:
@@ -79,6 +82,7 @@ class Run:
         return await self._finish(reason, error, hint)
 
     async def _finish(self, reason: StopReason, error: str, hint: str) -> RunFinished:
+        self.ending = True
         if self.run_id:
             try:
                 await self.session.end_run(self.run_id, reason, error)
@@ -97,6 +101,7 @@ class Run:
     async def _steps(self) -> StopReason:
         session = self.session
         for number in range(1, session.max_steps + 1):
+            stop_if_asked()
             self.steps = number
             step_id = new_id("step")
             self.emit(StepStarted(step_id, number))

@@ -1,43 +1,77 @@
-"""What a killed process left behind: calls without a result, sessions without a note.
+"""The results of calls: each is stored once, also where a call was cut off by an interrupt or with its process.
 
-A call whose operation id is found in memory did land, and says so; any other gets an honest "interrupted".
+A call whose operation id is found in memory did land, and says so; any other gets an honest "interrupted". Nothing is run
+again.
 """
 
 from __future__ import annotations
 
-from lcode.agent.calls import store_result
+import asyncio
+from dataclasses import dataclass
+
+from lcode.agent.conversation import LOOKUPS
 from lcode.llm.protocol import ToolResult
+from lcode.llm.wire import part_to_json
+from lcode.memory.model import Actor, MessageRow, Source, Trust
 from lcode.memory.recall import PendingCall
 from lcode.memory.session_memory import SessionMemory
 
 
-def settle_calls(memory: SessionMemory, session_id: str) -> int:
-    """Give every call of the session that has no result one; how many there were."""
-    pending = memory.recall.pending_calls(session_id)
-    for call in pending:
-        text, outcome = _verdict(memory, call)
-        store_result(
-            memory,
-            call.operation_id,
-            ToolResult(call.call_id, call.name, text, outcome != "ok"),
-            "",
-            call.step_id,
-            outcome,
-            "interrupted",
+@dataclass(frozen=True)
+class Cause:
+    """Why calls were cut off, as the model is told: at the head of a sentence, and within one."""
+
+    head: str
+    clause: str
+
+
+BY_USER = Cause("interrupted by the user", "the user interrupted")
+CUT_OFF = Cause("interrupted: the session was cut off", "the session was cut off")
+
+
+def store_result(
+    memory: SessionMemory, operation_id: str, result: ToolResult, run_id: str, step_id: str, outcome: str, detail: str
+) -> MessageRow:
+    """Keep a call's result and its end in one transaction; the row as it was stored."""
+    by = memory.provenance(Actor.PROGRAM, Source.TOOL, operation_id=operation_id, step_id=step_id, trust=Trust.UNVERIFIED)
+    kind = "lookup" if result.name in LOOKUPS else "tool"
+
+    def work() -> MessageRow:
+        row = memory.recall.add_message(
+            "tool", kind, [part_to_json(result)], result.text, by, run_id=run_id, call_id=result.call_id
         )
-    return len(pending)
+        memory.recall.finish_call(operation_id, outcome, detail)
+        return row
+
+    stored: MessageRow = memory.recall.atomically(work)
+    return stored
 
 
-def _verdict(memory: SessionMemory, call: PendingCall) -> tuple[str, str]:
+def settle_calls(memory: SessionMemory, session_id: str, cause: Cause = CUT_OFF) -> list[MessageRow]:
+    """Give every call of the session that has no result one; the rows as they were stored."""
+    rows = []
+    for call in memory.recall.pending_calls(session_id):
+        text, outcome = _verdict(memory, call, cause)
+        result = ToolResult(call.call_id, call.name, text, outcome != "ok")
+        rows.append(store_result(memory, call.operation_id, result, "", call.step_id, outcome, "interrupted"))
+    return rows
+
+
+def _verdict(memory: SessionMemory, call: PendingCall, cause: Cause) -> tuple[str, str]:
     if version := memory.blocks.landed(call.operation_id):
-        return f"done before the session was cut off. Block '{version.label}' was then:\n{version.value}", "ok"
+        memory.known_versions[version.label] = version.version
+        return f"done before {cause.clause}. Block '{version.label}' was then:\n{version.value}", "ok"
     if passage := memory.archival.landed(call.operation_id):
-        return f"done before the session was cut off: kept as {passage.id}", "ok"
+        return f"done before {cause.clause}: kept as {passage.id}", "ok"
     if call.state != "started":
-        return "not run: the session was cut off before it began", "interrupted"
+        return f"not run: {cause.clause} before it began", "interrupted"
     if call.effect in ("read", "memory"):
-        return "interrupted: the session was cut off while it ran; nothing was changed by it", "interrupted"
-    return (
-        "interrupted: the session was cut off while it ran; it may have had an effect, so check before you repeat it",
-        "interrupted",
-    )
+        return f"{cause.head} while it ran; nothing was changed by it", "interrupted"
+    return f"{cause.head} while it ran; it may have had an effect, so check before you repeat it", "interrupted"
+
+
+def stop_if_asked() -> None:
+    """Raise CancelledError where this task was cancelled and what it waited for swallowed that, as `asyncio.wait_for` may."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from lcode import clock
-from lcode.agent import compaction, prompt
+from lcode.agent import compaction, prompt, recovery
 from lcode.agent.calls import CallRunner
 from lcode.agent.conversation import to_messages, user_parts
 from lcode.agent.loop import Run
@@ -67,6 +67,7 @@ class Session:
     _specs: tuple[ToolSpec, ...] = ()
     _api: str = ""
     _stale: str = "new"
+    _run: Run | None = None
     _task: asyncio.Task[RunFinished] | None = None
     _data_version: tuple[int, int] = (-1, -1)
 
@@ -101,7 +102,8 @@ class Session:
         if self.running:
             raise UserError("this session is already answering a message", "wait for it, or interrupt it")
         self.failure = None
-        self._task = asyncio.ensure_future(Run(self, text, emit).execute())
+        self._run = Run(self, text, emit)
+        self._task = asyncio.ensure_future(self._run.execute())
         try:
             return await asyncio.shield(self._task)
         except asyncio.CancelledError:
@@ -110,8 +112,8 @@ class Session:
             raise
 
     def interrupt(self) -> None:
-        """Stop the step at once; what was done and said is kept."""
-        if self.running and self._task is not None:
+        """Stop the step at once; what was done and said is kept. Idempotent; a run that is ending ends."""
+        if self.running and self._task is not None and self._run is not None and not self._run.ending:
             self._task.cancel()
 
     async def set_model(self, name: str) -> None:
@@ -151,7 +153,7 @@ class Session:
 
     async def begin_run(self, text: str) -> str:
         """Store the user's message, before any model hears of it; the run's id."""
-        header = prompt.context_header(self.environment.news())
+        header = prompt.context_header(await self.memory.run(self.environment.news))
         by = self.memory.provenance(Actor.USER, Source.SAID)
 
         def work() -> str:
@@ -200,10 +202,15 @@ class Session:
             seen.output(result.text)
 
     async def sync_rows(self) -> None:
-        """After an interrupt: have in context what was stored and was not taken."""
+        """After an interrupt: settle calls that were stored and not begun, and have in context what the store has: also
+        what landed when nobody waited for it any more."""
+
+        def work() -> None:
+            recovery.settle_calls(self.memory, self.id, recovery.BY_USER)
+            self.rows[:] = self.memory.recall.context(self.id)
+
         self.calls.rows.clear()
-        after = max((row.seq for row in self.rows), default=0)
-        self.rows += await self.memory.run(self.memory.recall.messages, self.id, after=after)
+        await self.memory.run(work)
 
     def note_usage(self, usage: Usage) -> None:
         self.context_tokens = usage.input + usage.output or self._estimate()

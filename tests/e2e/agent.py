@@ -55,13 +55,20 @@ class Agent:
 
     async def talk(self, server: ProviderServer, api: str) -> Talk:
         """A new session with the model of `api` behind `server`."""
+        self._point(server, api)
+        return Talk(await self.runtime.new_session())
 
+    async def take_up(self, server: ProviderServer, api: str) -> Talk:
+        """The newest session, continued."""
+        self._point(server, api)
+        return Talk(await self.runtime.resume_session())
+
+    def _point(self, server: ProviderServer, api: str) -> None:
         def provider(model: str | None) -> Provider:
             environ = server.environ(api)
             return resolve(model or MODELS[api], {}, environ, idle_timeout=self.idle_timeout, sleep=self._wait)
 
         self.runtime._provider = provider  # type: ignore[method-assign]
-        return Talk(await self.runtime.new_session())
 
     async def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
