@@ -84,7 +84,7 @@ FAMILY = (
     "(trap '' TERM; echo $BASHPID >> pids; while :; do sleep 0.1; done) & "
     "bash -c 'set -m; sleep 300 & echo $! >> pids; wait' & "
     "setsid bash -c 'echo $$ >> pids; sleep 301' & "
-    "sleep 0.3; echo ready > ready; wait"
+    "while [ $(wc -l < pids) -lt 4 ]; do sleep 0.02; done; echo ready > ready; wait"
 )
 
 
@@ -96,9 +96,9 @@ def quick_kill(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick_kill")
 def test_a_timeout_ends_the_whole_family(tools: Caller) -> None:
     started = time.monotonic()
-    output = tools.call("shell", command=FAMILY, timeout=1)
-    assert time.monotonic() - started < 4
-    assert output.is_error and "timed out after 1 s and was ended" in output.text
+    output = tools.call("shell", command=FAMILY, timeout=2)
+    assert time.monotonic() - started < 8
+    assert output.is_error and "timed out after 2 s and was ended" in output.text
     pids = [int(line) for line in (tools.root / "pids").read_text().split()]
     assert len(pids) == 4 and not [pid for pid in pids if alive(pid)]
 
