@@ -147,6 +147,7 @@ class Run:
     async def _stream(self) -> Reply:
         self._partial.clear()
         request = await self.session.request()
+        stop_if_asked()
         async with aclosing(self.session.provider.stream(request)) as stream:
             async for delta in stream:
                 if isinstance(delta, TextPiece):
