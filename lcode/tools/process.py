@@ -154,11 +154,17 @@ async def _end(process: subprocess.Popen[bytes], ended: Future[int]) -> None:
     """End the group and all descendants: asked first, killed after the grace."""
     family = _descendants(process.pid)
     _signal(process.pid, signal.SIGTERM, family)
-    deadline = clock.monotonic() + _GRACE
+    await _until_gone(process, ended, family, _GRACE)
+    family |= _descendants(process.pid)
+    _signal(process.pid, _KILL, family)
+    await _until_gone(process, ended, family, _REAP)
+
+
+async def _until_gone(process: subprocess.Popen[bytes], ended: Future[int], family: set[int], timeout: float) -> None:
+    """Wait until nothing of the family runs any more, not longer than `timeout`."""
+    deadline = clock.monotonic() + timeout
     while clock.monotonic() < deadline and not (ended.done() and _gone(process.pid, family)):  # noqa: ASYNC110 (the kernel tells nobody)
-        await asyncio.sleep(0.02)
-    _signal(process.pid, _KILL, family | _descendants(process.pid))
-    await _quietly(ended, _REAP)
+        await asyncio.sleep(0.01)
 
 
 async def _quietly(future: Future[Any], timeout: float) -> None:
