@@ -110,7 +110,9 @@ class CallRunner:
         try:
             stop_if_asked()
             for group in self._groups(prepared, step_id):
-                await asyncio.gather(*(self._one(item, run_id, step_id, emit) for item in group))
+                ends = await asyncio.gather(*(self._one(item, run_id, step_id, emit) for item in group), return_exceptions=True)
+                for failure in (end for end in ends if isinstance(end, BaseException)):
+                    raise failure
         except asyncio.CancelledError:
             await self._settle(prepared, emit)
             raise

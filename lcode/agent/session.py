@@ -18,7 +18,7 @@ from lcode.agent import compaction, prompt, recovery
 from lcode.agent.calls import CallRunner
 from lcode.agent.conversation import to_messages, user_parts
 from lcode.agent.loop import Run
-from lcode.errors import UserError
+from lcode.errors import StoreError, UserError
 from lcode.events import Compacted, Emit, MemoryChanged, RunFinished, StopReason, Usage
 from lcode.llm.catalogue import context_window
 from lcode.llm.protocol import Provider, Request, ToolResult, ToolSpec
@@ -190,7 +190,11 @@ class Session:
             del self.rows[mark:]
             return work()
 
-        result: T = await self.memory.run(self.memory.recall.atomically, once)
+        try:
+            result: T = await self.memory.run(self.memory.recall.atomically, once)
+        except StoreError:
+            del self.rows[mark:]
+            raise
         return result
 
     def take(self, results: Sequence[ToolResult]) -> None:

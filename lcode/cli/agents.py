@@ -29,6 +29,15 @@ def agents(ctx: click.Context, as_json: bool) -> None:
         _list(ctx.obj, as_json)
 
 
+@agents.command("list")
+@json_option
+@place_options
+@click.pass_obj
+def list_agents(options: Options, as_json: bool) -> None:
+    """The same as `lcode agents`."""
+    _list(options, as_json)
+
+
 def agent_json(store: Store, agent: AgentRow, here: AgentRow | None) -> dict[str, Any]:
     folder = store.agent_paths(agent).folder
     return asdict(agent) | {"here": here is not None and here.id == agent.id, "folder": str(folder)}

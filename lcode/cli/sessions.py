@@ -37,6 +37,17 @@ def sessions(ctx: click.Context, limit: int, everything: bool, as_json: bool) ->
         _list(ctx.obj, -1 if everything else limit, everything, as_json)
 
 
+@sessions.command("list")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N sessions.")
+@click.option("--all", "everything", is_flag=True, help="Every session, archived ones too.")
+@json_option
+@place_options
+@click.pass_obj
+def list_sessions(options: Options, limit: int, everything: bool, as_json: bool) -> None:
+    """The same as `lcode sessions`."""
+    _list(options, -1 if everything else limit, everything, as_json)
+
+
 def _list(options: Options, limit: int, archived: bool, as_json: bool) -> None:
     import asyncio
 

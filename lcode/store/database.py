@@ -74,11 +74,12 @@ class Database:
 
     async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """`function(...)` on the database's thread, awaited: reads and writes inside it do not change threads."""
-        future = self._submit(lambda: function(*arguments, **named))
-        try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), WAIT + 5)
-        except TimeoutError:
-            raise self._too_busy() from None
+        future = asyncio.wrap_future(self._submit(lambda: function(*arguments, **named)))
+        # not wait_for: on Python 3.11 that may swallow a cancellation; and what was begun is not cancelled with its caller
+        done, _ = await asyncio.wait({future}, timeout=WAIT + 5)
+        if not done:
+            raise self._too_busy()
+        return future.result()
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""

@@ -154,9 +154,11 @@ async def _end(process: subprocess.Popen[bytes], ended: Future[int]) -> None:
     """End the group and all descendants: asked first, killed after the grace."""
     family = _descendants(process.pid)
     _signal(process.pid, signal.SIGTERM, family)
-    await _until_gone(process, ended, family, _GRACE)
-    family |= _descendants(process.pid)
-    _signal(process.pid, _KILL, family)
+    try:
+        await _until_gone(process, ended, family, _GRACE)
+    finally:  # also where the program is leaving in a hurry
+        family |= _descendants(process.pid)
+        _signal(process.pid, _KILL, family)
     await _until_gone(process, ended, family, _REAP)
 
 

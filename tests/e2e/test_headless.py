@@ -230,7 +230,6 @@ def deaf(repo: Path) -> Iterator[Path]:
         os.kill(int((repo / "deaf").read_text()), signal.SIGKILL)
 
 
-@pytest.mark.xfail(strict=True, reason="a second interrupt cancels the killing of what did not end when it was asked to")
 def test_a_command_that_is_deaf_is_killed_also_when_the_user_insists(lcode: Program, repo: Path, deaf: Path) -> None:
     command = "trap 'touch asked' TERM; echo $$ > deaf.part; mv deaf.part deaf; while true; do sleep 0.02; done"
     with ProviderServer(Script([turn(call("shell", command=command)), "It was deaf."])) as server:
