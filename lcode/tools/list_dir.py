@@ -37,7 +37,7 @@ class ListDir(Tool):
         files.check_listable(context, target)
         text, count = await asyncio.to_thread(_listed, context, target, min(max(depth, 1), 3))
         context.seen.output(text)
-        return ToolOutput(text, f"{context.shown(target)}, {count}")
+        return ToolOutput(text, count)
 
     def paths(self, context: ToolContext, arguments: Mapping[str, Any]) -> list[Path]:
         return context.touched(str(arguments.get("path") or "."))

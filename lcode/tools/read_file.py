@@ -46,7 +46,7 @@ class ReadFile(Tool):
         if lines and last == len(lines) and not file.text.endswith(("\n", "\r")):
             notes.append("no newline at the end of the file")
         rows += [f"[{'; '.join(notes)}]"] if notes else []
-        return ToolOutput("\n".join(rows), f"{context.shown(target)}, {truncate.plural(max(last - first + 1, 0), 'line')}")
+        return ToolOutput("\n".join(rows), truncate.plural(max(last - first + 1, 0), "line"))
 
     def summary(self, context: ToolContext, arguments: Mapping[str, Any]) -> str:
         offset, limit = arguments.get("offset"), arguments.get("limit")

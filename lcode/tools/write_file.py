@@ -28,7 +28,7 @@ class WriteFile(Tool):
         shown = context.shown(target)
         if file is not None and data == file.data:
             context.seen.whole(target, text)
-            return ToolOutput(f"{shown} already holds exactly this; nothing was written.", f"{shown}, unchanged")
+            return ToolOutput(f"{shown} already holds exactly this; nothing was written.", "unchanged")
         change.save(context, target, file, text, data)
         if file is None:
             line = f"Created {shown}: {change.lines(text)}"
