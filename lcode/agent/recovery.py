@@ -41,6 +41,8 @@ def store_result(
             "tool", kind, [part_to_json(result)], result.text, by, run_id=run_id, call_id=result.call_id
         )
         memory.recall.finish_call(operation_id, outcome, detail)
+        if result.name.startswith(("core_memory_", "memory_")):  # the result shows a block's new version
+            memory.save_known_versions()
         return row
 
     stored: MessageRow = memory.recall.atomically(work)

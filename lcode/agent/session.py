@@ -7,7 +7,6 @@ message. Everything that later processes need is in the store before the next th
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -144,7 +143,8 @@ class Session:
 
     def _end(self) -> None:
         self.environment.end_note(self.id)
-        self.memory.recall.update_session(self.id, ended_at=clock.stamp(), memory_seen=json.dumps(self.memory.known_versions))
+        self.memory.save_known_versions()
+        self.memory.recall.update_session(self.id, ended_at=clock.stamp())
 
     # -- what the loop asks -----------------------------------------------------------------------------------------
 
@@ -238,9 +238,6 @@ class Session:
         fresh = clock.now() - clock.parse(last_message) < timedelta(seconds=prompt.CACHE_LIFETIME)
         same_tools = self._specs == tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=self.memory.ephemeral))
         self._stale = "" if fresh and same_tools and self._api == self.provider.api else "resume"
-        if not self._stale:
-            seen = json.loads(self.memory.recall.session_value(self.id, "memory_seen") or "{}")
-            self.memory.known_versions.update(seen)
 
     async def request(self) -> Request:
         """What is sent next: the stored prompt and every message in context."""
@@ -265,11 +262,8 @@ class Session:
         self.memory.known_versions.update({block.label: block.version for block in blocks})
         specs = prompt.specs_to_json(self._specs)
         self.memory.recall.save_prompt(self.id, api=self._api, system=self._system, tools=specs, reason=self._stale)
-        self._save_seen()
+        self.memory.save_known_versions()
         self._stale = ""
-
-    def _save_seen(self) -> None:
-        self.memory.recall.update_session(self.id, memory_seen=json.dumps(self.memory.known_versions))
 
     # -- what others did --------------------------------------------------------------------------------------------
 
@@ -306,7 +300,7 @@ class Session:
             )
             if diff:
                 changes.append((label, who, diff))
-        self._save_seen()
+        memory.save_known_versions()
         return changes
 
     # -- room -------------------------------------------------------------------------------------------------------

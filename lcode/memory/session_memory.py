@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -38,6 +39,13 @@ class SessionMemory:
     async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """`function(...)` on the store's thread, so that the event loop never waits for a disk."""
         return await self.database.run(function, *arguments, **named)
+
+    def save_known_versions(self) -> None:
+        """Keep which versions the model has seen with the session, so that a resume tells it of later ones only."""
+        self.recall.update_session(self.session_id, memory_seen=json.dumps(self.known_versions))
+
+    def load_known_versions(self) -> None:
+        self.known_versions.update(json.loads(self.recall.session_value(self.session_id, "memory_seen") or "{}"))
 
     def data_version(self) -> tuple[int, int]:
         """Changes when another process has written to the agent's or the user's database."""
