@@ -183,6 +183,7 @@ class Runtime:
         try:
             memory.session_id = row.id
             provider = self._provider(model or row.model if model or self._usable(row.model) else None)
+            await memory.run(memory.load_known_versions)
             settled = len(await memory.run(recovery.settle_calls, memory, row.id))
             session = self._session(memory, provider, mode, lock)
             session.title = row.title
