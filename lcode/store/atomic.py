@@ -54,7 +54,7 @@ def write_bytes(path: Path, data: bytes, *, expected: bytes | Anything | None = 
             _swap(temporary, target, expected)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def write_text(path: Path, text: str, *, expected: bytes | Anything | None = ANYTHING, mode: int | None = None) -> None:
@@ -175,7 +175,7 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """The rename itself must reach the disk; file systems that cannot sync a folder are left to themselves."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

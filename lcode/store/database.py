@@ -21,8 +21,9 @@ from typing import Any, TypeVar
 
 import apsw
 
-from lcode.errors import StoreBusy, StoreDamaged, StoreError, StoreUnwritable
+from lcode.errors import StoreBusy, StoreDamaged, StoreError, StoreNewer, StoreUnwritable
 from lcode.store import migrations
+from lcode.store.connect import WAIT, connect, own
 from lcode.store.locks import QueueLock
 from lcode.store.paths import create_private_file, private_folder
 
@@ -30,27 +31,31 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 OLDEST_SQLITE = (3, 51, 3)  # before it two connections that checkpoint at once can corrupt a WAL database
-WAIT = 30.0  # seconds until a writer that cannot get its turn is told who holds the store
 _BUSY = (apsw.BusyError, apsw.LockedError)
 _UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError)
-_READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-_READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
 
 class Database:
     """A database file at `path` with the tables of `schema`; None is a private one in memory.
 
-    `lock` is the queue's file. `read_only` never writes, not even a schema. The thread starts with the first call and
-    never holds the interpreter's exit.
+    `lock` is the queue's file. `read_only` never writes, not even a schema. `vfs` names the file system layer that SQLite
+    is to use. The thread starts with the first call and never holds the interpreter's exit.
     """
 
     def __init__(
-        self, path: Path | None, schema: migrations.Schema, *, lock: Path | None = None, read_only: bool = False
+        self,
+        path: Path | None,
+        schema: migrations.Schema,
+        *,
+        lock: Path | None = None,
+        read_only: bool = False,
+        vfs: str | None = None,
     ) -> None:
         self.path = path
         self.read_only = read_only
         self._schema = schema
+        self._vfs = vfs
         self._queue_lock = QueueLock(lock) if lock is not None else None
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -154,10 +159,16 @@ class Database:
             raise StoreUnwritable("this session reads memory and writes nothing")
         if self._depth:
             return work(connection)
+
+        def known(inside: apsw.Connection) -> T:
+            if not migrations.current(inside, self._schema):
+                raise self._overtaken()
+            return work(inside)
+
         give_up = time.monotonic() + WAIT
         while True:
             try:
-                return self._attempt(connection, work)
+                return self._attempt(connection, known)
             except _BUSY as error:
                 if time.monotonic() > give_up:
                     raise self._too_busy() from error
@@ -190,30 +201,36 @@ class Database:
 
     def _open(self) -> apsw.Connection:
         check_sqlite()
-        if self.path is None:
-            connection = apsw.Connection(":memory:")
-        elif self.read_only:
-            connection = _open_read_only(self.path)
+        if self.path is not None and self.read_only:
+            connection = _open_read_only(self.path, self._vfs)
         else:
-            private_folder(self.path.parent)
-            create_private_file(self.path)
-            connection = apsw.Connection(str(self.path), flags=_READ_WRITE)
+            if self.path is not None:
+                private_folder(self.path.parent)
+                create_private_file(self.path)
+            connection = connect(self.path, vfs=self._vfs)
         try:
-            _configure(connection, read_only=self.read_only)
             migrations.check(connection, self._schema, self.path)
-            if not self.read_only and not migrations.current(connection, self._schema):
-                self._migrate(connection)
+            if not self.read_only:
+                own(connection)
+                _configure(connection)
+                if not migrations.current(connection, self._schema):
+                    self._migrate(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _migrate(self, connection: apsw.Connection) -> None:
+        """Bring the file to the newest schema, after a backup. Who comes second finds it done when the lock is free."""
+
         def apply(inside: apsw.Connection) -> None:
+            migrations.check(inside, self._schema, self.path)
+            if migrations.current(inside, self._schema):
+                return
+            if migrations.version(inside) and self.path is not None:
+                migrations.backup_before(self.path, self._vfs)
             migrations.apply(inside, self._schema)
 
-        if migrations.version(connection) and self.path is not None:
-            migrations.backup_before(connection, self.path)
         give_up = time.monotonic() + WAIT
         while True:
             try:
@@ -221,6 +238,12 @@ class Database:
             except _BUSY:
                 if time.monotonic() > give_up:
                     raise
+
+    def _overtaken(self) -> StoreNewer:
+        return StoreNewer(
+            f"the memory store {self.path} was brought forward by a newer lcode while this one was running",
+            "end this one and start it again; nothing was changed",
+        )
 
     def _unwritable(self, error: Exception) -> StoreUnwritable:
         return StoreUnwritable(
@@ -258,31 +281,19 @@ def check_sqlite() -> None:
         )
 
 
-def _open_read_only(path: Path) -> apsw.Connection:
+def _open_read_only(path: Path, vfs: str | None) -> apsw.Connection:
     try:
-        connection = apsw.Connection(str(path), flags=_READ_ONLY)
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        return connection
+        return connect(path, read_only=True, vfs=vfs)
     except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
         if not path.exists():
             raise
         # a WAL store in a folder that may not be written can be read only as a file that does not change
-        from urllib.parse import quote
-
         try:
-            return apsw.Connection(f"file:{quote(str(path))}?immutable=1", flags=_READ_ONLY)
+            return connect(path, immutable=True, vfs=vfs)
         except apsw.Error:
             raise error from None
 
 
-def _configure(connection: apsw.Connection, *, read_only: bool) -> None:
-    connection.set_busy_timeout(int(WAIT * 1000))
-    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
-    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
-    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0)
-    connection.execute("PRAGMA cell_size_check=ON")
-    if not read_only:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute(f"PRAGMA journal_size_limit={64 * 1024 * 1024}")
+def _configure(connection: apsw.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA journal_size_limit={64 * 1024 * 1024}")

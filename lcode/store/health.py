@@ -13,6 +13,7 @@ import apsw
 
 from lcode.errors import StoreError
 from lcode.store import migrations
+from lcode.store.connect import connect
 
 _INDEXES = (("messages", "messages_fts"), ("passages", "passages_fts"))
 _COUNTED = {"sessions": "sessions", "messages": "messages", "passages": "passages", "blocks": "blocks WHERE NOT deleted"}
@@ -68,9 +69,7 @@ def sqlite_version() -> str:
 
 
 def _open(path: Path) -> apsw.Connection:
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    connection.set_busy_timeout(2_000)
-    return connection
+    return connect(path, read_only=True, wait=2)
 
 
 def _tables(connection: apsw.Connection) -> set[str]:

@@ -14,6 +14,9 @@ import apsw
 
 from lcode import clock
 from lcode.errors import StoreDamaged, StoreNewer
+from lcode.store.atomic import sync_folder
+from lcode.store.connect import connect
+from lcode.store.paths import create_private_file, private_folder
 
 APPLICATION_ID = 0x6C636F64  # "lcod"
 Migration = Callable[[apsw.Connection], None]
@@ -192,15 +195,34 @@ def apply(connection: apsw.Connection, schema: Schema) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def backup_before(connection: apsw.Connection, path: Path) -> Path:
-    """A whole copy of the database beside it, made by SQLite's own backup, before its schema changes."""
-    folder = path.parent / "backups"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    moment = clock.stamp().replace(":", "")
-    target = folder / f"{path.stem}-schema{version(connection)}-{moment}.db"
-    copy = apsw.Connection(str(target))
-    with copy.backup("main", connection, "main") as backup:
-        backup.step()
-    copy.close()
-    target.chmod(0o600)
+def backup_before(path: Path, vfs: str | None = None) -> Path:
+    """A whole copy of the database beside it, made by SQLite's own backup before its schema changes, while nobody may write.
+
+    It gets its name when it is whole and on the disk; what a killed attempt left, and its elder twin, go.
+    """
+    folder = private_folder(path.parent / "backups")
+    source = connect(path, read_only=True, vfs=vfs)
+    try:
+        stem = f"{path.stem}-schema{version(source)}-"
+        target = folder / f"{stem}{clock.stamp().replace(':', '')}.db"
+        part = folder / f"{target.name}.part"
+        earlier = [found for found in folder.glob(f"{stem}*") if found.name != target.name]
+        _copy(source, part, vfs)
+    finally:
+        source.close()
+    part.replace(target)
+    sync_folder(folder)
+    for old in earlier:
+        old.unlink(missing_ok=True)
     return target
+
+
+def _copy(source: apsw.Connection, target: Path, vfs: str | None) -> None:
+    target.unlink(missing_ok=True)
+    create_private_file(target)
+    copy = connect(target, vfs=vfs)
+    try:
+        with copy.backup("main", source, "main") as backup:
+            backup.step()
+    finally:
+        copy.close()

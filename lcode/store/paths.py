@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcode.errors import StoreUnwritable
+from lcode.store.atomic import sync_folder
 
 
 def home(environ: Mapping[str, str]) -> Path:
@@ -79,8 +80,11 @@ def private_folder(folder: Path) -> Path:
     """Make `folder` (and its parents) readable by its owner alone. Raises StoreUnwritable."""
     try:
         if not folder.is_dir():
+            missing = [one for one in (folder, *folder.parents) if not one.exists()]
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)  # mkdir obeys the umask, and a parent may have been made by it too
+            for one in missing:
+                sync_folder(one.parent)  # what a synced file lies in must outlast a loss of power as well
     except OSError as error:
         raise StoreUnwritable(
             f"cannot make the folder {folder}: {error.strerror or error}",

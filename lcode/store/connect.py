@@ -1,0 +1,52 @@
+"""The only place that opens a connection to SQLite: each is hardened before anything is read through it.
+
+Defensive mode, no trust in what a schema says, no extensions, checked cells, foreign keys, and FULL durability. Nothing is
+checkpointed into a file before it was found to be one of ours (`own`): what is refused stays as it was, to the byte.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+
+WAIT = 30.0  # seconds until a writer that cannot get its turn is told who holds the store
+_READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+_READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+
+
+def connect(
+    path: Path | None, *, read_only: bool = False, immutable: bool = False, vfs: str | None = None, wait: float = WAIT
+) -> apsw.Connection:
+    """A hardened connection to the database at `path`; None is a private one in memory. `immutable` reads a file that nobody
+    changes, also where its folder may not be written. Raises apsw.Error."""
+    if path is None:
+        connection = apsw.Connection(":memory:")
+    elif immutable:
+        from urllib.parse import quote
+
+        connection = apsw.Connection(f"file:{quote(str(path))}?immutable=1", flags=_READ_ONLY, vfs=vfs)
+    else:
+        connection = apsw.Connection(str(path), flags=_READ_ONLY if read_only else _READ_WRITE, vfs=vfs)
+    try:
+        _harden(connection, wait)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def own(connection: apsw.Connection) -> None:
+    """Let the last connection to go tidy up the write-ahead log: the file is one of ours."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+
+
+def _harden(connection: apsw.Connection, wait: float) -> None:
+    connection.set_busy_timeout(int(wait * 1000))
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
+    connection.execute("PRAGMA cell_size_check=ON")
+    connection.execute("PRAGMA synchronous=FULL")
