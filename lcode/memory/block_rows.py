@@ -53,9 +53,28 @@ SELECT = (
 
 
 VERSIONS = (
-    "SELECT block_id, label, version, value, operation, operation_id, created_at, actor, source, trust, session_id"
+    "SELECT block_id, label, version, value, operation, operation_id, created_at, actor, source, trust, session_id, arguments"
     " FROM block_versions"
 )
+
+
+UPSERT = """
+INSERT INTO blocks (id, label, scope, scope_key, description, value, char_limit, read_only, version, unverified, deleted,
+    created_at, updated_at, actor, source, trust, session_id, step_id, commit_id, worktree)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+    description = excluded.description, value = excluded.value, char_limit = excluded.char_limit,
+    read_only = excluded.read_only, version = excluded.version, unverified = excluded.unverified, deleted = excluded.deleted,
+    updated_at = excluded.updated_at, actor = excluded.actor, source = excluded.source, trust = excluded.trust,
+    session_id = excluded.session_id, step_id = excluded.step_id, commit_id = excluded.commit_id, worktree = excluded.worktree
+"""
+
+
+ADD_VERSION = """
+INSERT INTO block_versions (block_id, version, label, value, description, char_limit, deleted, operation, arguments,
+    operation_id, created_at, actor, source, trust, session_id, step_id, commit_id, worktree)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 
 
 def to_block(row: Row) -> Block:
@@ -67,4 +86,4 @@ def to_block(row: Row) -> Block:
 
 
 def to_version(row: Row) -> BlockVersion:
-    return BlockVersion(*(*row[:7], Actor(row[7]), Source(row[8]), Trust(row[9]), row[10]))
+    return BlockVersion(*(*row[:7], Actor(row[7]), Source(row[8]), Trust(row[9]), row[10], json.loads(row[11])))

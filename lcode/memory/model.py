@@ -79,7 +79,7 @@ class Block:
 
 @dataclass(frozen=True)
 class BlockVersion:
-    """One edit of a block, holding the whole value after it."""
+    """One edit of a block: the operation with its arguments, and the whole value after it."""
 
     block_id: str
     label: str
@@ -92,6 +92,7 @@ class BlockVersion:
     source: Source
     trust: Trust
     session_id: str
+    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ CREATE TABLE blocks (
 CREATE TABLE block_versions (
     block_id TEXT NOT NULL REFERENCES blocks (id), version INTEGER NOT NULL, label TEXT NOT NULL, value TEXT NOT NULL,
     description TEXT NOT NULL, char_limit INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0,
-    operation TEXT NOT NULL, operation_id TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, {_PROVENANCE},
+    operation TEXT NOT NULL, arguments TEXT NOT NULL DEFAULT '{{}}', operation_id TEXT NOT NULL UNIQUE,
+    created_at TEXT NOT NULL, {_PROVENANCE},
     PRIMARY KEY (block_id, version)
 ) STRICT;
 """
