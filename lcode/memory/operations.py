@@ -17,11 +17,11 @@ Arguments = Mapping[str, Any]
 
 
 class EditRefused(MemoryEditError):
-    """An edit that does not fit the block as it is now. `version` is the one whose value the hint shows."""
+    """An edit that does not fit the block as it is now. `shown` is that block where the hint holds its value."""
 
     def __init__(self, message: str, block: Block, hint: str = "") -> None:
         super().__init__(message, hint or current(block))
-        self.version = block.version
+        self.shown = None if hint else block
 
 
 @dataclass(frozen=True)

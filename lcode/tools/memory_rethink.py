@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
+from lcode.tools.base import Effect, Tool, ToolContext, ToolOutput
 from lcode.tools.memory_text import block_output, by_agent, on_store
 
 
@@ -20,10 +20,6 @@ class MemoryRethink(Tool):
         new_memory: Annotated[str, "The whole new value"],
     ) -> ToolOutput:
         memory = context.memory
-        base = memory.known_versions.get(label)
-        try:
-            block = await on_store(context, memory.blocks.rethink, label, new_memory, by_agent(context), base)
-        except ToolError:  # its text shows the value as it is now: the next try may be based on that
-            memory.known_versions[label] = (await on_store(context, memory.blocks.get, label)).version
-            raise
+        base = memory.known_versions.get(label, 0)  # what the model never saw it may not rewrite
+        block = await on_store(context, memory.blocks.rethink, label, new_memory, by_agent(context), base)
         return block_output(context, block, "rewrote")

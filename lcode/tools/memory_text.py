@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from lcode.errors import MemoryEditError
 from lcode.memory.dates import local
 from lcode.memory.model import Actor, Block, MessageRow, Passage, Provenance, RecallHit, Source, Trust
+from lcode.memory.operations import EditRefused
 from lcode.memory.render import doubtful_lines
 from lcode.tools.base import ToolContext, ToolError, ToolOutput
 
@@ -21,6 +22,8 @@ async def on_store(context: ToolContext, function: Callable[..., T], *arguments:
     try:
         return await context.memory.run(function, *arguments, **named)
     except MemoryEditError as error:
+        if isinstance(error, EditRefused) and error.shown:  # the next rewrite may be based on what the refusal shows
+            context.memory.known_versions[error.shown.label] = error.shown.version
         raise ToolError("\n".join(filter(None, (error.message, error.hint)))) from error
 
 
