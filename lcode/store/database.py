@@ -8,6 +8,7 @@ subprocess or a question to the user: a transaction is a plain function of the c
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import random
 import threading
@@ -31,6 +32,8 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 OLDEST_SQLITE = (3, 51, 3)  # before it two connections that checkpoint at once can corrupt a WAL database
+GRACE = 5.0  # seconds more that a caller waits for its thread to say that it got no turn
+_job = threading.local()  # `give_up`: when the job that a database's thread is doing gets no turn any more
 _BUSY = (apsw.BusyError, apsw.LockedError)
 _UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError)
@@ -81,8 +84,9 @@ class Database:
         """`function(...)` on the database's thread, awaited: reads and writes inside it do not change threads."""
         future = asyncio.wrap_future(self._submit(lambda: function(*arguments, **named)))
         # not wait_for: on Python 3.11 that may swallow a cancellation; and what was begun is not cancelled with its caller
-        done, _ = await asyncio.wait({future}, timeout=WAIT + 5)
+        done, _ = await asyncio.wait({future}, timeout=WAIT + GRACE)
         if not done:
+            future.cancel()  # what has not begun never will: it is told as not done
             raise self._too_busy()
         return future.result()
 
@@ -102,19 +106,23 @@ class Database:
     def _call(self, job: Callable[[], T]) -> T:
         if threading.current_thread() is self._thread:
             return job()
+        future = self._submit(job)
         try:
-            return self._submit(job).result(WAIT + 5)
+            return future.result(WAIT + GRACE)
         except FutureTimeout:
+            future.cancel()
             raise self._too_busy() from None
 
     def _submit(self, job: Callable[[], T]) -> Future[T]:
         if self._closed:
             raise StoreError("the store is closed")
         future: Future[T] = Future()
+        give_up = min(time.monotonic() + WAIT, getattr(_job, "give_up", math.inf))  # within the deadline of who waits for it
 
         def execute() -> None:
             if not future.set_running_or_notify_cancel():
                 return
+            _job.give_up = give_up
             try:
                 future.set_result(job())
             except BaseException as error:  # noqa: BLE001 - handed to whoever waits
@@ -165,12 +173,11 @@ class Database:
                 raise self._overtaken()
             return work(inside)
 
-        give_up = time.monotonic() + WAIT
         while True:
             try:
                 return self._attempt(connection, known)
             except _BUSY as error:
-                if time.monotonic() > give_up:
+                if time.monotonic() > _job.give_up:
                     raise self._too_busy() from error
                 time.sleep(random.uniform(0.001, 0.05))  # on the store's own thread
             except _DAMAGED as error:
@@ -180,6 +187,8 @@ class Database:
 
     def _attempt(self, connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
         with self._queue_lock.held() if self._queue_lock else nullcontext():
+            if time.monotonic() > _job.give_up:  # the caller was told that nothing was written
+                raise self._too_busy()
             connection.execute("BEGIN IMMEDIATE")
             self._depth = 1
             try:
@@ -195,8 +204,13 @@ class Database:
                 self._depth = 0
 
     def _connected(self) -> apsw.Connection:
-        if self._connection is None:
-            self._connection = self._open()
+        while self._connection is None:
+            try:
+                self._connection = self._open()
+            except _BUSY:  # several open a new file at once: the change to WAL does not wait for its turn
+                if time.monotonic() > _job.give_up:
+                    raise
+                time.sleep(random.uniform(0.001, 0.05))
         return self._connection
 
     def _open(self) -> apsw.Connection:
@@ -231,13 +245,7 @@ class Database:
                 migrations.backup_before(self.path, self._vfs)
             migrations.apply(inside, self._schema)
 
-        give_up = time.monotonic() + WAIT
-        while True:
-            try:
-                return self._attempt(connection, apply)
-            except _BUSY:
-                if time.monotonic() > give_up:
-                    raise
+        self._attempt(connection, apply)
 
     def _overtaken(self) -> StoreNewer:
         return StoreNewer(

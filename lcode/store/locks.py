@@ -91,15 +91,25 @@ class QueueLock:
             _unlock(self._descriptor)
 
     def holder(self) -> str:
-        """Who took the lock last, for messages: `process 123`."""
+        """Who took the lock last, for messages: `process 123`, and whether it is stopped."""
         with suppress(OSError, ValueError):
-            return f"process {int(self._path.read_bytes())}"
+            pid = int(self._path.read_bytes())
+            return f"process {pid}" + (", which is stopped" if _stopped(pid) else "")
         return "another process"
 
     def close(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _stopped(pid: int) -> bool:
+    """Whether the process was suspended (SIGSTOP, or Ctrl-Z); False where the system does not tell."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return status[status.rindex(b")") + 2 :].split()[0] in (b"T", b"t")
 
 
 @dataclass(frozen=True)
