@@ -92,7 +92,8 @@ def _memory_1(connection: apsw.Connection) -> None:
             ended_at TEXT NOT NULL DEFAULT '', archived INTEGER NOT NULL DEFAULT 0, branch TEXT NOT NULL DEFAULT '',
             worktree TEXT NOT NULL DEFAULT '', head TEXT NOT NULL DEFAULT '', model TEXT NOT NULL DEFAULT '',
             note TEXT NOT NULL DEFAULT '', prompt_id TEXT NOT NULL DEFAULT '', context_from INTEGER NOT NULL DEFAULT 0,
-            memory_seen TEXT NOT NULL DEFAULT '{}'
+            memory_seen TEXT NOT NULL DEFAULT '{}', memory_told TEXT NOT NULL DEFAULT '{}',
+            forked_from TEXT NOT NULL DEFAULT ''
         ) STRICT;
         CREATE INDEX sessions_by_update ON sessions (updated_at);
         CREATE TABLE prompts (
@@ -126,9 +127,10 @@ def _memory_1(connection: apsw.Connection) -> None:
         CREATE TABLE messages (
             seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, run_id TEXT NOT NULL DEFAULT '',
             role TEXT NOT NULL, kind TEXT NOT NULL, content TEXT NOT NULL, text TEXT NOT NULL, terms TEXT NOT NULL,
-            call_id TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL, {_PROVENANCE}
+            call_id TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL, copy_of TEXT NOT NULL DEFAULT '', {_PROVENANCE}
         ) STRICT;
         CREATE INDEX messages_by_session ON messages (session_id, seq);
+        CREATE INDEX messages_by_original ON messages (copy_of) WHERE copy_of != '';
         CREATE INDEX messages_by_time ON messages (created_at);
         CREATE VIRTUAL TABLE messages_fts USING fts5 (
             text, terms, content = 'messages', content_rowid = 'seq', tokenize = 'porter unicode61'
