@@ -10,6 +10,8 @@ from pathlib import Path
 
 import apsw
 
+from lcode.store import checksum
+
 WAIT = 30.0  # seconds until a writer that cannot get its turn is told who holds the store
 _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
@@ -50,3 +52,4 @@ def _harden(connection: apsw.Connection, wait: float) -> None:
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
     connection.execute("PRAGMA cell_size_check=ON")
     connection.execute("PRAGMA synchronous=FULL")
+    checksum.register(connection)

@@ -14,6 +14,7 @@ import apsw
 
 from lcode import clock
 from lcode.errors import StoreDamaged, StoreNewer
+from lcode.store import checksum
 from lcode.store.atomic import sync_folder
 from lcode.store.connect import connect
 from lcode.store.paths import create_private_file, private_folder
@@ -42,15 +43,23 @@ CREATE TABLE blocks (
     description TEXT NOT NULL, value TEXT NOT NULL, char_limit INTEGER NOT NULL, read_only INTEGER NOT NULL DEFAULT 0,
     version INTEGER NOT NULL, unverified TEXT NOT NULL DEFAULT '[]', deleted INTEGER NOT NULL DEFAULT 0,
     created_at TEXT NOT NULL, updated_at TEXT NOT NULL, {_PROVENANCE},
-    UNIQUE (label, scope, scope_key)
+    {checksum.column("blocks")}, UNIQUE (label, scope, scope_key)
 ) STRICT;
 CREATE TABLE block_versions (
     block_id TEXT NOT NULL REFERENCES blocks (id), version INTEGER NOT NULL, label TEXT NOT NULL, value TEXT NOT NULL,
     description TEXT NOT NULL, char_limit INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0,
     operation TEXT NOT NULL, arguments TEXT NOT NULL DEFAULT '{{}}', operation_id TEXT NOT NULL UNIQUE,
     created_at TEXT NOT NULL, {_PROVENANCE},
-    PRIMARY KEY (block_id, version)
+    {checksum.column("block_versions")}, PRIMARY KEY (block_id, version)
 ) STRICT;
+"""
+
+# Which store this is and how many transactions it has seen: a file that went back, or is another's, is told by it.
+_STATE = """
+CREATE TABLE store_state (
+    one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, commits INTEGER NOT NULL
+) STRICT;
+INSERT INTO store_state SELECT 1, lower(hex(randomblob(16))), 0;
 """
 
 
@@ -62,61 +71,70 @@ def _user_1(connection: apsw.Connection) -> None:
     """The registry of agents and the blocks of user scope."""
     _statements(
         connection,
-        """
+        f"""
         CREATE TABLE agents (
             id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, roots TEXT NOT NULL DEFAULT '[]',
-            initialised INTEGER NOT NULL DEFAULT 0, created_at TEXT NOT NULL, deleted_at TEXT NOT NULL DEFAULT ''
+            initialised INTEGER NOT NULL DEFAULT 0, created_at TEXT NOT NULL, deleted_at TEXT NOT NULL DEFAULT '',
+            {checksum.column("agents")}
         ) STRICT;
         CREATE TABLE agent_paths (
             path TEXT PRIMARY KEY, agent_id TEXT NOT NULL REFERENCES agents (id), kind TEXT NOT NULL,
-            first_seen TEXT NOT NULL
+            first_seen TEXT NOT NULL,
+            {checksum.column("agent_paths")}
         ) STRICT;
         CREATE INDEX agent_paths_by_agent ON agent_paths (agent_id);
         """
-        + _BLOCKS,
+        + _BLOCKS
+        + _STATE,
     )
 
 
 def _memory_1(connection: apsw.Connection) -> None:
     """Identity, blocks, recall (sessions, runs, steps, messages) and archival passages of one agent."""
-    _statements(connection, _BLOCKS)
+    _statements(connection, _BLOCKS + _STATE)
     _statements(
         connection,
-        """
+        f"""
         CREATE TABLE identity (
             agent_id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, roots TEXT NOT NULL,
-            paths TEXT NOT NULL, created_at TEXT NOT NULL
+            paths TEXT NOT NULL, created_at TEXT NOT NULL,
+            {checksum.column("identity")}
         ) STRICT;
         CREATE TABLE sessions (
             id TEXT PRIMARY KEY, title TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
             ended_at TEXT NOT NULL DEFAULT '', archived INTEGER NOT NULL DEFAULT 0, branch TEXT NOT NULL DEFAULT '',
             worktree TEXT NOT NULL DEFAULT '', head TEXT NOT NULL DEFAULT '', model TEXT NOT NULL DEFAULT '',
             note TEXT NOT NULL DEFAULT '', prompt_id TEXT NOT NULL DEFAULT '', context_from INTEGER NOT NULL DEFAULT 0,
-            memory_seen TEXT NOT NULL DEFAULT '{}', memory_told TEXT NOT NULL DEFAULT '{}',
-            forked_from TEXT NOT NULL DEFAULT ''
+            memory_seen TEXT NOT NULL DEFAULT '{{}}', memory_told TEXT NOT NULL DEFAULT '{{}}',
+            forked_from TEXT NOT NULL DEFAULT '',
+            {checksum.column("sessions")}
         ) STRICT;
         CREATE INDEX sessions_by_update ON sessions (updated_at);
         CREATE TABLE prompts (
             id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions (id), created_at TEXT NOT NULL,
-            api TEXT NOT NULL, system TEXT NOT NULL, tools TEXT NOT NULL, reason TEXT NOT NULL
+            api TEXT NOT NULL, system TEXT NOT NULL, tools TEXT NOT NULL, reason TEXT NOT NULL,
+            {checksum.column("prompts")}
         ) STRICT;
         CREATE TABLE runs (
             id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions (id), started_at TEXT NOT NULL,
-            ended_at TEXT NOT NULL DEFAULT '', stop_reason TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT ''
+            ended_at TEXT NOT NULL DEFAULT '', stop_reason TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
+            {checksum.column("runs")}
         ) STRICT;
         CREATE INDEX runs_by_session ON runs (session_id);
         CREATE TABLE steps (
             id TEXT PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs (id), number INTEGER NOT NULL, model TEXT NOT NULL,
             created_at TEXT NOT NULL, tokens_input INTEGER NOT NULL, tokens_cached INTEGER NOT NULL,
             tokens_written INTEGER NOT NULL, tokens_output INTEGER NOT NULL, tokens_reasoning INTEGER NOT NULL,
-            latency_ms INTEGER NOT NULL, stop_reason TEXT NOT NULL
+            latency_ms INTEGER NOT NULL, stop_reason TEXT NOT NULL,
+            {checksum.column("steps")}
         ) STRICT;
         CREATE INDEX steps_by_run ON steps (run_id);
         CREATE TABLE tool_calls (
             operation_id TEXT PRIMARY KEY, step_id TEXT NOT NULL REFERENCES steps (id), session_id TEXT NOT NULL,
             call_id TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, arguments TEXT NOT NULL, effect TEXT NOT NULL,
             state TEXT NOT NULL, started_at TEXT NOT NULL DEFAULT '', finished_at TEXT NOT NULL DEFAULT '',
-            outcome TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT ''
+            outcome TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT '',
+            {checksum.column("tool_calls")}
         ) STRICT;
         CREATE INDEX tool_calls_by_session ON tool_calls (session_id, state);
         """,
@@ -127,7 +145,8 @@ def _memory_1(connection: apsw.Connection) -> None:
         CREATE TABLE messages (
             seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, run_id TEXT NOT NULL DEFAULT '',
             role TEXT NOT NULL, kind TEXT NOT NULL, content TEXT NOT NULL, text TEXT NOT NULL, terms TEXT NOT NULL,
-            call_id TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL, copy_of TEXT NOT NULL DEFAULT '', {_PROVENANCE}
+            call_id TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL, copy_of TEXT NOT NULL DEFAULT '', {_PROVENANCE},
+            {checksum.column("messages")}
         ) STRICT;
         CREATE INDEX messages_by_session ON messages (session_id, seq);
         CREATE INDEX messages_by_original ON messages (copy_of) WHERE copy_of != '';
@@ -139,7 +158,8 @@ def _memory_1(connection: apsw.Connection) -> None:
             seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, operation_id TEXT NOT NULL UNIQUE,
             text TEXT NOT NULL, terms TEXT NOT NULL, kind TEXT NOT NULL, citations TEXT NOT NULL DEFAULT '[]',
             confidence REAL NOT NULL DEFAULT 1, created_at TEXT NOT NULL, valid_from TEXT NOT NULL DEFAULT '',
-            valid_to TEXT NOT NULL DEFAULT '', superseded_by TEXT NOT NULL DEFAULT '', {_PROVENANCE}
+            valid_to TEXT NOT NULL DEFAULT '', superseded_by TEXT NOT NULL DEFAULT '', {_PROVENANCE},
+            {checksum.column("passages")}
         ) STRICT;
         CREATE INDEX passages_by_time ON passages (created_at);
         CREATE TABLE passage_tags (
@@ -151,7 +171,8 @@ def _memory_1(connection: apsw.Connection) -> None:
         );
         CREATE TABLE jobs (
             id TEXT PRIMARY KEY, kind TEXT NOT NULL, payload TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL,
-            updated_at TEXT NOT NULL
+            updated_at TEXT NOT NULL,
+            {checksum.column("jobs")}
         ) STRICT;
         INSERT INTO messages_fts (messages_fts, rank) VALUES ('secure-delete', 1);
         INSERT INTO passages_fts (passages_fts, rank) VALUES ('secure-delete', 1);
@@ -192,6 +213,7 @@ def check(connection: apsw.Connection, schema: Schema, path: Path | None) -> Non
 
 def apply(connection: apsw.Connection, schema: Schema) -> None:
     """Bring the file to the newest schema. Runs inside a transaction: killed at any step, it starts again from the old one."""
+    checksum.register(connection)
     for number in range(version(connection), len(schema.migrations)):
         schema.migrations[number](connection)
         connection.execute(f"PRAGMA user_version = {number + 1}")
