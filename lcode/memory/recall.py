@@ -2,17 +2,18 @@
 
 Writes go through the redaction gate here: what `add_message` returns is what was stored, and it alone may be sent to a
 model, so that the live and the resumed prompt are the same bytes. Search reads `memory`; in an ephemeral session new
-messages go to `log`, a private database that ends with the process.
+messages go to `log`, a private database that ends with the process. A write is an operation (see `recall_writes`):
+`recorded` collects operations instead of applying them, `replay` applies them when the store can be written again.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import apsw
+from typing import Any, TypeVar
 
 from lcode import clock
 from lcode.errors import UserError
@@ -20,10 +21,14 @@ from lcode.events import Usage
 from lcode.ids import new_id
 from lcode.memory.model import MessageRow, Provenance, RecallHit, SessionRow
 from lcode.memory.recall_search import MESSAGE, Filters, in_order, ranked, to_message
+from lcode.memory.recall_writes import Operation, apply
 from lcode.memory.terms import identifier_parts
 from lcode.redact import Redactor
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
 
+T = TypeVar("T")
+
+_UNSTORED = 1 << 40  # sequence numbers of messages that are not in the store yet begin here
 _INDEXED = 20_000  # characters of a message that search sees: the head and the tail of longer ones
 _VERBATIM = frozenset({"type", "id", "call_id", "signature", "redacted", "origin"})  # the provider's own: sent back to the byte
 _SESSION = (
@@ -53,27 +58,63 @@ class Recall:
         self._log = log
         self._memory = memory
         self._redactor = redactor
+        self._recording = threading.local()
+        self._unstored = itertools.count(_UNSTORED)
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def _write(self, name: str, **data: Any) -> Any:
+        """Apply an operation now, in a transaction of its own or in the one that is open; None while it is only recorded."""
+        operation = (name, data)
+        recorded: list[Operation] | None = getattr(self._recording, "operations", None)
+        if recorded is not None:
+            return recorded.append(operation)
+        return self._log.write(lambda connection: apply(connection, operation))
+
+    def atomically(self, work: Callable[[], T]) -> T:
+        """`work()` with all its writes to recall in one transaction."""
+        if getattr(self._recording, "operations", None) is not None:
+            return work()
+        return self._log.write(lambda _: work())
+
+    def recorded(self, work: Callable[[], T]) -> tuple[T, list[Operation]]:
+        """`work()` and the writes to recall that it made in this thread, of which none was applied. It must not read."""
+        operations: list[Operation] = []
+        self._recording.operations = operations
+        try:
+            return work(), operations
+        finally:
+            self._recording.operations = None
+
+    def replay(self, operations: Sequence[Operation]) -> None:
+        """Apply recorded writes in one transaction; what landed before stays as it is."""
+        self._log.write(lambda connection: [apply(connection, operation) for operation in operations] and None)
+
+    def numbers(self, message_ids: Sequence[str]) -> dict[str, int]:
+        """The sequence numbers of those messages that are in the store."""
+        rows = self._log.read(
+            lambda connection: fetch_all(
+                connection,
+                "SELECT id, seq FROM messages WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(message_ids),),
+            )
+        )
+        return {row[0]: row[1] for row in rows}
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
     def create_session(self, *, branch: str, worktree: str, head: str, model: str, session_id: str = "") -> str:
         session_id = session_id or new_id("session")
-        now = clock.stamp()
-        self._log.write(
-            lambda connection: connection.execute(
-                "INSERT INTO sessions (id, created_at, updated_at, branch, worktree, head, model) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (session_id, now, now, branch, worktree, head, model),
-            )
+        self._write(
+            "add_session", id=session_id, created_at=clock.stamp(), branch=branch, worktree=worktree, head=head, model=model
         )
         return session_id
 
     def update_session(self, session_id: str, **values: Any) -> None:
-        """Set columns of a session: title, ended_at, archived, model, note, prompt_id, context_from, memory_seen, branch."""
-        names = ", ".join(f"{name} = ?" for name in values)
-        given = [self._redactor.redact(value) if isinstance(value, str) else value for value in values.values()]
-        self._log.write(
-            lambda connection: connection.execute(f"UPDATE sessions SET {names} WHERE id = ?", (*given, session_id))
-        )
+        """Set columns of a session: title, ended_at, archived, model, note, prompt_id, context_from, memory_seen,
+        memory_told, branch."""
+        given = {name: self._redactor.redact(value) if isinstance(value, str) else value for name, value in values.items()}
+        self._write("set_session", session_id=session_id, values=given)
 
     def session_value(self, session_id: str, column: str) -> Any:
         """One column of a session's row (see `update_session`), or None."""
@@ -115,15 +156,11 @@ class Recall:
     def save_prompt(self, session_id: str, *, api: str, system: str, tools: list[dict[str, Any]], reason: str) -> str:
         """Keep system text and tool schemas as they were sent: they are sent again verbatim."""
         prompt_id = new_id("prompt")
-
-        def work(connection: apsw.Connection) -> None:
-            connection.execute(
-                "INSERT INTO prompts (id, session_id, created_at, api, system, tools, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (prompt_id, session_id, clock.stamp(), api, system, json.dumps(tools, ensure_ascii=False), reason),
-            )
-            connection.execute("UPDATE sessions SET prompt_id = ? WHERE id = ?", (prompt_id, session_id))
-
-        self._log.write(work)
+        schemas = json.dumps(tools, ensure_ascii=False)
+        self._write(
+            "add_prompt", id=prompt_id, session_id=session_id, created_at=clock.stamp(), api=api, system=system, tools=schemas,
+            reason=reason,
+        )  # fmt: skip
         return prompt_id
 
     def prompt(self, session_id: str) -> tuple[str, str, list[dict[str, Any]]] | None:
@@ -137,42 +174,37 @@ class Recall:
         )
         return (row[0], row[1], json.loads(row[2])) if row else None
 
-    def start_run(self, session_id: str) -> str:
-        run_id = new_id("run")
-        self._log.write(
-            lambda connection: connection.execute(
-                "INSERT INTO runs (id, session_id, started_at) VALUES (?, ?, ?)", (run_id, session_id, clock.stamp())
-            )
-        )
+    def start_run(self, session_id: str, run_id: str = "") -> str:
+        run_id = run_id or new_id("run")
+        self._write("start_run", id=run_id, session_id=session_id, started_at=clock.stamp())
         return run_id
 
     def end_run(self, run_id: str, stop_reason: str, error: str = "") -> None:
-        self._log.write(
-            lambda connection: connection.execute(
-                "UPDATE runs SET ended_at = ?, stop_reason = ?, error = ? WHERE id = ?",
-                (clock.stamp(), stop_reason, self._redactor.redact(error), run_id),
-            )
-        )
+        text = self._redactor.redact(error)
+        self._write("end_run", run_id=run_id, ended_at=clock.stamp(), stop_reason=stop_reason, error=text)
+
+    def end_open_runs(self, session_id: str, error: str) -> None:
+        """End what a process that is gone had begun."""
+        self._write("end_open_runs", session_id=session_id, ended_at=clock.stamp(), error=error)
 
     def add_step(
         self, step_id: str, run_id: str, number: int, *, model: str, usage: Usage, latency: float, stop_reason: str
     ) -> None:
-        self._log.write(
-            lambda connection: connection.execute(
-                "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (step_id, run_id, number, model, clock.stamp(), usage.input, usage.cached, usage.written, usage.output,
-                 usage.reasoning, int(latency * 1000), stop_reason),
-            )
+        self._write(
+            "add_step", id=step_id, run_id=run_id, number=number, model=model, created_at=clock.stamp(),
+            tokens_input=usage.input, tokens_cached=usage.cached, tokens_written=usage.written, tokens_output=usage.output,
+            tokens_reasoning=usage.reasoning, latency_ms=int(latency * 1000), stop_reason=stop_reason,
         )  # fmt: skip
 
-    def last_usage(self, session_id: str) -> Usage | None:
-        """What the session's last step took, as its provider reported it."""
+    def last_usage(self, session_id: str, since: str = "") -> Usage | None:
+        """What the session's last step took, as its provider reported it; None without one after the stamp `since`."""
         row = self._log.read(
             lambda connection: fetch_one(
                 connection,
                 "SELECT tokens_input, tokens_cached, tokens_written, tokens_output, tokens_reasoning FROM steps JOIN runs"
-                " ON runs.id = steps.run_id WHERE runs.session_id = ? ORDER BY steps.rowid DESC LIMIT 1",
-                (session_id,),
+                " ON runs.id = steps.run_id WHERE runs.session_id = ? AND steps.created_at > ?"
+                " ORDER BY steps.rowid DESC LIMIT 1",
+                (session_id, since),
             )
         )
         return Usage(*row) if row else None
@@ -198,22 +230,12 @@ class Recall:
         message_id = by.operation_id.replace("op-", "message-", 1)
         now = clock.stamp()
 
-        def work(connection: apsw.Connection) -> int:
-            found = fetch_one(connection, "SELECT seq FROM messages WHERE id = ?", (message_id,))
-            if found:
-                return int(found[0])
-            connection.execute(
-                "INSERT INTO messages (id, run_id, role, kind, content, text, terms, call_id, created_at, actor, source, trust,"
-                " session_id, step_id, commit_id, worktree) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (message_id, run_id, role, kind, json.dumps(clean, ensure_ascii=False), indexed, terms, call_id, now, by.actor,
-                 by.source, by.trust, by.session_id, by.step_id, by.commit, by.worktree),
-            )  # fmt: skip
-            seq = connection.last_insert_rowid()
-            connection.execute("INSERT INTO messages_fts (rowid, text, terms) VALUES (?, ?, ?)", (seq, indexed, terms))
-            connection.execute("UPDATE sessions SET updated_at = ?, ended_at = '' WHERE id = ?", (now, by.session_id))
-            return seq
-
-        seq = self._log.write(work)
+        seq = self._write(
+            "add_message", id=message_id, run_id=run_id, role=role, kind=kind, content=json.dumps(clean, ensure_ascii=False),
+            text=indexed, terms=terms, call_id=call_id, created_at=now, actor=by.actor.value, source=by.source.value,
+            trust=by.trust.value, session_id=by.session_id, step_id=by.step_id, commit_id=by.commit, worktree=by.worktree,
+        )  # fmt: skip
+        seq = next(self._unstored) if seq is None else seq
         return MessageRow(seq, message_id, by.session_id, run_id, by.step_id, role, kind, clean, indexed, now)
 
     def redacted(self, text: str) -> str:
@@ -249,34 +271,28 @@ class Recall:
 
     def add_calls(self, calls: Sequence[PendingCall], session_id: str) -> None:
         """Store the calls a reply asks for, before any of them runs."""
-        self._log.write(
-            lambda connection: connection.executemany(
-                "INSERT INTO tool_calls (operation_id, step_id, session_id, call_id, number, name, arguments, effect,"
-                " state, started_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (call.operation_id, call.step_id, session_id, call.call_id, call.number, call.name,
-                     json.dumps(self._redacted(call.arguments), ensure_ascii=False), call.effect, call.state, clock.stamp())
-                    for call in calls
-                ],
-            )
-        )  # fmt: skip
+        now = clock.stamp()
+        rows = [
+            {
+                "operation_id": call.operation_id, "step_id": call.step_id, "session_id": session_id, "call_id": call.call_id,
+                "number": call.number, "name": call.name, "effect": call.effect, "state": call.state, "started_at": now,
+                "arguments": json.dumps(self._redacted(call.arguments), ensure_ascii=False),
+            }
+            for call in calls
+        ]  # fmt: skip
+        self._write("add_calls", calls=rows)
+
+    def ask_call(self, operation_id: str) -> None:
+        """The user is being asked whether the call may run."""
+        self._write("ask_call", operation_id=operation_id)
 
     def start_call(self, operation_id: str) -> None:
-        self._log.write(
-            lambda connection: connection.execute(
-                "UPDATE tool_calls SET state = 'started', started_at = ? WHERE operation_id = ?", (clock.stamp(), operation_id)
-            )
-        )
+        self._write("start_call", operation_id=operation_id, started_at=clock.stamp())
 
     def finish_call(self, operation_id: str, outcome: str, detail: str = "") -> None:
         """`outcome`: ok, error, refused, interrupted. `detail`: a short fact such as an exit code or a path."""
-        self._log.write(
-            lambda connection: connection.execute(
-                "UPDATE tool_calls SET state = 'finished', finished_at = ?, outcome = ?, detail = ? WHERE operation_id = ?",
-                (clock.stamp(), outcome, self._redactor.redact(detail)[:500], operation_id),
-            )
-        )
+        short = self._redactor.redact(detail)[:500]
+        self._write("finish_call", operation_id=operation_id, finished_at=clock.stamp(), outcome=outcome, detail=short)
 
     def pending_calls(self, session_id: str) -> list[PendingCall]:
         """Calls of a session that have no result, in order: what a killed process left."""
@@ -304,10 +320,6 @@ class Recall:
 
     def _memory_or_log(self, session_id: str) -> Database:
         return self._log if self.session_value(session_id, "id") else self._memory
-
-    def atomically(self, work: Any) -> Any:
-        """`work()` with all its writes to recall in one transaction."""
-        return self._log.write(lambda _: work())
 
     # -- search -----------------------------------------------------------------------------------------------------
 
