@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -85,7 +87,8 @@ class QueueLock:
         if not _lock(self._descriptor, block=False):
             _lock(self._descriptor, block=True)
         try:
-            os.pwrite(self._descriptor, b"%-20d" % os.getpid(), 0) if hasattr(os, "pwrite") else None
+            with suppress(OSError):  # a full disk: nobody can be told who holds the lock, and it holds all the same
+                os.pwrite(self._descriptor, b"%-20d" % os.getpid(), 0) if hasattr(os, "pwrite") else None
             yield
         finally:
             _unlock(self._descriptor)
@@ -112,6 +115,9 @@ def _stopped(pid: int) -> bool:
     return status[status.rindex(b")") + 2 :].split()[0] in (b"T", b"t")
 
 
+TRIES = 200  # of a lock that others only look at
+
+
 @dataclass(frozen=True)
 class Owner:
     """Who holds a named lock."""
@@ -121,13 +127,14 @@ class Owner:
     terminal: str
     started: str
     purpose: str = ""
+    branch: str = ""
 
     @classmethod
-    def here(cls, purpose: str = "") -> Owner:
+    def here(cls, purpose: str = "", branch: str = "") -> Owner:
         terminal = ""
         with suppress(OSError):
             terminal = os.ttyname(0) if hasattr(os, "ttyname") else ""
-        return cls(os.getpid(), socket.gethostname(), terminal, clock.stamp(), purpose)
+        return cls(os.getpid(), socket.gethostname(), terminal, clock.stamp(), purpose, branch)
 
     def __str__(self) -> str:
         where = f" on {self.terminal}" if self.terminal else ""
@@ -145,21 +152,31 @@ class NamedLock:
         self.path = path
         self._descriptor: int | None = None
 
-    def acquire(self, purpose: str = "") -> bool:
+    def acquire(self, purpose: str = "", branch: str = "") -> bool:
         """Take the lock if it is free; False if somebody holds it."""
-        for _ in range(100):
+        for _ in range(TRIES):
             descriptor = _open(self.path)
             if not _lock(descriptor, block=False):
+                held = self._locked_elsewhere(descriptor)
                 os.close(descriptor)
-                return False
+                if held:
+                    return False
+                time.sleep(random.uniform(0, 0.002))  # somebody only looked who holds it
+                continue
             if self._is_current(descriptor):
-                owner = json.dumps(Owner.here(purpose).__dict__).encode()
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, owner)
+                self._sign(descriptor, Owner.here(purpose, branch))
                 self._descriptor = descriptor
                 return True
             os.close(descriptor)
         return False
+
+    @staticmethod
+    def _sign(descriptor: int, owner: Owner) -> None:
+        """Write down who holds the lock. Where the disk takes nothing more it holds all the same."""
+        text = json.dumps(owner.__dict__).encode()
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, text)
 
     def _is_current(self, descriptor: int) -> bool:
         try:
