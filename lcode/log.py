@@ -29,8 +29,9 @@ class Log:
 
     def write(self, text: str) -> Path:
         """Append a record; returns the file. Raises OSError where it cannot be written."""
-        clean = self._redactor.redact(text[:_LONGEST]).rstrip("\n").replace("\n", "\n    ")
-        record = f"{clock.stamp()} [{os.getpid()}] {clean}\n".encode("utf-8", "backslashreplace")
+        text = text.encode("utf-8", "backslashreplace").decode()
+        clean = self._redactor.redact(text)[:_LONGEST].rstrip("\n").replace("\n", "\n    ")
+        record = f"{clock.stamp()} [{os.getpid()}] {clean}\n".encode()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._rotate(len(record))
         descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)

@@ -2,6 +2,7 @@
 
 Found are keys with the prefix of a known service, private key blocks, URLs with credentials, authorization headers, names
 such as `DB_PASSWORD` with a value that looks like a secret, and the values of secret environment variables, also in base64.
+Text that cannot be stored (bytes that were not UTF-8) is made so on the way.
 A placeholder is stable, `redact(redact(x)) == redact(x)`: so the live and the resumed prompt are the same bytes.
 An expression over all rules is slow in Python; literals are searched first, and only rules whose literal is there are run.
 """
@@ -12,9 +13,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from lcode import secret_rules, secret_value
+from lcode.sanitize import encodable
 
 PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]")
 
+_LONGEST_PLACEHOLDER = 60  # characters, at the least
 _SHORTEST = 20  # characters of the shortest key with a known prefix
 _PASSES = 50  # a replacement may uncover what stood next to it; this bounds how often we look again
 _MODEL_KEYS = {"sk-ant-": "anthropic", "sk-or-": "openrouter"}
@@ -26,10 +29,13 @@ class Redactor:
     """Made once a process with its environment; `redact` may be called from any thread."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._exact = tuple(sorted(set(secret_value.exact_forms(environ)), key=lambda form: (-len(form), form)))
+        forms = set(map(encodable, secret_value.exact_forms(environ)))
+        self._exact = tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
     def redact(self, text: str) -> str:
-        """`text` with every secret replaced by `[redacted:KIND]`."""
+        """`text` with every secret replaced by `[redacted:KIND]`. Cut and flatten what comes back, never what goes in: a part
+        of a secret is not recognised any more."""
+        text = encodable(text)
         for _ in range(_PASSES):
             spans = _joined(text, [*self._exact_spans(text), *_prefixed(text), *_key_blocks(text), *_urls(text), *_named(text)])
             if not spans:
@@ -48,6 +54,16 @@ class Redactor:
 def has_placeholder(text: str) -> bool:
     """Whether `text` holds a placeholder: edit tools refuse to write one into a file."""
     return PLACEHOLDER.search(text) is not None
+
+
+def cut(text: str, limit: int) -> str:
+    """The first `limit` characters of a redacted text, without the beginning of a placeholder at its end."""
+    if len(text) <= limit:
+        return text
+    for match in PLACEHOLDER.finditer(text, max(0, limit - _LONGEST_PLACEHOLDER)):
+        if match.start() < limit < match.end():
+            return text[: match.start()]
+    return text[:limit]
 
 
 def _joined(text: str, spans: list[Span]) -> list[Span]:

@@ -42,6 +42,18 @@ def clean(text: str) -> str:
     return _expression().sub(_safe, text)
 
 
+def encodable(text: str) -> str:
+    """`text` without lone surrogates, which no file, store or stream takes: Python's stand-ins for bytes that are not UTF-8,
+    and halves of a pair. Each becomes U+FFFD; two halves that stand together become their character."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
 def _safe(match: re.Match[str]) -> str:
     if match.lastgroup == "end":
         return "\n"

@@ -55,6 +55,13 @@ def test_records_are_appended_with_time_and_process_and_one_cannot_pose_as_two(
     assert lines[2].endswith("two \\ud800")
 
 
+def test_a_record_is_redacted_before_it_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_LONGEST", 20)
+    token = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
+    Log(tmp_path, REDACTOR).write(f"token {token}")
+    assert "ghp_" not in (tmp_path / "lcode.log").read_text()
+
+
 def test_it_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "_LARGEST", 1_000)
     writer = Log(tmp_path, REDACTOR)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lcode.redact import PLACEHOLDER, Redactor, has_placeholder
+from lcode.redact import PLACEHOLDER, Redactor, cut, has_placeholder
 
 REDACT = Redactor({}).redact
 _ALNUM = string.ascii_letters + string.digits
@@ -304,4 +304,27 @@ def test_every_placeholder_matches_the_exported_expression() -> None:
 
 def test_lone_surrogates_and_odd_letters_do_not_disturb_the_places() -> None:
     clean = REDACT(f"\ud800İSTANBUL ß password={VALUE} İ")
-    assert clean == "\ud800İSTANBUL ß password=[redacted:value] İ"
+    assert clean == "\ufffdİSTANBUL ß password=[redacted:value] İ"
+
+
+@given(st.text(st.characters(), max_size=40))
+def test_what_comes_out_can_always_be_encoded(text: str) -> None:
+    text = text.replace("x", "\udce9")
+    REDACT(text).encode()
+
+
+def test_a_secret_that_is_not_utf_8_is_found_as_it_is_read() -> None:
+    redact = Redactor({"DB_PASSWORD": "caf\udce9-staple-battery-horse"}).redact
+    assert redact("it is caf\udce9-staple-battery-horse") == redact("it is caf\ufffd-staple-battery-horse")
+    assert "staple" not in redact("it is caf\udce9-staple-battery-horse")
+
+
+def test_a_cut_leaves_no_part_of_a_placeholder() -> None:
+    text = "one [redacted:github-token] two"
+    for limit in range(len(text) + 1):
+        kept = cut(text, limit)
+        assert text.startswith(kept) and len(kept) <= limit
+        assert kept.count("[") == kept.count("]") == len(PLACEHOLDER.findall(kept))
+    assert cut(text, 26) == "one "
+    assert cut(text, 27) == "one [redacted:github-token]"
+    assert cut("[redac", 3) == "[re"
