@@ -1,0 +1,195 @@
+"""Several processes on one store at once: the small forms of `benchmarks/store_writers.py`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import apsw
+import pytest
+
+from benchmarks import store_writers
+from lcode.errors import StoreBusy
+from lcode.store import database as store
+from lcode.store import migrations
+from lcode.store.database import Database, fetch_all
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+needs_posix = pytest.mark.skipif(os.name == "nt", reason="processes cannot be stopped")
+
+
+def test_writers_that_think_between_their_writes_lose_nothing(tmp_path: Path) -> None:
+    outcome = store_writers.run(tmp_path, 6, 60, 0.005)
+    assert (outcome.errors, outcome.faults) == ([], [])
+    assert (outcome.acknowledged, outcome.found) == (360, 360)
+
+
+def test_writers_whose_clocks_jump_lose_nothing(tmp_path: Path) -> None:
+    outcome = store_writers.run(tmp_path, 4, 30, 0.0, jumps=True)
+    assert (outcome.errors, outcome.faults) == ([], [])
+    assert (outcome.acknowledged, outcome.found) == (120, 120)
+
+
+@needs_posix
+def test_behind_a_stopped_holder_writers_wait_and_go_on_and_are_told_past_their_deadline(tmp_path: Path) -> None:
+    stopped = store_writers.behind_a_stopped_holder(tmp_path, 3, lambda: None)
+    assert stopped.outcome.whole and stopped.outcome.acknowledged == 9
+    assert f"is held by process {stopped.holder}, which is stopped" in stopped.told
+    assert "end that process" in stopped.told
+    assert not stopped.landed_late
+
+
+# the same with threads: what cannot be timed between processes
+
+
+def add(name: str):
+    return lambda connection: connection.execute("INSERT INTO jobs VALUES (?, 'k', 'p', 's', 'a', 'b')", (name,))
+
+
+def names(database: Database) -> list[str]:
+    return [row[0] for row in database.read(lambda connection: fetch_all(connection, "SELECT id FROM jobs ORDER BY id"))]
+
+
+@pytest.fixture
+def pair(tmp_path: Path):
+    """Two connections to one file, as two processes have them."""
+    made = [Database(tmp_path / "memory.db", migrations.MEMORY, lock=tmp_path / "memory.lock") for _ in range(2)]
+    for database in made:
+        names(database)
+    yield made
+    for database in made:
+        database.close()
+
+
+class Held:
+    """A transaction of `database` that stays open until `release`."""
+
+    def __init__(self, database: Database) -> None:
+        self.inside, self._leave = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=database.write, args=(self._work,))
+        self._thread.start()
+        assert self.inside.wait(10)
+
+    def _work(self, connection: apsw.Connection) -> None:
+        add("holder")(connection)
+        self.inside.set()
+        self._leave.wait(20)
+
+    def release(self) -> None:
+        self._leave.set()
+        self._thread.join()
+
+
+def test_a_write_that_was_given_up_never_lands(pair: list[Database], monkeypatch: pytest.MonkeyPatch) -> None:
+    holder, waiting = pair
+    held = Held(holder)
+    with monkeypatch.context() as short:
+        short.setattr(store, "WAIT", 0.05)
+        short.setattr(store, "GRACE", 0.05)
+        for name in ("begun", "queued behind it"):
+            with pytest.raises(StoreBusy, match=f"held by process {os.getpid()}"):
+                waiting.write(add(name))
+    held.release()
+    waiting.write(add("later"))
+    assert names(waiting) == ["holder", "later"]
+
+
+def test_a_write_inside_another_store_s_write_keeps_the_deadline_of_who_waits(
+    pair: list[Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, waiting = pair
+    outer = Database(tmp_path / "outer.db", migrations.MEMORY, lock=tmp_path / "outer.lock")
+    names(outer)
+    held = Held(holder)
+
+    def work(connection: apsw.Connection) -> None:
+        with monkeypatch.context() as long:
+            long.setattr(store, "WAIT", 30.0)
+            waiting.write(add("nested"))
+
+    with monkeypatch.context() as short:
+        short.setattr(store, "WAIT", 0.05)
+        short.setattr(store, "GRACE", 0.05)
+        with pytest.raises(StoreBusy):
+            outer.write(work)
+    held.release()
+    outer.close()
+    assert names(waiting) == ["holder"]
+
+
+def test_readers_go_on_while_a_writer_holds_the_store(pair: list[Database]) -> None:
+    holder, reader = pair
+    held = Held(holder)
+    assert names(reader) == []
+    held.release()
+    assert names(reader) == ["holder"]
+
+
+def test_a_read_holds_nothing_back_once_it_is_over(pair: list[Database]) -> None:
+    """Whatever was read, the log can be emptied: no statement is left open that would keep a reader's snapshot."""
+    writer, reader = pair
+    for number in range(20):
+        writer.write(add(f"{number:02d}"))
+        names(reader)
+        reader.read(lambda connection: connection.execute("SELECT * FROM jobs").fetchone() and None)
+        reader.read(lambda connection: store.fetch_one(connection, "SELECT * FROM jobs"))
+        reader.read(lambda connection: store.scalar(connection, "SELECT id FROM jobs"))
+    busy, left, _ = writer.read(lambda connection: fetch_all(connection, "PRAGMA wal_checkpoint(TRUNCATE)"))[0]
+    assert (busy, left) == (0, 0)
+
+
+OPENER = """
+import sys
+from pathlib import Path
+from lcode.store import migrations
+from lcode.store.database import Database
+home, name = Path(sys.argv[1]), sys.argv[2]
+sys.stdin.readline()
+database = Database(home / "memory.db", migrations.MEMORY, lock=home / "memory.lock")
+database.write(lambda c: c.execute("INSERT INTO jobs VALUES (?, 'k', 'p', 's', 'a', 'b')", (name,)))
+database.close()
+"""
+
+
+def test_processes_that_make_a_new_store_at_once_all_find_it(tmp_path: Path) -> None:
+    openers = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, str(tmp_path), f"p{number}"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        )
+        for number in range(8)
+    ]
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.write(b"go\n")
+        opener.stdin.flush()
+    for opener in openers:
+        _, complaint = opener.communicate(timeout=60)
+        assert opener.returncode == 0, complaint.decode()
+    database = Database(tmp_path / "memory.db", migrations.MEMORY)
+    assert names(database) == [f"p{number}" for number in range(8)]
+    database.close()
+
+
+def test_the_queue_is_asked_for_before_the_store(pair: list[Database], tmp_path: Path) -> None:
+    """Whoever waits stands in the kernel's queue, not in SQLite's, whose waiters starve."""
+    holder, waiting = pair
+    held = Held(holder)
+    asked = threading.Thread(target=waiting.write, args=(add("waited"),))
+    asked.start()
+    pause, give_up = threading.Event(), time.monotonic() + 10
+    inode = (tmp_path / "memory.lock").stat().st_ino
+    while Path("/proc/locks").exists() and not any(
+        "->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines()
+    ):
+        assert time.monotonic() < give_up
+        pause.wait(0.005)
+    held.release()
+    asked.join()
+    assert names(waiting) == ["holder", "waited"]
