@@ -116,7 +116,8 @@ class MessageRow:
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A session. `live` is whether a process holds it now (then `owner` says who)."""
+    """A session. `live` is whether a process holds it now: then `owner` says who, `pid`, `terminal` and `since` say it apart,
+    `branch` is where that process works, and `activity` says what it does."""
 
     id: str
     title: str
@@ -131,6 +132,11 @@ class SessionRow:
     note: str
     live: bool = False
     owner: str = ""
+    forked_from: str = ""
+    pid: int = 0
+    terminal: str = ""
+    since: str = ""
+    activity: str = ""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ _INDEXED = 20_000  # characters of a message that search sees: the head and the 
 _VERBATIM = frozenset({"type", "id", "call_id", "signature", "redacted", "origin"})  # the provider's own: sent back to the byte
 _SESSION = (
     "SELECT id, title, created_at, updated_at, ended_at, archived, branch, worktree, model,"
-    " (SELECT count(*) FROM messages WHERE session_id = sessions.id), note FROM sessions"
+    " (SELECT count(*) FROM messages WHERE session_id = sessions.id), note, forked_from FROM sessions"
 )
 
 
@@ -349,9 +349,10 @@ class Recall:
         return self._memory.read(lambda connection: in_order(connection, filters, limit))
 
     def count(self) -> int:
-        """How many messages recall holds."""
-        return int(self._memory.read(lambda connection: scalar(connection, "SELECT count(*) FROM messages")))
+        """How many messages recall holds, each once."""
+        sql = "SELECT count(*) FROM messages WHERE copy_of = ''"
+        return int(self._memory.read(lambda connection: scalar(connection, sql)))
 
 
 def _session(row: tuple[Any, ...]) -> SessionRow:
-    return SessionRow(*(*row[:5], bool(row[5]), *row[6:]))
+    return SessionRow(*(*row[:5], bool(row[5]), *row[6:11], False, "", row[11]))

@@ -15,6 +15,15 @@ from lcode.store.database import Row, fetch_all, fetch_one
 
 _OVER = 3  # times as many are fetched, because neighbours fold into one hit
 MESSAGE = "seq, id, session_id, run_id, step_id, role, kind, content, text, created_at"
+# A fork holds copies: a message is found once, where it was said, or where that was forgotten in its first copy.
+_NO_COPY = (
+    " AND (messages.copy_of = '' OR NOT EXISTS (SELECT 1 FROM messages AS twin WHERE twin.id = messages.copy_of"
+    " OR (twin.copy_of = messages.copy_of AND twin.seq < messages.seq)))"
+)
+_NOT_SHOWN = (  # what a fork shows a copy of is in its sight too
+    " AND NOT EXISTS (SELECT 1 FROM messages AS shown WHERE shown.session_id = ? AND shown.seq > ? AND shown.copy_of != ''"
+    " AND shown.copy_of IN (messages.id, messages.copy_of))"
+)
 # Tools print much and notices repeat: at equal words, what somebody said comes first.
 _CALLS_ONLY = "(messages.kind = 'assistant' AND substr(messages.text, 1, 1) = '→')"
 _WEIGHT = f"CASE WHEN messages.kind = 'tool' OR {_CALLS_ONLY} THEN 0.6 WHEN messages.kind = 'notice' THEN 0.3 ELSE 1.0 END"
@@ -36,6 +45,10 @@ class Filters:
         """SQL that follows a WHERE, and its values. Raises MemoryEditError for a date that is none."""
         where = " AND messages.kind != 'lookup' AND NOT (messages.session_id = ? AND messages.seq > ?)"
         values: list[Any] = [*self.in_context]
+        if self.in_context[0]:
+            where += _NOT_SHOWN
+            values += self.in_context
+        where += "" if self.session_id else _NO_COPY
         where += f" AND NOT {_CALLS_ONLY}" if self.spoken else ""
         if self.roles:
             where += f" AND messages.role IN ({', '.join('?' * len(self.roles))})"
