@@ -166,7 +166,7 @@ class CallRunner:
             for label, (old, new) in _differences(before, await self._blocks() if before else {}).items():
                 emit(MemoryChanged(label, "", diff_values(label, old, new)))
         except ToolError as error:
-            output, outcome = ToolOutput(str(error), str(error).split("\n", 1)[0][:160], is_error=True), "error"
+            output, outcome = ToolOutput(str(error), str(error).split("\n", 1)[0], is_error=True), "error"
         except StoreError:
             raise
         except UserError as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from lcode.llm.protocol import Message, Part, Text, ToolCall, ToolResult
+from lcode.llm.protocol import Message, Text, ToolCall, ToolResult
 from lcode.llm.wire import parts_from_json
 from lcode.memory.model import MessageRow
+from lcode.redact import cut
 
 LOOKUPS = frozenset({"conversation_search", "conversation_search_date", "archival_memory_search"})
 
@@ -42,17 +43,19 @@ def _close(messages: list[Message], waiting: dict[str, ToolResult | None]) -> No
         waiting.clear()
 
 
-def reply_text(parts: Sequence[Part]) -> str:
-    """What people and search see of a reply: the words, and a line for each call that does something."""
+def reply_text(content: list[dict[str, Any]]) -> str:
+    """What people and search see of a reply with this redacted content: its words, and a line for each call that does
+    something."""
+    parts = parts_from_json(content)
     lines = ["".join(part.text for part in parts if isinstance(part, Text)).strip()]
     lines += [f"→ {call_line(part)}" for part in parts if isinstance(part, ToolCall) and part.name not in LOOKUPS]
     return "\n".join(filter(None, lines))
 
 
 def call_line(call: ToolCall) -> str:
-    """A call in one line: its name and its short arguments."""
+    """A redacted call in one line: its name and its short arguments."""
     values = [str(value) for value in (call.arguments or {}).values() if isinstance(value, str | int)]
-    return " ".join([call.name, *values])[:300].replace("\n", " ")
+    return cut(" ".join([call.name, *values]), 300).replace("\n", " ")
 
 
 def user_parts(text: str, context: str) -> list[dict[str, Any]]:

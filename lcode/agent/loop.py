@@ -183,7 +183,7 @@ class Run:
             )
             if any(isinstance(part, Text | ToolCall) for part in parts):
                 row = recall.add_message(
-                    "assistant", "assistant", parts_to_json(parts), reply_text(parts), by, run_id=self.run_id
+                    "assistant", "assistant", parts_to_json(parts), reply_text, by, run_id=self.run_id
                 )
                 session.rows.append(row)
             recall.add_calls(calls, session.id)

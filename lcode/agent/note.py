@@ -9,6 +9,7 @@ from lcode.memory.dates import local
 from lcode.memory.model import MessageRow, SessionRow
 from lcode.memory.recall import Recall
 from lcode.memory.terms import approximate_tokens
+from lcode.redact import cut
 
 MAX_TOKENS = 300
 
@@ -23,7 +24,7 @@ def make_note(recall: Recall, session: SessionRow, commits: Sequence[str] = ()) 
     if len(asked) > 1:
         lines.append(f"then: {' | '.join(_cut(text, 200) for text in asked[-2:] if text != asked[0])}")
     done = _done(recall, session.id)
-    done["commits"] = list(commits)
+    done["commits"] = [_cut(recall.redacted(line), 80) for line in commits]
     order = ("changed", "commits", "passed", "failed", "ran")
     lines += [f"{name}: {_join(done[name])}" for name in order if done[name]]
     lines.append(_open(rows))
@@ -77,7 +78,7 @@ def commits_since(git: Git, head: str, limit: int = 5) -> list[str]:
         listing = git.run("log", "--format=%h %s", f"--max-count={limit}", f"{head}..HEAD", "--")
     except GitError:
         return []
-    return [_cut(line, 80) for line in listing.splitlines()]
+    return listing.splitlines()
 
 
 def _words(row: MessageRow) -> str:
@@ -85,7 +86,7 @@ def _words(row: MessageRow) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    return text if len(text) <= limit else cut(text, limit - 1).rstrip() + "…"
 
 
 def _join(values: Sequence[str], limit: int = 8) -> str:

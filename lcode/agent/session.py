@@ -160,7 +160,7 @@ class Session:
             run_id = self.memory.recall.start_run(self.id)
             self._add("user", "user", text, by, run_id=run_id, context=header)
             if not self.title:
-                self.title = self.memory.recall.redacted(" ".join(text.split())[:60])
+                self.title = self.memory.recall.title(text)
                 self.memory.recall.update_session(self.id, title=self.title)
             return run_id
 

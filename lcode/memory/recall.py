@@ -23,14 +23,15 @@ from lcode.memory.model import MessageRow, Provenance, RecallHit, SessionRow
 from lcode.memory.recall_search import MESSAGE, Filters, in_order, ranked, to_message
 from lcode.memory.recall_writes import Operation, apply
 from lcode.memory.terms import identifier_parts
-from lcode.redact import Redactor
+from lcode.redact import Redactor, cut
+from lcode.redact_content import redacted_json, redacted_parts
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
 
 T = TypeVar("T")
 
 _UNSTORED = 1 << 40  # sequence numbers of messages that are not in the store yet begin here
 _INDEXED = 20_000  # characters of a message that search sees: the head and the tail of longer ones
-_VERBATIM = frozenset({"type", "id", "call_id", "signature", "redacted", "origin"})  # the provider's own: sent back to the byte
+_TITLE = 60  # characters
 _SESSION = (
     "SELECT id, title, created_at, updated_at, ended_at, archived, branch, worktree, model,"
     " (SELECT count(*) FROM messages WHERE session_id = sessions.id), note, forked_from FROM sessions"
@@ -216,16 +217,20 @@ class Recall:
         role: str,
         kind: str,
         content: list[dict[str, Any]],
-        text: str,
+        text: str | Callable[[list[dict[str, Any]]], str],
         by: Provenance,
         *,
         run_id: str = "",
         call_id: str = "",
     ) -> MessageRow:
-        """Store a message and return it as it was stored: redacted. The same operation id is stored once."""
-        clean = self._redacted(content)
-        shown = self._redactor.redact(text)
-        indexed = shown if len(shown) <= _INDEXED else f"{shown[: _INDEXED // 2]}\n…\n{shown[-_INDEXED // 2 :]}"
+        """Store a message and return it as it was stored: redacted. The same operation id is stored once.
+
+        `text` is what people and search see of it; where that is cut or flattened it must be made of redacted content, and is
+        given as a function of it.
+        """
+        clean = redacted_parts(content, self._redactor.redact)
+        shown = self._redactor.redact(text if isinstance(text, str) else text(clean))
+        indexed = shown if len(shown) <= _INDEXED else f"{cut(shown, _INDEXED // 2)}\n…\n{shown[-_INDEXED // 2 :]}"
         terms = identifier_parts(indexed)
         message_id = by.operation_id.replace("op-", "message-", 1)
         now = clock.stamp()
@@ -242,21 +247,16 @@ class Recall:
         """`text` as it may be shown to a model or stored."""
         return self._redactor.redact(text)
 
+    def title(self, text: str) -> str:
+        """The beginning of `text` on one line, as it may be stored."""
+        return self._redactor.redact(cut(" ".join(self._redactor.redact(text).split()), _TITLE))
+
     def context(self, session_id: str) -> list[MessageRow]:
         """The messages of a session that are in its prompt: the newest summary, then what came after its cut."""
         cut = int(self.session_value(session_id, "context_from") or 0)
         rows = self.messages(session_id, after=cut)
         summaries = [row for row in rows if row.kind == "summary"]
         return [*summaries[-1:], *(row for row in rows if row.kind != "summary")]
-
-    def _redacted(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._redactor.redact(value)
-        if isinstance(value, list):
-            return [self._redacted(item) for item in value]
-        if isinstance(value, dict):
-            return {key: item if key in _VERBATIM else self._redacted(item) for key, item in value.items()}
-        return value
 
     def messages(self, session_id: str, *, after: int = 0, limit: int = -1) -> list[MessageRow]:
         """The messages of a session with a sequence number over `after`, in order."""
@@ -275,8 +275,9 @@ class Recall:
         rows = [
             {
                 "operation_id": call.operation_id, "step_id": call.step_id, "session_id": session_id, "call_id": call.call_id,
-                "number": call.number, "name": call.name, "effect": call.effect, "state": call.state, "started_at": now,
-                "arguments": json.dumps(self._redacted(call.arguments), ensure_ascii=False),
+                "number": call.number, "name": self.redacted(call.name), "effect": call.effect, "state": call.state,
+                "started_at": now,
+                "arguments": json.dumps(redacted_json(call.arguments, self._redactor.redact), ensure_ascii=False),
             }
             for call in calls
         ]  # fmt: skip
@@ -291,7 +292,7 @@ class Recall:
 
     def finish_call(self, operation_id: str, outcome: str, detail: str = "") -> None:
         """`outcome`: ok, error, refused, interrupted. `detail`: a short fact such as an exit code or a path."""
-        short = self._redactor.redact(detail)[:500]
+        short = cut(self._redactor.redact(detail), 500)
         self._write("finish_call", operation_id=operation_id, finished_at=clock.stamp(), outcome=outcome, detail=short)
 
     def pending_calls(self, session_id: str) -> list[PendingCall]:
