@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lcode import clock
+from lcode.tools.guardian import guarded
 
 _CHUNK = 65_536
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
@@ -95,15 +96,16 @@ async def run(
     reader = _in_thread(lambda: _read(process, capture, stop_when_full))
     ended = _in_thread(process.wait)
     timed_out = False
-    try:
-        done, _ = await asyncio.wait({asyncio.wrap_future(ended)}, timeout=timeout)
-        if not done:
-            timed_out = True
-            await _end(process, ended)
-        await _quietly(reader, _DRAIN)
-    except asyncio.CancelledError:
-        await _uninterrupted(_end(process, ended))
-        raise
+    with guarded(process.pid):
+        try:
+            done, _ = await asyncio.wait({asyncio.wrap_future(ended)}, timeout=timeout)
+            if not done:
+                timed_out = True
+                await _end(process, ended)
+            await _quietly(reader, _DRAIN)
+        except asyncio.CancelledError:
+            await _uninterrupted(_end(process, ended))
+            raise
     output, dropped = capture.close()
     code = ended.result() if ended.done() else -int(_KILL)
     full = stop_when_full and capture.full
