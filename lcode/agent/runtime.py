@@ -234,7 +234,10 @@ class Runtime:
         settings = self.settings
         name = model or settings.model or default_model(self._environ)
         wait, attempts = settings.idle_timeout, settings.retries + 1
-        return resolve(name, settings.providers, self._environ, record=self.record, idle_timeout=wait, attempts=attempts)
+        return resolve(
+            name, settings.providers, self._environ, record=self.record, redact=self.store.redactor.redact,
+            idle_timeout=wait, attempts=attempts,
+        )  # fmt: skip
 
     def _session(self, memory: SessionMemory, provider: Provider, mode: str | None, lock: NamedLock | None) -> Session:
         tools = {tool.name: tool for tool in all_tools() if not (self.ephemeral and tool.effect is Effect.MEMORY)}

@@ -93,18 +93,19 @@ def resolve(
     environ: Mapping[str, str],
     *,
     record: Path | None = None,
+    redact: Callable[[str], str] = str,
     idle_timeout: float = 120.0,
     attempts: int = 6,
     sleep: Sleep | None = None,
 ) -> Provider:
-    """The provider for `provider/model`, `offline` or `replay:FILE`. `record` also writes every reply to a file; `sleep`
-    waits between attempts in place of the clock. Raises UserError."""
+    """The provider for `provider/model`, `offline` or `replay:FILE`. `record` also writes every reply to a file, its
+    texts as `redact` gives them; `sleep` waits between attempts in place of the clock. Raises UserError."""
     provider = _resolved(name.strip(), providers, environ, _Patience(idle_timeout, attempts, sleep))
     if record is None:
         return provider
     from lcode.llm.replay import RecordingProvider
 
-    return RecordingProvider(provider, record)
+    return RecordingProvider(provider, record, redact)
 
 
 def _resolved(

@@ -21,6 +21,7 @@ from typing import Any
 from lcode.errors import ConfigError, ProviderError, UserError
 from lcode.llm.protocol import Delta, Provider, Reply, Request, Text, TextPiece, Thinking, ThinkingPiece
 from lcode.llm.wire import message_to_json, reply_from_json, reply_to_json
+from lcode.redact_content import redacted_json, redacted_parts
 
 
 def digest(request: Request) -> str:
@@ -72,14 +73,15 @@ class ReplayProvider:
 
 
 class RecordingProvider:
-    """Passes another provider through and appends what it answered to `path` (0600). Texts were redacted before they
-    came here, as all that enters a request is."""
+    """Passes another provider through and appends what it answered to `path` (0600), each text as `redact` gives it: a reply
+    comes from the service as it is, and an error may quote what was sent."""
 
-    def __init__(self, inner: Provider, path: Path) -> None:
+    def __init__(self, inner: Provider, path: Path, redact: Callable[[str], str] = str) -> None:
         self.name = inner.name
         self.api = inner.api
         self._inner = inner
         self._path = path
+        self._redact = redact
         self._append("")  # whether it can be written is known before the first request
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
@@ -91,14 +93,18 @@ class RecordingProvider:
             async with aclosing(stream):
                 async for delta in stream:
                     if isinstance(delta, Reply):
-                        self._write({"request": asked, "reply": reply_to_json(delta)})
+                        self._write({"request": asked, "reply": self._reply(delta)})
                     yield delta
         except ProviderError as error:
-            self._write({"request": asked, "error": _error_to_json(error)})
+            self._write({"request": asked, "error": redacted_json(_error_to_json(error), self._redact)})
             raise
 
     async def close(self) -> None:
         await self._inner.close()
+
+    def _reply(self, reply: Reply) -> dict[str, Any]:
+        data = reply_to_json(reply)
+        return data | {"parts": redacted_parts(data["parts"], self._redact)}
 
     def _write(self, line: Mapping[str, Any]) -> None:
         self._append(json.dumps(line, separators=(",", ":")) + "\n")

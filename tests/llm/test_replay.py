@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcode.errors import ConfigError, ProviderError, UserError
-from lcode.llm.protocol import Delta, Message, Provider, Reply, Request, Text, TextPiece, ThinkingPiece, ToolCall
+from lcode.llm.protocol import Delta, Message, Provider, Reply, Request, Text, TextPiece, Thinking, ThinkingPiece, ToolCall
 from lcode.llm.providers import resolve
 from lcode.llm.replay import RecordingProvider, ReplayProvider, ScriptedProvider, digest, pieces
+from lcode.redact import Redactor
 from tests.llm import strategies as some
 
 ONE = Reply((Text("a\nb"), ToolCall("c", "f", {"x": 1})), "tool_calls", model="m")
@@ -49,6 +50,24 @@ def test_what_was_recorded_is_played_again(tmp_path: Path) -> None:
     assert player.mismatches == [3]
     with pytest.raises(ProviderError, match="ended after 3"):
         ask(player, "4")
+
+
+def test_no_secret_is_recorded_and_what_is_heard_is_as_it_was_said(tmp_path: Path) -> None:
+    token, path = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8", tmp_path / "session.jsonl"
+    said = Reply((Thinking(token, "signed", origin="anthropic"), Text(token), ToolCall("c", "f", {token: {"id": token}})), "stop")
+    script = ScriptedProvider([said, ProviderError(f"wrong key {token}", f"not {token}")])
+    recorder = RecordingProvider(script, path, Redactor({}).redact)
+    assert ask(recorder, "1")[-1] == said
+    with pytest.raises(ProviderError, match="ghp_"):
+        ask(recorder, "2")
+    assert "ghp_" not in path.read_text()
+    player = ReplayProvider(path)
+    mark = "[redacted:github]"
+    assert ask(player, "1")[-1] == Reply(
+        (Thinking(mark, origin="anthropic"), Text(mark), ToolCall("c", "f", {mark: {"id": mark}})), "stop"
+    )
+    with pytest.raises(ProviderError, match="wrong key .redacted"):
+        ask(player, "2")
 
 
 def test_a_recording_grows_over_processes(tmp_path: Path) -> None:
