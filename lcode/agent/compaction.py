@@ -18,7 +18,7 @@ from lcode.memory.terms import approximate_tokens
 TRIGGER = 0.8  # of the window
 KEEP = 0.3  # of the window is kept verbatim at the end
 MUST_FREE = 0.3  # of what was there, or more is evicted
-WORDS = 6_000  # characters of the user's own words that a summary quotes
+WORDS = 8_000  # characters of the user's own words that a summary quotes
 _ASK = (
     "The context window is full: the conversation above will be replaced by your summary. Write it for yourself, in"
     " at most 500 words:"
@@ -52,15 +52,25 @@ def choose_cut(rows: Sequence[MessageRow], window: int, used: int) -> Cut:
 
 
 def _cut(rows: Sequence[MessageRow], window: int, share: float) -> Cut:
-    """Never parts a call from its result, and keeps the newest message whatever its size."""
+    """Never parts a call from its result, and keeps the last step (or message) whatever its size: the model has not seen
+    those results yet."""
     budget = int(window * share)
-    at, used = len(rows), 0
-    while at and (at == len(rows) or used + row_tokens(rows[at - 1]) <= budget):
-        at -= 1
-        used += row_tokens(rows[at])
-    while at < len(rows) and rows[at].role == "tool":
-        at += 1
+    at = _step_start(rows, len(rows) - 1)
+    used = sum(map(row_tokens, rows[at:]))
+    while at:
+        earlier = _step_start(rows, at - 1)
+        used += sum(map(row_tokens, rows[earlier:at]))
+        if used > budget:
+            break
+        at = earlier
     return Cut(list(rows[:at]), list(rows[at:]))
+
+
+def _step_start(rows: Sequence[MessageRow], at: int) -> int:
+    """Where the step begins that the row `at` belongs to: results stand behind the reply that asked for them."""
+    while at > 0 and rows[at].role == "tool":
+        at -= 1
+    return max(at, 0)
 
 
 async def summarise(
@@ -92,8 +102,8 @@ def _framed(summary: str, count: int, words: Sequence[str]) -> str:
 
 
 def _quoted(words: Sequence[str]) -> list[str]:
-    """The first thing the user said and the newest ones, as many as fit."""
-    shortened = [" ".join(text.split())[:400] for text in words]
+    """The first thing the user said and the newest ones, as many as fit; the newest whole, as far as it is not endless."""
+    shortened = [_shorten(text, 4_000 if at == len(words) - 1 else 800) for at, text in enumerate(words)]
     kept: list[str] = []
     room = WORDS - len(shortened[0]) if shortened else 0
     for text in reversed(shortened[1:]):
@@ -103,6 +113,15 @@ def _quoted(words: Sequence[str]) -> list[str]:
             break
         kept.append(text)
     return [*shortened[:1], *reversed(kept)]
+
+
+def _shorten(text: str, limit: int) -> str:
+    flat = " ".join(text.split())
+    return (
+        flat
+        if len(flat) <= limit
+        else f"{flat[:limit]} … ({len(flat) - limit} more characters: conversation_search finds them)"
+    )
 
 
 def _extract(evicted: Sequence[MessageRow]) -> str:

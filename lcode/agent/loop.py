@@ -67,7 +67,11 @@ class Run:
         except asyncio.CancelledError:
             self.ending = True
             reason = StopReason.CANCELLED
-            await self._keep_partial()
+            try:
+                await self._keep_partial()
+            except StoreError as failure:
+                error, hint = failure.message, failure.hint
+                self.session.failure = failure
         except ProviderError as failure:
             reason = StopReason.CONTEXT_OVERFLOW if failure.overflow else StopReason.LLM_API_ERROR
             error, hint = failure.message, failure.hint
@@ -83,6 +87,7 @@ class Run:
 
     async def _finish(self, reason: StopReason, error: str, hint: str) -> RunFinished:
         self.ending = True
+        self.session.broken = self.session.failure is not None
         if self.run_id:
             try:
                 await self.session.end_run(self.run_id, reason, error)
@@ -116,7 +121,7 @@ class Run:
                 continue
             results = await session.calls.run(prepared, self.run_id, step_id, self.emit)
             session.take(results)
-            faulty = sum(1 for item in prepared if item.tool is None)
+            faulty = sum(1 for item in prepared if item.fault)
             if self._limits.step(len(prepared), faulty):
                 return StopReason.INVALID_TOOL_CALL
         return StopReason.MAX_STEPS
@@ -182,19 +187,11 @@ class Run:
                 stop_reason=reply.finish,
             )
             if any(isinstance(part, Text | ToolCall) for part in parts):
-                row = recall.add_message(
-                    "assistant", "assistant", parts_to_json(parts), reply_text, by, run_id=self.run_id
-                )
+                row = recall.add_message("assistant", "assistant", parts_to_json(parts), reply_text, by, run_id=self.run_id)
                 session.rows.append(row)
             recall.add_calls(calls, session.id)
 
-        mark = len(session.rows)
-
-        def once() -> None:
-            del session.rows[mark:]  # the transaction may be tried again
-            work()
-
-        await session.memory.run(session.memory.recall.atomically, once)
+        await session.write(work)
         session.note_usage(reply.usage)
         self.emit(ReplyFinished(reply.text, len(reply.calls)))
         self.emit(StepFinished(step_id, reply.usage, latency, session.context_tokens, session.context_window))

@@ -26,6 +26,7 @@ class Cause:
 
 
 BY_USER = Cause("interrupted by the user", "the user interrupted")
+BROKEN_OFF = Cause("interrupted: the run broke off with an error", "the run broke off")
 CUT_OFF = Cause("interrupted: the session was cut off", "the session was cut off")
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from lcode.agent import guidance, note, prompt, recovery
 from lcode.agent.calls import CallRunner
-from lcode.agent.session import Environment, Session
+from lcode.agent.session import Environment, News, Session
 from lcode.config import Settings
 from lcode.errors import MemoryEditError, SessionBusy, UserError
+from lcode.events import Usage
 from lcode.git.command import Git, GitError
 from lcode.git.repository import Place, find, root_commits, tracked
 from lcode.ids import new_id
@@ -122,8 +123,8 @@ class Runtime:
         for label, value in (("architecture", found.architecture), ("conventions", found.conventions)):
             by = memory.provenance(Actor.PROGRAM, Source.FILE, trust=Trust.UNVERIFIED)
             with suppress(MemoryEditError):  # an empty folder leaves nothing to say; a second terminal was first
-                if value and not memory.blocks.get(label).version:
-                    memory.blocks.append(label, value, by)
+                if value:
+                    memory.blocks.rethink(label, value, by, base_version=0)
         self.notices.append(f"first time here: looked over {self.place.root.name} and noted what its files say (unverified)")
 
     async def blocks(self) -> list[Block]:
@@ -194,9 +195,13 @@ class Runtime:
             for message in session.rows:
                 if message.role == "tool":
                     seen.output("\n".join(str(part.get("text", "")) for part in message.content))
-            await memory.run(session.restore_prompt, row.updated_at)
-            if usage := await memory.run(memory.recall.last_usage, row.id):
-                session.note_usage(usage)
+            same_place = (row.branch, row.worktree) == (self.branch, str(self.root))
+            await memory.run(session.restore_prompt, row.updated_at, same_place)
+            compacted = next((message.created_at for message in session.rows if message.kind == "summary"), "")
+            usage: Usage | None = await memory.run(memory.recall.last_usage, row.id, compacted)
+            session.note_usage(usage or Usage())
+            if not same_place:
+                await memory.run(memory.recall.update_session, row.id, branch=self.branch, worktree=str(self.root))
         except BaseException:
             lock.release()
             raise
@@ -254,6 +259,7 @@ class Runtime:
             max_tokens=self.settings.max_tokens,
             thinking=self.settings.thinking,
             window_override=self.settings.context_window,
+            providers=self.settings.providers,
         )
         session = Session(memory.session_id, memory, provider, calls, environment, lock)
         self._sessions.append(session)
@@ -279,18 +285,16 @@ class Runtime:
         files = guidance.read_guidance(self.root, self.cwd, lambda names: tracked(self.place, names))
         return prompt.system_text(files, blocks, ephemeral=self.ephemeral)
 
-    def _news(self, session_id: str) -> Callable[[], list[str]]:
-        """What the next user message says besides the user's words: where, and first where the last sessions stopped."""
-        told: dict[str, str] = {}
+    def _news(self, session_id: str) -> News:
+        """What the next user message says besides the user's words: where, and at first where the last sessions stopped."""
 
-        def lines() -> list[str]:
+        def lines(told: str) -> tuple[str, list[str]]:
             place = find(self.cwd)
             where = str(self.cwd) + (f" (branch {place.branch})" if place.branch else "")
-            news = [f"directory: {where}"] if told.get("where") != where else []
+            news = [f"directory: {where}"] if told != where else []
             if not told:
                 news += [*self._uncommitted(place), *self._last_sessions(session_id)]
-            told["where"] = where
-            return news
+            return where, news
 
         return lines
 

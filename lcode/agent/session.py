@@ -7,7 +7,7 @@ message. Everything that later processes need is in the store before the next th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -17,18 +17,20 @@ from lcode.agent import compaction, prompt, recovery
 from lcode.agent.calls import CallRunner
 from lcode.agent.conversation import to_messages, user_parts
 from lcode.agent.loop import Run
+from lcode.agent.memory_watch import Change, changes_since, update_text
 from lcode.errors import StoreError, UserError
 from lcode.events import Compacted, Emit, MemoryChanged, RunFinished, StopReason, Usage
-from lcode.llm.catalogue import context_window
 from lcode.llm.protocol import Provider, Request, ToolResult, ToolSpec
+from lcode.llm.providers import context_window
 from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source, Trust
-from lcode.memory.render import diff_values
 from lcode.memory.session_memory import SessionMemory
 from lcode.memory.terms import approximate_tokens
+from lcode.provider_settings import ProviderSettings
 from lcode.safety.permission import Mode, Permission
 from lcode.store.locks import NamedLock
 
 T = TypeVar("T")
+News = Callable[[str], tuple[str, list[str]]]  # from the place last told of ('': none yet) to the place now, and the lines
 
 
 @dataclass
@@ -37,7 +39,7 @@ class Environment:
     for the next user message, `resolve` a provider by its name, `end_note` the note that is kept at the end."""
 
     render_system: Callable[[list[Block]], str]
-    news: Callable[[], list[str]]
+    news: News
     resolve: Callable[[str], Provider]
     end_note: Callable[[str], None]
     log_bug: Callable[[BaseException], str]
@@ -45,6 +47,7 @@ class Environment:
     max_tokens: int | None = None
     thinking: str = "off"
     window_override: int | None = None
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
 
 
 @dataclass
@@ -62,6 +65,8 @@ class Session:
     usage: Usage = field(default_factory=Usage)
     context_tokens: int = 0
     failure: UserError | None = None
+    broken: bool = False  # the last run ended in the middle of a step
+    _where: str = ""
     _system: str = ""
     _specs: tuple[ToolSpec, ...] = ()
     _api: str = ""
@@ -94,7 +99,7 @@ class Session:
 
     @property
     def context_window(self) -> int:
-        return context_window(self.provider.name, self.environment.window_override)
+        return context_window(self.provider.name, self.environment.providers, self.environment.window_override)
 
     async def run(self, text: str, emit: Emit) -> RunFinished:
         """Answer `text`. Every end is in the RunFinished; raises only if a run is under way already."""
@@ -134,12 +139,16 @@ class Session:
     async def close(self) -> None:
         """Keep the note on where the session stopped, and free it. Idempotent."""
         self.interrupt()
+        if self._task is not None and not self._task.done():
+            await asyncio.wait({self._task})
         await self.provider.close()
-        if self.rows:
-            await self.memory.run(self._end)
-        if self.lock is not None:
-            self.lock.release()
-            self.lock = None
+        try:
+            if self.rows:
+                await self.memory.run(self._end)
+        finally:
+            if self.lock is not None:
+                self.lock.release()
+                self.lock = None
 
     def _end(self) -> None:
         self.environment.end_note(self.id)
@@ -153,7 +162,11 @@ class Session:
 
     async def begin_run(self, text: str) -> str:
         """Store the user's message, before any model hears of it; the run's id."""
-        header = prompt.context_header(await self.memory.run(self.environment.news))
+        if self.broken:  # have in context what the store has of the run before
+            await self.sync_rows(recovery.BROKEN_OFF)
+            self.broken = False
+        where, news = await self.memory.run(self.environment.news, self._where)
+        header = prompt.context_header(news)
         by = self.memory.provenance(Actor.USER, Source.SAID)
 
         def work() -> str:
@@ -164,7 +177,9 @@ class Session:
                 self.memory.recall.update_session(self.id, title=self.title)
             return run_id
 
-        return await self._write(work)
+        run_id = await self.write(work)
+        self._where = where
+        return run_id
 
     async def end_run(self, run_id: str, reason: StopReason, error: str) -> None:
         await self.memory.run(self.memory.recall.end_run, run_id, reason.value, error)
@@ -172,18 +187,21 @@ class Session:
     async def add_notice(self, text: str) -> None:
         """Append a short message of the program, which the model reads as context."""
         by = self.memory.provenance(Actor.PROGRAM, Source.INFERRED)
-        await self._write(lambda: self._add("user", "notice", text, by))
+        await self.write(lambda: self._add("user", "notice", text, by))
 
     async def add_partial(self, text: str, run_id: str) -> None:
         by = self.memory.provenance(Actor.AGENT, Source.INFERRED)
-        await self._write(lambda: self._add("assistant", "assistant", text, by, run_id=run_id))
+        await self.write(lambda: self._add("assistant", "assistant", text, by, run_id=run_id))
 
     def _add(self, role: str, kind: str, text: str, by: Provenance, *, run_id: str = "", context: str = "") -> None:
         row = self.memory.recall.add_message(role, kind, user_parts(text, context), text, by, run_id=run_id)
         self.rows.append(row)
 
-    async def _write(self, work: Callable[[], T]) -> T:
-        """`work` in one transaction; messages it appended are taken back if it is tried again."""
+    async def write(self, work: Callable[[], T]) -> T:
+        """`work` in one transaction; messages it appended are taken back where that fails or is tried again."""
+        return await self.memory.run(self._write_now, work)
+
+    def _write_now(self, work: Callable[[], T]) -> T:
         mark = len(self.rows)
 
         def once() -> T:
@@ -191,7 +209,7 @@ class Session:
             return work()
 
         try:
-            result: T = await self.memory.run(self.memory.recall.atomically, once)
+            result: T = self.memory.recall.atomically(once)
         except StoreError:
             del self.rows[mark:]
             raise
@@ -205,12 +223,12 @@ class Session:
         for result in results:
             seen.output(result.text)
 
-    async def sync_rows(self) -> None:
-        """After an interrupt: settle calls that were stored and not begun, and have in context what the store has: also
+    async def sync_rows(self, cause: recovery.Cause = recovery.BY_USER) -> None:
+        """After a run that broke off: settle calls that were stored and not begun, and have in context what the store has: also
         what landed when nobody waited for it any more."""
 
         def work() -> None:
-            recovery.settle_calls(self.memory, self.id, recovery.BY_USER)
+            recovery.settle_calls(self.memory, self.id, cause)
             self.rows[:] = self.memory.recall.context(self.id)
 
         self.calls.rows.clear()
@@ -228,8 +246,9 @@ class Session:
         """Have the prompt rendered anew before the next request."""
         self._stale = reason
 
-    def restore_prompt(self, last_message: str) -> None:
-        """Take the stored prompt up again if the provider may still have it in its cache; else it is rendered anew."""
+    def restore_prompt(self, last_message: str, same_place: bool) -> None:
+        """Take the stored prompt up again if the provider may still have it in its cache and it is about this branch and
+        worktree; else it is rendered anew."""
         stored = self.memory.recall.prompt(self.id)
         if stored is None:
             return
@@ -237,7 +256,7 @@ class Session:
         self._specs = prompt.specs_from_json(specs)
         fresh = clock.now() - clock.parse(last_message) < timedelta(seconds=prompt.CACHE_LIFETIME)
         same_tools = self._specs == tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=self.memory.ephemeral))
-        self._stale = "" if fresh and same_tools and self._api == self.provider.api else "resume"
+        self._stale = "" if fresh and same_place and same_tools and self._api == self.provider.api else "resume"
 
     async def request(self) -> Request:
         """What is sent next: the stored prompt and every message in context."""
@@ -268,39 +287,33 @@ class Session:
     # -- what others did --------------------------------------------------------------------------------------------
 
     async def hear_of_others(self, emit: Emit) -> None:
-        """If another session (or the user) changed a block that this prompt shows, say so in one appended message."""
+        """If another session (or the user) changed blocks that this prompt shows, say so in one appended message.
+
+        That message and which versions were seen are stored together: nobody is taken to know what they were not told.
+        """
         if self._stale:
             return
-        for label, who, diff in await self.memory.run(self._changes):
-            emit(MemoryChanged(label, who, diff))
-            await self.add_notice(
-                f"<memory_update>\nCore memory block '{label}' was changed by {who}; this supersedes what you"
-                f" saw:\n{diff}\n</memory_update>"
-            )
+        changes = await self.memory.run(self._tell_changes)
+        for change in changes:
+            emit(MemoryChanged(change.label, change.who, change.diff))
 
-    def _changes(self) -> list[tuple[str, str, str]]:
+    def _tell_changes(self) -> list[Change]:
         memory = self.memory
         versions = memory.data_version()
         if versions == self._data_version:
             return []
+        changes, known = changes_since(memory.blocks, memory.known_versions)
+        by = memory.provenance(Actor.PROGRAM, Source.INFERRED)
+
+        def work() -> None:
+            if changes:
+                self._add("user", "notice", update_text(changes), by)
+            memory.save_known_versions(known)
+
+        if known != memory.known_versions:
+            self._write_now(work)
+            memory.known_versions.update(known)
         self._data_version = versions
-        blocks = {block.label: block for block in memory.blocks.list()}
-        known = memory.known_versions
-        changes = []
-        for label in sorted(set(blocks) | set(known)):
-            block, before = blocks.get(label), known.get(label, 0)
-            if (block.version if block else -1) == before:
-                continue
-            known[label] = block.version if block else -1
-            diff = diff_values(label, memory.blocks.value_at(label, before), block.value) if block else "the block was removed"
-            who = (
-                f"{block.actor.value}" + (f" in another session ({block.session_id[8:16]})" if block.session_id else "")
-                if block
-                else "the user"
-            )
-            if diff:
-                changes.append((label, who, diff))
-        memory.save_known_versions()
         return changes
 
     # -- room -------------------------------------------------------------------------------------------------------

@@ -40,9 +40,9 @@ class SessionMemory:
         """`function(...)` on the store's thread, so that the event loop never waits for a disk."""
         return await self.database.run(function, *arguments, **named)
 
-    def save_known_versions(self) -> None:
+    def save_known_versions(self, known: dict[str, int] | None = None) -> None:
         """Keep which versions the model has seen with the session, so that a resume tells it of later ones only."""
-        self.recall.update_session(self.session_id, memory_seen=json.dumps(self.known_versions))
+        self.recall.update_session(self.session_id, memory_seen=json.dumps(self.known_versions | (known or {})))
 
     def load_known_versions(self) -> None:
         self.known_versions.update(json.loads(self.recall.session_value(self.session_id, "memory_seen") or "{}"))

@@ -112,3 +112,50 @@ def test_a_system_prompt_that_alone_overflows_ends_the_run(repo: Path) -> None:
         await harness.runtime.close()
 
     run(work())
+
+
+def test_results_that_the_model_has_not_seen_are_never_evicted(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo, context_window=9_000)
+        (repo / "big.txt").write_text("\n".join(f"line {number} of a long file" for number in range(900)))
+
+        def answer(request: Request) -> object:
+            if is_summary(request):
+                return reply("Summary.")
+            if "line 0 of a long file" in str(request.messages):
+                assert "line 899 of a long file" in str(request.messages)
+                return reply("Seen.")
+            return reply("", ("read_file", {"path": "README.md"}), ("read_file", {"path": "big.txt"}))
+
+        harness.script([answer] * 9)  # type: ignore[list-item]
+        session = await harness.runtime.new_session()
+        task = "Read it. " + "Some background. " * 20 + "IMPORTANT: never touch queue.py."
+        finished = await harness.ask(session, task)
+        assert finished.text == "Seen.", finished
+        assert harness.of(Compacted)
+        assert "IMPORTANT: never touch queue.py." in str(session.rows[0].content)
+        await harness.runtime.close()
+
+    run(work())
+
+
+def test_a_resume_after_a_compaction_does_not_compact_again(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo, context_window=16_000)
+        harness.script([chatty] * 40)  # type: ignore[list-item]
+        session = await harness.runtime.new_session()
+        while not harness.of(Compacted):
+            await harness.ask(session, "more")
+        await session.compact(harness.events.append)
+        before = len(harness.of(Compacted))
+        await harness.runtime.close()
+        again = Harness.open(repo, context_window=16_000)
+        again.script([chatty] * 9)  # type: ignore[list-item]
+        resumed = await again.runtime.resume_session()
+        assert before
+        assert resumed.context_tokens < 16_000 * 0.5
+        await again.ask(resumed, "one more")
+        assert not again.of(Compacted)
+        await again.runtime.close()
+
+    run(work())

@@ -12,6 +12,7 @@ from lcode import clock
 from lcode.errors import SessionBusy, UserError
 from lcode.llm.protocol import Request, Text
 from lcode.llm.replay import ScriptedProvider
+from lcode.memory.model import Actor, Source
 from tests.agent.harness import Harness, reply, run
 
 
@@ -117,8 +118,6 @@ def test_a_prompt_resume_sends_the_same_bytes_and_appends_what_changed(repo: Pat
         await first.runtime.close()
         other = Harness.open(repo)
         memory = other.runtime.memory()
-        from lcode.memory.model import Actor, Source
-
         memory.blocks.append("human", "Likes cats.", memory.provenance(Actor.USER, Source.SAID))
         await other.runtime.close()
         second = Harness.open(repo)
@@ -282,5 +281,174 @@ def test_an_ephemeral_look_at_an_unknown_place_leaves_no_trace(tmp_path: Path) -
         await secret.ask(await secret.runtime.new_session(), "hi")
         await secret.runtime.close()
         assert not Path(os.environ["LCODE_HOME"]).exists()
+
+    run(work())
+
+
+def test_what_was_not_told_is_not_taken_as_known(repo: Path) -> None:
+    from lcode.errors import StoreUnwritable
+
+    async def work() -> None:
+        mine, theirs = Harness.open(repo), Harness.open(repo)
+        script = mine.script(
+            [reply("one"), reply("", ("memory_rethink", {"label": "human", "new_memory": "MINE"})), reply("two")]
+        )
+        session = await mine.runtime.new_session()
+        await mine.ask(session, "first")
+        memory = theirs.runtime.memory()
+        memory.blocks.append("human", "THEIRS", memory.provenance(Actor.USER, Source.SAID))
+        real = session.memory.recall.atomically
+        session.memory.recall.atomically = lambda work: (_ for _ in ()).throw(StoreUnwritable("full"))  # type: ignore[method-assign]
+        with pytest.raises(StoreUnwritable):
+            await session.hear_of_others(mine.events.append)
+        session.memory.recall.atomically = real  # type: ignore[method-assign]
+        await mine.ask(session, "second")
+        assert "+THEIRS" in words(script.requests[1])
+        assert session.memory.blocks.get("human").value == "MINE"  # told, it may decide
+        await mine.runtime.close()
+        await theirs.runtime.close()
+
+    run(work())
+
+
+def test_all_changes_of_a_moment_are_told_in_one_message(repo: Path) -> None:
+    async def work() -> None:
+        mine, theirs = Harness.open(repo), Harness.open(repo)
+        script = mine.script([reply("one"), reply("two")])
+        session = await mine.runtime.new_session()
+        await mine.ask(session, "first")
+        memory = theirs.runtime.memory()
+        for label in ("human", "conventions", "current_work"):
+            memory.blocks.append(label, f"new in {label}", memory.provenance(Actor.USER, Source.SAID))
+        await mine.ask(session, "second")
+        assert words(script.requests[1]).count("<memory_update>") == 1
+        assert words(script.requests[1]).count("+new in") == 3
+        await mine.runtime.close()
+        await theirs.runtime.close()
+
+    run(work())
+
+
+def test_a_resume_on_another_branch_shows_that_branchs_work(repo: Path) -> None:
+    import subprocess
+
+    async def work() -> None:
+        first = Harness.open(repo)
+        first.script([reply("", ("core_memory_append", {"label": "current_work", "content": "on main"})), reply("one")])
+        await first.ask(await first.runtime.new_session(), "first")
+        await first.runtime.close()
+        subprocess.run(["git", "checkout", "-q", "-b", "feature"], cwd=repo, check=True)
+        other = Harness.open(repo)
+        memory = other.runtime.memory()
+        memory.blocks.append("current_work", "PRECIOUS", memory.provenance(Actor.USER, Source.SAID))
+        await other.runtime.close()
+        second = Harness.open(repo)
+        script = second.script([reply("two")])
+        session = await second.runtime.resume_session()
+        await second.ask(session, "second")
+        assert "PRECIOUS" in script.requests[0].system
+        assert "on main" not in script.requests[0].system
+        assert (await second.runtime.sessions())[0].branch == "feature"
+        await second.runtime.close()
+
+    run(work())
+
+
+def test_a_run_that_broke_off_leaves_a_true_context(repo: Path) -> None:
+    from lcode.errors import StoreUnwritable
+
+    async def work() -> None:
+        harness = Harness.open(repo)
+        script = harness.script(
+            [reply("", ("list_dir", {}), ("shell", {"command": "echo done >> log"})), reply("after"), reply("resumed")]
+        )
+        session = await harness.runtime.new_session()
+        real = session.memory.recall.finish_call
+        calls = []
+
+        def failing(*arguments: object) -> None:
+            calls.append(arguments)
+            if len(calls) == 2:
+                raise StoreUnwritable("disk full")
+            real(*arguments)  # type: ignore[arg-type]
+
+        session.memory.recall.finish_call = failing  # type: ignore[method-assign]
+        finished = await harness.ask(session, "go")
+        assert "disk full" in finished.error
+        session.memory.recall.finish_call = real  # type: ignore[method-assign]
+        assert (await harness.ask(session, "and?")).text == "after"
+        told = str(script.requests[1].messages)
+        assert "entries" in told  # the listing that was stored
+        assert "may have had an effect" in told
+        live = script.requests[1].messages
+        await harness.runtime.close()
+        again = Harness.open(repo)
+        later = again.script([reply("resumed")])
+        await again.ask(await again.runtime.resume_session(), "now")
+        assert later.requests[0].messages[: len(live)] == live
+        await again.runtime.close()
+
+    run(work())
+
+
+def test_an_interrupt_while_the_store_fails_is_still_told_as_an_end(repo: Path) -> None:
+    from lcode.errors import StoreUnwritable
+    from tests.agent.test_loop import Stuck
+
+    async def work() -> None:
+        import asyncio
+
+        harness = Harness.open(repo)
+        stuck = Stuck()
+        harness.runtime._provider = lambda model: stuck  # type: ignore[method-assign,assignment]
+        session = await harness.runtime.new_session()
+        running = asyncio.ensure_future(harness.ask(session, "go"))
+        await stuck.started.wait()
+
+        def broken(*arguments: object, **named: object) -> None:
+            raise StoreUnwritable("disk full")
+
+        session.memory.recall.add_message = broken  # type: ignore[method-assign,assignment]
+        session.interrupt()
+        finished = await running
+        assert finished.stop_reason.value == "cancelled"
+        assert "disk full" in finished.error
+        await harness.runtime.close()
+
+    run(work())
+
+
+def test_the_place_is_told_again_where_the_message_was_not_stored(repo: Path) -> None:
+    from lcode.errors import StoreUnwritable
+
+    async def work() -> None:
+        harness = Harness.open(repo)
+        script = harness.script([reply("one")])
+        session = await harness.runtime.new_session()
+        real = session.memory.recall.start_run
+
+        def broken(session_id: str) -> str:
+            raise StoreUnwritable("disk full")
+
+        session.memory.recall.start_run = broken  # type: ignore[method-assign]
+        assert "disk full" in (await harness.ask(session, "first")).error
+        session.memory.recall.start_run = real  # type: ignore[method-assign]
+        await harness.ask(session, "first again")
+        assert "this is the first session here" in words(script.requests[0])
+        await harness.runtime.close()
+
+    run(work())
+
+
+def test_a_providers_own_window_counts(repo: Path) -> None:
+    from lcode.provider_settings import ProviderSettings
+
+    async def work() -> None:
+        harness = Harness.open(repo)
+        harness.script([reply("one")])
+        session = await harness.runtime.new_session()
+        session.environment.providers = {"scripted": ProviderSettings("openai", "http://127.0.0.1:9/v1", context_window=16_000)}
+        assert session.context_window == 16_000
+        await harness.runtime.close()
 
     run(work())
