@@ -61,6 +61,11 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
+def try_lock(descriptor: int) -> bool:
+    """Lock the open file if it is free; closing the descriptor frees it."""
+    return _lock(descriptor, block=False)
+
+
 def _open(path: Path) -> int:
     try:
         private_folder(path.parent)
