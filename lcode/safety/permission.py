@@ -1,7 +1,8 @@
 """Whether a call may run, must be asked about, or is refused: the modes, the session's grants, and the paths that always ask.
 
 Knows no tool: a call comes as its effect, its resolved paths and its grant. Nothing from the repository can raise what
-is allowed here; only the user's mode and answers do.
+is allowed here; only the user's mode and answers do. A grant holds for the effect that it was given for; and what lies
+outside the repository it covers only in the folders that it was given for.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ def _store() -> Path:
 
 @dataclass
 class Permission:
-    """One session's. `grants` are the keys of what the user allowed for it. `store` is lcode's own folder, which is
-    private but for `readable`, folders that may be read like the repository (full outputs of tools)."""
+    """One session's. `grants` are the keys of what the user allowed for it (see `remember`). `store` is lcode's own folder,
+    which is private but for `readable`, folders that may be read like the repository (full outputs of tools)."""
 
     mode: Mode = Mode.ASK
-    grants: set[str] = field(default_factory=set)
+    grants: set[tuple[str, ...]] = field(default_factory=set)
     readable: tuple[Path, ...] = ()
     home: Path = field(default_factory=_home)
     store: Path = field(default_factory=_store)
@@ -68,17 +69,28 @@ class Permission:
             )
         if always := self._always_asks(effect, paths, root):
             return Verdict.ASK, always
-        if grant and grant in self.grants:
+        if self._key(effect, paths, root, grant) in self.grants:
             return Verdict.ALLOW, ""
         if effect in ("execute", "network"):
             return Verdict.ASK, "runs a command" if effect == "execute" else "uses the network"
         return self._files(effect, paths, root)
 
+    def remember(self, effect: str, paths: Sequence[Path], root: Path, grant: str) -> None:
+        """The user allowed for the session what `grant` names, when asked about this call."""
+        if key := self._key(effect, paths, root, grant):
+            self.grants.add(key)
+
+    def _key(self, effect: str, paths: Sequence[Path], root: Path, grant: str) -> tuple[str, ...]:
+        if not grant or (effect == "write" and not paths):  # what would be written to was shown to nobody
+            return ()
+        return (effect, grant, *sorted({str(path.parent) for path in self._outside(effect, paths, root)}))
+
+    def _outside(self, effect: str, paths: Sequence[Path], root: Path) -> list[Path]:
+        free = (root, *self.readable) if effect == "read" else (root,)
+        return [path for path in paths if not any(path.is_relative_to(folder) for folder in free)]
+
     def _files(self, effect: str, paths: Sequence[Path], root: Path) -> tuple[Verdict, str]:
-        outside = [path for path in paths if not path.is_relative_to(root)]
-        if effect == "read":
-            outside = [path for path in outside if not any(path.is_relative_to(folder) for folder in self.readable)]
-        if outside:
+        if outside := self._outside(effect, paths, root):
             return Verdict.ASK, f"{outside[0]} is outside the repository"
         if effect == "read" or (effect == "write" and paths and self.mode is Mode.ACCEPT_EDITS):
             return Verdict.ALLOW, ""

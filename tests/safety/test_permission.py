@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -22,7 +23,18 @@ def permission(mode: Mode, **more: object) -> Permission:
 
 
 def verdict(mode: Mode, effect: str, *paths: str, grants: set[str] | None = None, grant: str = "") -> Verdict:
-    return permission(mode, grants=grants or set()).decide(effect, [ROOT / path for path in paths], ROOT, grant)[0]
+    """`grants` were given for this very effect on these very paths."""
+    given, resolved = permission(mode), [ROOT / path for path in paths]
+    for name in grants or ():
+        given.remember(effect, resolved, ROOT, name)
+    return given.decide(effect, resolved, ROOT, grant)[0]
+
+
+def after(effect: str, path: str, grant: str) -> Callable[[str, str, str], Verdict]:
+    """The verdict on another call, once `grant` was given for the session when asked about the first one."""
+    given = permission(Mode.ASK)
+    given.remember(effect, [ROOT / path] if path else [], ROOT, grant)
+    return lambda effect, path, grant: given.decide(effect, [ROOT / path] if path else [], ROOT, grant)[0]
 
 
 TABLE = {
@@ -75,6 +87,35 @@ def test_a_grant_of_the_session_covers_what_it_names_and_nothing_else() -> None:
     assert verdict(Mode.ASK, "execute", grants={"shell:pytest"}, grant="shell:rm") is Verdict.ASK
     assert verdict(Mode.ASK, "execute", grants={""}, grant="") is Verdict.ASK
     assert verdict(Mode.PLAN, "execute", grants={"shell:pytest"}, grant="shell:pytest") is Verdict.REFUSE
+
+
+def test_a_grant_for_the_repository_covers_nothing_outside() -> None:
+    decide = after("write", "src/app.py", "edits")
+    assert decide("write", "other.py", "edits") is Verdict.ALLOW
+    for path in ("/home/me/.bashrc", "/etc/hosts", "/home/me/project2/a.py", "/home/me"):
+        assert decide("write", path, "edits") is Verdict.ASK
+    decide = after("read", "src/app.py", "read_file")
+    assert decide("read", "/home/me/.bashrc", "read_file") is Verdict.ASK
+
+
+@pytest.mark.parametrize("effect", ["read", "write"])
+def test_a_grant_outside_covers_that_very_folder(effect: str) -> None:
+    decide = after(effect, "/srv/data/a", "it")
+    assert decide(effect, "/srv/data/b", "it") is Verdict.ALLOW
+    for path in ("/srv/a", "/srv/data/deep/a", "/srv/data2/a", "/etc/a"):
+        assert decide(effect, path, "it") is Verdict.ASK
+    assert after("write", "/srv/data/a", "edits")("write", "src/app.py", "edits") is Verdict.ASK
+
+
+def test_a_grant_holds_for_its_effect_alone() -> None:
+    decide = after("write", "src/app.py", "edits")
+    assert decide("execute", "", "edits") is Verdict.ASK
+    assert decide("network", "", "edits") is Verdict.ASK
+    assert after("execute", "", "edits")("write", "src/app.py", "edits") is Verdict.ASK
+
+
+def test_no_grant_covers_a_write_that_names_no_path() -> None:
+    assert after("write", "", "edits")("write", "", "edits") is Verdict.ASK
 
 
 SECRET = [
