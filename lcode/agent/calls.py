@@ -26,7 +26,7 @@ from lcode.memory.render import diff_values
 from lcode.memory.session_memory import SessionMemory
 from lcode.safety.permission import Permission, Verdict
 from lcode.tools import schema
-from lcode.tools.base import Effect, Preview, Tool, ToolContext, ToolError, ToolOutput
+from lcode.tools.base import Effect, Preview, Tool, ToolContext, ToolError, ToolOutput, moved
 
 PARALLEL = 8
 HEADLESS = (
@@ -142,9 +142,11 @@ class CallRunner:
             parallel = reads
         return groups
 
-    def _verdict(self, item: Prepared, step_id: str, grant: str = "") -> tuple[Verdict, str]:
+    def _verdict(
+        self, item: Prepared, step_id: str, grant: str = "", context: ToolContext | None = None
+    ) -> tuple[Verdict, str]:
         assert item.tool is not None
-        context = self.make_context(item.operation_id, step_id)
+        context = context or self.make_context(item.operation_id, step_id)
         return self.permission.decide(item.effect.value, item.tool.paths(context, item.arguments), context.root, grant)
 
     async def _one(self, item: Prepared, run_id: str, step_id: str, emit: Emit) -> ToolResult:
@@ -185,26 +187,29 @@ class CallRunner:
 
     async def _permit(self, item: Prepared, tool: Tool, context: ToolContext, step_id: str, emit: Emit) -> str:
         """'' if the call may run, else what the model is told. Raises ToolError where the call could not work anyway."""
-        verdict, reason = self._verdict(item, step_id)
+        verdict, reason = self._verdict(item, step_id, context=context)  # the context holds the call to the paths of now
         if verdict is Verdict.ALLOW:
             return ""
         if verdict is Verdict.REFUSE:
             self.refused += 1
             return f"Refused: {reason}"
         preview = await tool.preview(context, item.arguments)
-        verdict, reason = self._verdict(item, step_id, preview.grant)
+        verdict, reason = self._verdict(item, step_id, preview.grant, context)
         if verdict is Verdict.ALLOW:
             return ""
         if not self.interactive:
             self.refused += 1
             return f"{HEADLESS} ({reason})"
+        paths = tool.paths(context, item.arguments)
         answer = await self._ask(item, preview, reason, emit)
         if answer.decision is Decision.NO:
             return "The user said no." + (
                 f" Their word: {answer.word}" if answer.word else " Ask what they want instead, or go on without it."
             )
+        if tool.paths(context, item.arguments) != paths:
+            raise moved(str(item.arguments.get("path") or item.call.name))
         if answer.decision is Decision.SESSION:
-            self.permission.grants.add(preview.grant)
+            self.permission.remember(item.effect.value, paths, context.root, preview.grant)
         return ""
 
     async def _ask(self, item: Prepared, preview: Preview, reason: str, emit: Emit) -> Answer:

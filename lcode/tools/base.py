@@ -57,7 +57,8 @@ class Preview:
 
 @dataclass
 class ToolContext:
-    """What a call may use. Paths the model gives are relative to `cwd` (inside `root`, the worktree).
+    """What one call may use. Paths the model gives are relative to `cwd` (inside `root`, the worktree); what a path meant
+    when permission was decided on it, it means until the call is done.
 
     `operation_id` is made by the loop before the call and stands with the stored call: every memory write of the call
     carries it, so that an interrupted call can be checked and is not repeated. `output_dir` takes full outputs that
@@ -75,6 +76,7 @@ class ToolContext:
     step_id: str = ""
     redact: Callable[[str], str] | None = None
     shell_timeout: float = 120  # seconds, where a call names none
+    _meant: dict[str, Path | None] = field(default_factory=dict, init=False, repr=False)  # None: no usable path
 
     def redacted(self, text: str) -> str:
         """`text` as it may be kept on disk."""
@@ -86,7 +88,17 @@ class ToolContext:
 
     def resolve(self, path: str) -> Path:
         """The absolute path (symlinks followed where they exist) that a model's `path` means. Raises ToolError where it
-        cannot be one."""
+        cannot be one, or no longer is the one that it was at first: a symlink was put in its way meanwhile."""
+        try:
+            found = self._resolved(path)
+        except ToolError:
+            self._meant.setdefault(path, None)
+            raise
+        if self._meant.setdefault(path, found) != found:
+            raise moved(path)
+        return found
+
+    def _resolved(self, path: str) -> Path:
         given = Path(path)
         with suppress(RuntimeError):  # no such user: a file whose name begins with a tilde
             given = given.expanduser()
@@ -109,6 +121,14 @@ class ToolContext:
         except ValueError:
             name = str(path)
         return name.replace("\n", "\\n").encode("utf-8", "replace").decode("utf-8")
+
+
+def moved(path: Path | str) -> ToolError:
+    """The refusal of a path that leads elsewhere than where it led when permission was decided on."""
+    return ToolError(
+        f"{path} leads elsewhere than when this call was permitted (a symlink was put in its way); nothing was done."
+        " Look where it leads now, and call again."
+    )
 
 
 class Tool(ABC):

@@ -7,7 +7,7 @@ from pathlib import Path
 from lcode.errors import LcodeError
 from lcode.store import atomic
 from lcode.tools import diffs, files, truncate
-from lcode.tools.base import Preview, ToolContext, ToolError, ToolOutput
+from lcode.tools.base import Preview, ToolContext, ToolError, ToolOutput, moved
 from lcode.tools.files import TextFile
 
 _SHOWN_DIFF = 8_000  # characters in a refusal
@@ -40,10 +40,13 @@ def check_unchanged(context: ToolContext, file: TextFile) -> None:
 
 
 def save(context: ToolContext, path: Path, file: TextFile | None, text: str, data: bytes) -> None:
-    """Write `data` (which is `text`) in place of `file` (None: a new one), if it still is what is there."""
+    """Write `data` (which is `text`) in place of `file` (None: a new one), if it still is what is there, and there is where
+    it was: `path` is resolved, so that it leads elsewhere only where a symlink was put in its way since."""
     shown = context.shown(path)
     try:
+        _check_place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        _check_place(path)
         atomic.write_bytes(path, data, expected=None if file is None else file.data)
     except atomic.ContentChanged as error:
         now = files.decoded(path, error.present or b"")
@@ -57,13 +60,23 @@ def save(context: ToolContext, path: Path, file: TextFile | None, text: str, dat
     context.seen.whole(path, text)
 
 
+def _check_place(path: Path) -> None:
+    try:
+        same = path.resolve() == path
+    except (OSError, RuntimeError):  # a loop of symlinks
+        same = False
+    if not same:
+        raise moved(path)
+
+
 def difference(context: ToolContext, path: Path, old: str, new: str) -> str:
     """The unified diff for people."""
     return diffs.unified(old, new, context.shown(path), limit=_KEPT_DIFF)
 
 
 def preview(context: ToolContext, path: Path, title: str, diff: str) -> Preview:
-    return Preview("diff", f"{title} {context.shown(path)}", diff, "edits", "all edits in this session")
+    where = "" if path.is_relative_to(context.root) else f" in {path.parent}"
+    return Preview("diff", f"{title} {context.shown(path)}", diff, f"edits{where}", f"all edits{where} in this session")
 
 
 def output(context: ToolContext, path: Path, verb: str, old: str, new: str, rest: str = "") -> ToolOutput:

@@ -70,9 +70,10 @@ class Shell(Tool):
         folder = _folder(context, command, arguments.get("cwd"))
         elsewhere = folder != context.cwd
         where = f" in {context.shown(folder)}" if elsewhere else ""
-        grant = f"cd {folder} && {command}" if elsewhere else command  # a grant holds for that folder only
+        label = f"cd {folder} && {command}" if elsewhere else command
+        grant = f"{folder}\0{command}"  # for that folder only; no path and no command holds a NUL
         title = str(arguments.get("description") or "Run a command")
-        return Preview("command", f"{' '.join(title.split())[:100]}{where}", command, grant, grant)
+        return Preview("command", f"{' '.join(title.split())[:100]}{where}", command, grant, label)
 
 
 def _folder(context: ToolContext, command: str, cwd: str | None) -> Path:
@@ -117,14 +118,18 @@ def _result(context: ToolContext, finished: Finished, seconds: int) -> ToolOutpu
 
 def _cut_note(context: ToolContext, text: str) -> str:
     """Keeps the whole of `text` in a file, and says where it is."""
+    from lcode.errors import StoreUnwritable
     from lcode.ids import new_id
+    from lcode.store.paths import private_folder
 
     path = context.output_dir / f"{new_id('output')}.txt"
     try:
-        context.output_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(context.output_dir)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 (a descriptor)
             file.write(context.redacted(text))
-    except OSError as error:
-        return f"[{{cut}} characters cut; the full output could not be kept: {error.strerror}]"
-    return "[{cut} characters cut; the full output is in " + str(path).replace("{", "{{").replace("}", "}}") + "]"
+    except (OSError, StoreUnwritable) as error:
+        kept = f"could not be kept: {getattr(error, 'strerror', None) or error}"
+    else:
+        kept = f"is in {path}"
+    return "[{cut} characters cut; the full output " + kept.replace("{", "{{").replace("}", "}}") + "]"

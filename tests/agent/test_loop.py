@@ -224,6 +224,58 @@ def test_answers_once_session_and_no_with_a_word(repo: Path) -> None:
     run(work())
 
 
+WRITE = ("write_file", {"path": "sub/a", "content": "x\n"})
+
+
+def test_all_edits_of_the_session_are_those_in_the_repository(repo: Path, tmp_path: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo, permission_mode="ask")
+        harness.runtime.interactive = True
+        elsewhere = ("write_file", {"path": str(tmp_path / "bashrc"), "content": "x\n"})
+        harness.script([reply("", WRITE), reply("", elsewhere), reply("", ("shell", {"command": "edits"})), reply("done")])
+        asked: list[ApprovalRequested] = []
+
+        def face(event: object) -> None:
+            if isinstance(event, ApprovalRequested):
+                asked.append(event)
+                event.answer.set_result(Answer(Decision.SESSION if len(asked) == 1 else Decision.NO))
+
+        session = await harness.runtime.new_session()
+        await session.run("x", face)
+        assert [question.name for question in asked] == ["write_file", "write_file", "shell"]
+        assert (repo / "sub" / "a").exists()
+        assert not (tmp_path / "bashrc").exists()
+        await harness.runtime.close()
+
+    run(work())
+
+
+@pytest.mark.parametrize("call", [WRITE, ("shell", {"command": "touch a", "cwd": "sub"})])
+def test_an_answer_is_for_the_place_that_was_asked_about(repo: Path, tmp_path: Path, call: tuple[str, dict[str, str]]) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo, permission_mode="ask")
+        harness.runtime.interactive = True
+        script = harness.script([reply("", call), reply("done")])
+        for folder in (repo / "sub", tmp_path / "outside"):
+            folder.mkdir()
+
+        def face(event: object) -> None:
+            if isinstance(event, ApprovalRequested):
+                (repo / "sub").rename(repo / "was")
+                (repo / "sub").symlink_to(tmp_path / "outside")
+                event.answer.set_result(Answer(Decision.SESSION))
+
+        session = await harness.runtime.new_session()
+        await session.run("x", face)
+        (answer,) = results(script.requests[-1])
+        assert answer.is_error
+        assert "leads elsewhere than when this call was permitted" in answer.text
+        assert list((tmp_path / "outside").iterdir()) == []
+        await harness.runtime.close()
+
+    run(work())
+
+
 def test_a_memory_edit_returns_the_new_value_and_is_told(repo: Path) -> None:
     async def work() -> None:
         harness = Harness.open(repo)

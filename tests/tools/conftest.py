@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +31,7 @@ class Caller:
 
     def call(self, name: str, **arguments: Any) -> ToolOutput:
         tool = self.tools[name]
-        return asyncio.run(tool.run(self.context, **schema.arguments(tool, arguments)))
+        return asyncio.run(tool.run(replace(self.context), **schema.arguments(tool, arguments)))
 
     def text(self, name: str, **arguments: Any) -> str:
         return self.call(name, **arguments).text
@@ -43,7 +43,7 @@ class Caller:
 
     def preview(self, name: str, **arguments: Any) -> Preview:
         tool = self.tools[name]
-        return asyncio.run(tool.preview(self.context, schema.arguments(tool, arguments)))
+        return asyncio.run(tool.preview(replace(self.context), schema.arguments(tool, arguments)))
 
     def write(self, name: str, data: str | bytes) -> Path:
         path = self.root / name

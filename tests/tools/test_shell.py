@@ -142,7 +142,7 @@ def test_a_command_that_cannot_be_is_refused(tools: Caller) -> None:
 def test_the_approval_shows_and_grants_the_whole_command(tools: Caller) -> None:
     command = "cd /tmp &&\n  rm -rf x " + "y" * 300
     preview = tools.preview("shell", command=command, description="Clean up")
-    assert (preview.kind, preview.title, preview.detail, preview.grant) == ("command", "Clean up", command, command)
+    assert (preview.kind, preview.title, preview.detail, preview.grant_label) == ("command", "Clean up", command, command)
     assert tools.tools["shell"].paths(tools.context, {"command": command}) == []
     assert tools.tools["shell"].effect is Effect.EXECUTE
 
@@ -151,4 +151,5 @@ def test_a_grant_holds_for_the_folder_that_was_shown(tools: Caller) -> None:
     tools.write("sub/a.txt", "")
     preview = tools.preview("shell", command="rm *", cwd="sub")
     assert (preview.title, preview.detail) == ("Run a command in sub", "rm *")
-    assert preview.grant != tools.preview("shell", command="rm *").grant
+    grants = {tools.preview("shell", command=command).grant for command in ("rm *", f"cd {tools.root}/sub && rm *")}
+    assert preview.grant not in grants and len(grants) == 2
