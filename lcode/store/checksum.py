@@ -6,6 +6,7 @@ no code can forget it. A row whose checksum fits is intact, also one that is rea
 
 from __future__ import annotations
 
+from typing import Any
 from zlib import crc32
 
 import apsw
@@ -67,9 +68,9 @@ def register(connection: apsw.Connection) -> None:
     connection.create_scalar_function(_FUNCTION, _checksum, -1, deterministic=True, flags=apsw.SQLITE_INNOCUOUS)
 
 
-def _checksum(*values: bytes | None) -> int:
+def _checksum(*values: Any) -> int:
     found = 0
-    for value in values:
+    for value in values:  # bytes, or None
         data = b"" if value is None else value
         found = crc32(data, crc32(b"%d:" % (-1 if value is None else len(data)), found))
     return found

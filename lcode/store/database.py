@@ -23,10 +23,11 @@ from typing import Any, TypeVar
 import apsw
 
 from lcode.errors import StoreBusy, StoreDamaged, StoreError, StoreNewer, StoreUnwritable
-from lcode.store import migrations
+from lcode.store import check, commits, migrations
 from lcode.store.connect import WAIT, connect, own
 from lcode.store.locks import QueueLock
 from lcode.store.paths import create_private_file, private_folder
+from lcode.store.presence import Presence
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -36,7 +37,8 @@ GRACE = 5.0  # seconds more that a caller waits for its thread to say that it go
 _job = threading.local()  # `give_up`: when the job that a database's thread is doing gets no turn any more
 _BUSY = (apsw.BusyError, apsw.LockedError)
 _UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)
-_DAMAGED = (apsw.CorruptError, apsw.NotADBError)
+# a text that is no longer UTF-8, or a length beyond all bounds, is damage that SQLite did not see itself
+_DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.TooBigError, UnicodeDecodeError)
 
 
 class Database:
@@ -60,6 +62,8 @@ class Database:
         self._schema = schema
         self._vfs = vfs
         self._queue_lock = QueueLock(lock) if lock is not None else None
+        self._note = commits.Note(path) if path is not None else None
+        self._presence = Presence(path) if path is not None and lock is not None and not read_only else None
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -144,6 +148,10 @@ class Database:
             self._connection = None
         if self._queue_lock is not None:
             self._queue_lock.close()
+        if self._note is not None:
+            self._note.close()
+        if self._presence is not None:
+            self._presence.leave()
 
     def _too_busy(self) -> StoreBusy:
         holder = self._queue_lock.holder() if self._queue_lock else "another process"
@@ -192,8 +200,12 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             self._depth = 1
             try:
+                before = connection.total_changes()
                 result = work(connection)
+                state = commits.count(connection) if connection.total_changes() != before else None
                 connection.execute("COMMIT")
+                if state is not None and self._note is not None and self._queue_lock is not None:
+                    self._note.write(state)
                 return result
             except BaseException:
                 with suppress(apsw.Error):
@@ -215,20 +227,29 @@ class Database:
 
     def _open(self) -> apsw.Connection:
         check_sqlite()
+        note = self._note.read() if self._note is not None else None  # before the file, which is never behind it
         if self.path is not None and self.read_only:
             connection = _open_read_only(self.path, self._vfs)
         else:
             if self.path is not None:
+                check.refuse_lost(self.path, note)
                 private_folder(self.path.parent)
+                if self._presence is not None:
+                    self._presence.enter()
                 create_private_file(self.path)
             connection = connect(self.path, vfs=self._vfs)
         try:
             migrations.check(connection, self._schema, self.path)
+            if self.path is not None and migrations.version(connection):
+                check.at_open(connection, self._schema, self.path, note)
             if not self.read_only:
                 own(connection)
                 _configure(connection)
                 if not migrations.current(connection, self._schema):
                     self._migrate(connection)
+        except apsw.SQLError as error:  # of statements of ours that name what every store has
+            connection.close()
+            raise self._damaged(error) from error
         except BaseException:
             connection.close()
             raise
@@ -260,7 +281,7 @@ class Database:
         )
 
     def _damaged(self, error: Exception) -> StoreDamaged:
-        return StoreDamaged(f"the memory store {self.path} is damaged: {error}", "run `lcode doctor`; nothing was changed")
+        return StoreDamaged(f"the memory store {self.path} is damaged: {error}", check.MEND)
 
 
 def fetch_all(connection: apsw.Connection, sql: str, bindings: Sequence[Any] = ()) -> list[Row]:
