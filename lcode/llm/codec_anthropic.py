@@ -79,11 +79,14 @@ def _thinking(request: Request, max_tokens: int) -> dict[str, Any]:
 
 
 def _step_began_without_thinking(request: Request) -> bool:
-    """Whether the calls that are being answered were made without thinking: the API then refuses to turn it on."""
-    if len(request.messages) < 2 or request.messages[-1].role != "tool":
-        return False
-    assistant = next((message for message in reversed(request.messages) if message.role == "assistant"), None)
-    return assistant is not None and not any(_ours(part, request.model) for part in assistant.parts)
+    """Whether the calls that were answered last were made without thinking, or with thinking that cannot be sent back: the
+    API then refuses to turn it on. Words of the user may stand behind the results, as after an interrupt."""
+    answered = False
+    for message in reversed(request.messages):
+        if message.role == "assistant":
+            return answered and not any(_ours(part, request.model) for part in message.parts)
+        answered = answered or message.role == "tool"
+    return False
 
 
 def _ours(part: object, model: str) -> bool:
