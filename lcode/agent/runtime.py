@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from lcode.agent import guidance, note, prompt, recovery
@@ -102,6 +103,15 @@ class Runtime:
     @property
     def ephemeral(self) -> bool:
         return self.store.ephemeral
+
+    @cached_property
+    def _outputs(self) -> Path:
+        """Where full outputs of tools are kept; those of an ephemeral session until it ends, away from the store."""
+        if not self.ephemeral:
+            return self.store.agent_paths(self.agent).outputs
+        from tempfile import gettempdir
+
+        return Path(gettempdir()).resolve() / new_id("lcode")
 
     # -- memory -----------------------------------------------------------------------------------------------------
 
@@ -246,8 +256,7 @@ class Runtime:
 
     def _session(self, memory: SessionMemory, provider: Provider, mode: str | None, lock: NamedLock | None) -> Session:
         tools = {tool.name: tool for tool in all_tools() if not (self.ephemeral and tool.effect is Effect.MEMORY)}
-        readable = (self.store.agent_paths(self.agent).outputs,)
-        permission = Permission(Mode(mode or self.settings.permission_mode), readable=readable)
+        permission = Permission(Mode(mode or self.settings.permission_mode), readable=(self._outputs,))
         calls = CallRunner(tools, memory, permission, self._contexts(memory), self.log_bug, self.interactive)
         environment = Environment(
             render_system=self._system,
@@ -269,12 +278,20 @@ class Runtime:
         secret = secret_names(self._environ, self.settings.providers)
         child = {name: value for name, value in self._environ.items() if name not in secret and name != "LCODE_HOME"}
         seen = Seen()
-        outputs = self.store.agent_paths(self.agent).outputs
 
         def make(operation_id: str, step_id: str) -> ToolContext:
             redact = self.store.redactor.redact
             return ToolContext(
-                self.root, self.cwd, seen, memory, outputs, child, operation_id, step_id, redact, self.settings.shell_timeout
+                self.root,
+                self.cwd,
+                seen,
+                memory,
+                self._outputs,
+                child,
+                operation_id,
+                step_id,
+                redact,
+                self.settings.shell_timeout,
             )
 
         return make
@@ -344,7 +361,9 @@ class Runtime:
     # -- the end ----------------------------------------------------------------------------------------------------
 
     def log_bug(self, error: BaseException) -> str:
-        """Keep the trace of a fault of ours; the log's path."""
+        """Keep the trace of a fault of ours, unless nothing is to be written; the log's path."""
+        if self.ephemeral:
+            return "(an ephemeral session keeps no log)"
         from lcode.log import log_exception
 
         folder = self.store.paths.log
@@ -357,3 +376,7 @@ class Runtime:
             with suppress(UserError):
                 await session.close()
         self.store.close()
+        if self.ephemeral and self._outputs.exists():
+            from shutil import rmtree
+
+            rmtree(self._outputs, ignore_errors=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -264,6 +266,27 @@ def test_an_ephemeral_session_reads_memory_and_writes_nothing(repo: Path) -> Non
         assert_prefix(script.requests)
         await secret.runtime.close()
         assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file() and path.suffix == ".db"} == before
+
+    run(work())
+
+
+def test_an_ephemeral_session_keeps_a_long_output_until_it_ends_and_logs_nothing(repo: Path) -> None:
+    from lcode.agent.runtime import Runtime
+    from lcode.config import load
+
+    async def work() -> None:
+        secret = Harness(Runtime.open(load(None, os.environ, {"permission_mode": "yolo"}), repo, ephemeral=True))
+        script = secret.script([reply("", ("shell", {"command": "seq 1 20000"})), reply("ok")])
+        await secret.ask(await secret.runtime.new_session(), "count")
+        told = re.search(r"the full output is in (.*)\]", str(script.requests[-1].messages[-1].parts[0].text))  # type: ignore[union-attr]
+        assert told is not None
+        path = Path(told[1])
+        assert path.read_text().endswith("20000")
+        assert (path.parent.stat().st_mode & 0o077, path.stat().st_mode & 0o077) == (0, 0)
+        assert "no log" in secret.runtime.log_bug(ValueError("x"))
+        await secret.runtime.close()
+        assert not path.parent.exists()
+        assert not Path(os.environ["LCODE_HOME"]).exists()
 
     run(work())
 
