@@ -26,7 +26,7 @@ from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source, Tru
 from lcode.memory.session_memory import SessionMemory
 from lcode.memory.terms import approximate_tokens
 from lcode.provider_settings import ProviderSettings
-from lcode.safety.permission import Mode, Permission
+from lcode.safety.permission import Mode
 from lcode.store.locks import NamedLock
 
 T = TypeVar("T")
@@ -84,10 +84,6 @@ class Session:
     @property
     def mode(self) -> Mode:
         return self.calls.permission.mode
-
-    @property
-    def permission(self) -> Permission:
-        return self.calls.permission
 
     @property
     def running(self) -> bool:

@@ -31,15 +31,6 @@ class Place:
     head: str = ""
     is_bare: bool = False
 
-    @property
-    def is_git(self) -> bool:
-        return self.common_dir is not None
-
-    @property
-    def is_worktree(self) -> bool:
-        """Whether this is a linked worktree, not the clone's first."""
-        return self.git_dir != self.common_dir
-
     def git(self) -> Git:
         """git at this place."""
         return Git(self.root, git_dir=self.git_dir if self.is_bare else None)

@@ -40,7 +40,7 @@ def checked(folder: Path) -> Place:
     assert place.common_dir == (folder / git(folder, "rev-parse", "--git-common-dir")).resolve()
     assert place.git_dir == (folder / git(folder, "rev-parse", "--git-dir")).resolve()
     assert place.head == git(folder, "rev-parse", "-q", "--verify", "HEAD", check=False)
-    assert place.is_git and not place.is_bare
+    assert place.common_dir is not None and not place.is_bare
     return place
 
 
@@ -49,12 +49,12 @@ def test_a_repository_and_its_folders(tmp_path: Path) -> None:
     (repo / "a" / "b").mkdir(parents=True)
     assert checked(repo) == checked(repo / "a" / "b")
     assert checked(repo).branch == "main"
-    assert not checked(repo).is_worktree
+    assert checked(repo).git_dir == checked(repo).common_dir
 
 
 def test_a_folder_without_git(tmp_path: Path) -> None:
     assert find(tmp_path) == Place(tmp_path.resolve())
-    assert not find(tmp_path).is_git
+    assert find(tmp_path).common_dir is None
 
 
 def test_a_folder_reached_through_a_link(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_linked_worktree_shares_the_common_folder(tmp_path: Path, detached: bo
     git(repo, "worktree", "add", "-q", *(["--detach"] if detached else ["-b", "wt"]), str(tmp_path / "wt"))
     main, linked = checked(repo), checked(tmp_path / "wt")
     assert linked.common_dir == main.common_dir
-    assert linked.is_worktree and linked.root != main.root
+    assert linked.git_dir != linked.common_dir and linked.root != main.root
     assert linked.branch == (linked.head[:7] if detached else "wt")
 
 
@@ -136,7 +136,7 @@ def test_a_submodule_and_a_nested_repository_are_their_own(tmp_path: Path) -> No
     git(outer, "submodule", "add", "-q", str(inner), "sub")
     nested = make(outer / "vendor" / "nested")
     assert checked(outer / "sub").common_dir == (outer / ".git/modules/sub").resolve()
-    assert not checked(outer / "sub").is_worktree
+    assert checked(outer / "sub").git_dir == checked(outer / "sub").common_dir
     assert checked(nested).root == nested.resolve()
 
 
@@ -210,8 +210,8 @@ def test_pipes_in_the_place_of_files_do_not_hang(tmp_path: Path) -> None:
     os.mkfifo(repo / ".git/HEAD")
     (tmp_path / "other").mkdir()
     os.mkfifo(tmp_path / "other/.git")
-    assert not find(repo).is_git
-    assert not find(tmp_path / "other").is_git
+    assert find(repo).common_dir is None
+    assert find(tmp_path / "other").common_dir is None
 
 
 def test_a_sha256_repository(tmp_path: Path) -> None:
