@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,16 @@ from tests.support.provider_server import (
     user_text,
 )
 
-FORMS = ["openai", "anthropic", "anthropic, thinking", "anthropic, encrypted thinking"]
+FORMS = ["openai", "anthropic", "anthropic, thinking", "anthropic, encrypted thinking", "anthropic, thinking of a secret"]
+TOKEN = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
 FIRST, STOPPED, SLOW = "Read it, and remember my taste.", "Say something long.", "Run something slow."
 LONG = "A long answer, of which only the beginning is heard. " * 12
 
 
 def turns(form: str) -> list[Turn]:
     """What the model says, with thinking in front of every reply where the form has it."""
-    thought = [Thinking("Let me see…", redacted="encrypted" in form)] if "thinking" in form else []
+    words = f"Let me see… {TOKEN}" if "secret" in form else "Let me see…"
+    thought = [Thinking(words, redacted="encrypted" in form)] if "thinking" in form else []
     said: list[list[object]] = [
         [
             "I read both.",
@@ -103,7 +106,8 @@ def test_a_session_sends_one_growing_prompt_over_everything_that_happens_to_it(r
         assert (again.code, again.out) == (0, "Here again.\n"), again.err
         server.assert_accepted()
         assert_prefix(server.requests)
-        assert_told(server.requests, thinking)
+        assert_told(server.requests, "off" if "secret" in form else thinking)  # a block that was redacted is not taken back
+        assert TOKEN not in json.dumps([request.body for request in server.requests])
         assert_cached(server.requests, api)
 
 
@@ -117,14 +121,13 @@ def assert_told(requests: list[Recorded], thinking: str) -> None:
     assert "+Likes tea." not in told and "+Tea at four." not in told  # its own edits it knows
     results = tool_results(requests[-1].body)
     assert len([text for text in results if text.startswith("interrupted")]) == 1
-    if thinking != "off":
-        kinds = {
-            block["type"]
-            for message in requests[-1].body["messages"]
-            if message["role"] == "assistant"
-            for block in message["content"]
-        }
-        assert kinds & {"thinking", "redacted_thinking"}
+    kinds = {
+        block["type"]
+        for message in requests[-1].body["messages"]
+        if message["role"] == "assistant" and isinstance(message["content"], list)
+        for block in message["content"]
+    }
+    assert bool(kinds & {"thinking", "redacted_thinking"}) is (thinking != "off")
 
 
 def assert_cached(requests: list[Recorded], api: str) -> None:

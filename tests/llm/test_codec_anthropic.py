@@ -157,7 +157,10 @@ def test_thinking_is_not_turned_on_amid_calls_that_were_made_without() -> None:
     bare = (HISTORY[0], Message("assistant", (ToolCall("c1", "a", {}),)), Message("tool", (ToolResult("c1", "a", "x"),)))
     assert "thinking" not in encode(request(thinking="low", messages=bare))
     assert "thinking" in encode(request(thinking="low", messages=HISTORY))
-    assert "thinking" in encode(request(thinking="low", messages=(*bare, Message("user", (Text("go on"),)))))
+    went_on = (*bare, Message("user", (Text("go on"),)))  # after an interrupt: the results and these words are one message
+    assert "thinking" not in encode(request(thinking="low", messages=went_on))
+    answered = (*went_on, Message("assistant", (Text("done"),)), Message("user", (Text("and now"),)))
+    assert "thinking" in encode(request(thinking="low", messages=answered))
 
 
 # --- the reply ---
