@@ -18,6 +18,7 @@ from typing import Any
 from lcode.config import config_path, read_toml
 from lcode.config_keys import KEYS, Value, parsed, unknown
 from lcode.errors import ConfigError
+from lcode.sanitize import encodable
 
 _TABLE = re.compile(r"^[ \t]*\[")
 _VALUE = re.compile(r"""(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s#"'\[{][^#\n]*?)(?P<rest>[ \t]*(?:\#.*)?)$""")
@@ -27,7 +28,7 @@ def set_value(key: str, value: str, environ: Mapping[str, str]) -> Path:
     """Set `key` to what `value` stands for; returns the file. Raises ConfigError."""
     _known(key)
     try:
-        meant = parsed(key, value)
+        meant = parsed(key, encodable(value))
     except ValueError as error:
         raise ConfigError(str(error), KEYS[key].help) from None
     return _edit(key, meant, environ)

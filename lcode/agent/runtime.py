@@ -27,6 +27,7 @@ from lcode.memory.blocks import Limits
 from lcode.memory.model import Actor, Block, SessionRow, Source, Trust
 from lcode.memory.session_memory import SessionMemory
 from lcode.memory.store import Store
+from lcode.path_text import path_text
 from lcode.safety.permission import Mode, Permission
 from lcode.store.database import Database
 from lcode.store.locks import NamedLock
@@ -173,7 +174,7 @@ class Runtime:
         await memory.run(
             memory.recall.create_session,
             branch=self.branch,
-            worktree=str(self.root),
+            worktree=path_text(self.root),
             head=self.place.head,
             model=provider.name,
             session_id=memory.session_id,
@@ -205,13 +206,13 @@ class Runtime:
             for message in session.rows:
                 if message.role == "tool":
                     seen.output("\n".join(str(part.get("text", "")) for part in message.content))
-            same_place = (row.branch, row.worktree) == (self.branch, str(self.root))
+            same_place = (row.branch, row.worktree) == (self.branch, path_text(self.root))
             await memory.run(session.restore_prompt, row.updated_at, same_place)
             compacted = next((message.created_at for message in session.rows if message.kind == "summary"), "")
             usage: Usage | None = await memory.run(memory.recall.last_usage, row.id, compacted)
             session.note_usage(usage or Usage())
             if not same_place:
-                await memory.run(memory.recall.update_session, row.id, branch=self.branch, worktree=str(self.root))
+                await memory.run(memory.recall.update_session, row.id, branch=self.branch, worktree=path_text(self.root))
         except BaseException:
             lock.release()
             raise

@@ -66,8 +66,11 @@ def _list(options: Options, as_json: bool) -> None:
 
 def _place_name(path: str) -> str:
     """A path as people name the place: the folder of a repository, not its .git; `~` for the home."""
-    folder = Path(path).parent if Path(path).name == ".git" else Path(path)
-    gone = "" if Path(path).exists() else " (gone)"
+    from lcode.path_text import text_path
+
+    known = text_path(path)
+    folder = known.parent if known.name == ".git" else known
+    gone = "" if known.exists() else " (gone)"
     try:
         return f"~/{folder.relative_to(Path.home()).as_posix()}{gone}"
     except (ValueError, RuntimeError):
@@ -136,13 +139,14 @@ def relocate(options: Options, path: Path) -> None:
     """The agent (of this place, or --agent) has moved to PATH; places that are gone are forgotten."""
     from lcode.cli.place import registry
     from lcode.git.repository import find
+    from lcode.path_text import text_path
 
     with registry(options) as (store, place):
         agent = _current(store, place, options.agent)
         target = find(path)
         before = store.agents.known(target)
         store.agents.bind(agent.id, target)
-        for gone in (old for old in agent.paths if not Path(old).exists()):
+        for gone in (old for old in agent.paths if not text_path(old).exists()):
             store.agents.forget_path(gone)
         _tell_left(store, before, agent)
     say(f"{target.root} has the memory of {agent.name} now")

@@ -170,11 +170,13 @@ def _agents(options: Options) -> Iterator[Finding]:
 
 
 def _agent(row: AgentRow, health: Health) -> Iterator[Finding]:
+    from lcode.path_text import text_path
+
     if row.initialised and not health.exists:
         yield Finding(f"agent {row.name}", "fail", f"its memory is gone: {health.path}", f"lcode agents delete {row.id[6:14]}")
         return
     yield _sound(f"agent {row.name}", health)
-    if not any(Path(path).exists() for path in row.paths):
+    if not any(text_path(path).exists() for path in row.paths):
         yield Finding(
             f"agent {row.name}", "warn", "none of its places exists", f"lcode agents relocate PATH --agent {row.id[6:14]}"
         )

@@ -74,6 +74,7 @@ def has_agent(where: Path) -> bool:
     """Whether the place is known, or is a known repository that was moved here."""
     from lcode.git.repository import find, root_commits
     from lcode.memory.store import Store
+    from lcode.path_text import text_path
 
     store = Store(os.environ, ephemeral=True)
     try:
@@ -82,7 +83,7 @@ def has_agent(where: Path) -> bool:
             return True
         roots = set(root_commits(place)) if place.common_dir and store.agents.list() else set()
         twins = [agent for agent in store.agents.list() if roots & set(agent.roots)]
-        return len(twins) == 1 and not any(Path(path).exists() for path in twins[0].paths)
+        return len(twins) == 1 and not any(text_path(path).exists() for path in twins[0].paths)
     finally:
         store.close()
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcode.git.command import Git, GitError
+from lcode.sanitize import encodable
 
 _MAX_LINKS = 5  # symbolic refs that point to symbolic refs
 
@@ -142,7 +143,7 @@ def _head(git_dir: Path, common: Path) -> tuple[str, str]:
     """The branch and the commit."""
     content = _text(git_dir / "HEAD").strip()
     with suppress(OSError):
-        content = "ref: " + (git_dir / "HEAD").readlink().as_posix()  # as very old repositories have it
+        content = "ref: " + encodable((git_dir / "HEAD").readlink().as_posix())  # as very old repositories have it
     if (common / "reftable").is_dir():
         return _asked(git_dir)
     if not content.startswith("ref:"):

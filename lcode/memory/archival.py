@@ -14,6 +14,7 @@ from lcode.memory.dates import end_of, start_of
 from lcode.memory.model import Actor, Passage, Provenance, Source, Trust
 from lcode.memory.terms import identifier_parts, match_expression
 from lcode.redact import Redactor
+from lcode.sanitize import encodable
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
 
 MAX_TEXT = 20_000  # characters
@@ -137,7 +138,7 @@ def _filters(kind: str, tags: Sequence[str], tag_match: str, start: str, end: st
         where += " AND passages.kind = ?"
         values.append(kind)
     if tags:
-        labels = sorted({tag.strip().lower() for tag in tags})
+        labels = sorted({encodable(tag.strip().lower()) for tag in tags})
         marks = ", ".join("?" * len(labels))
         where += f" AND (SELECT count(*) FROM passage_tags WHERE passage_seq = passages.seq AND tag IN ({marks})) >= ?"
         values += [*labels, len(labels) if tag_match == "all" else 1]

@@ -107,8 +107,9 @@ class Recall:
     def create_session(self, *, branch: str, worktree: str, head: str, model: str, session_id: str = "") -> str:
         session_id = session_id or new_id("session")
         self._write(
-            "add_session", id=session_id, created_at=clock.stamp(), branch=branch, worktree=worktree, head=head, model=model
-        )
+            "add_session", id=session_id, created_at=clock.stamp(), branch=self.redacted(branch), worktree=worktree, head=head,
+            model=self.redacted(model),
+        )  # fmt: skip
         return session_id
 
     def update_session(self, session_id: str, **values: Any) -> None:
@@ -138,6 +139,7 @@ class Recall:
 
     def session(self, name: str) -> SessionRow:
         """The session with this id, unique beginning of an id, or title. Raises UserError."""
+        name = self.redacted(name)  # as a title is kept
         bare = name if name.startswith("session-") else f"session-{name}"
         rows = self._memory.read(
             lambda connection: fetch_all(

@@ -20,6 +20,7 @@ from lcode.memory.archival import Archival
 from lcode.memory.blocks import Blocks, Limits
 from lcode.memory.recall import Recall
 from lcode.memory.session_memory import SessionMemory
+from lcode.path_text import path_text
 from lcode.redact import Redactor
 from lcode.store import migrations
 from lcode.store.database import Database
@@ -79,7 +80,7 @@ class Store:
         self, database: Database, place: Place, limits: Limits | None = None, *, ephemeral_log: Database | None = None
     ) -> SessionMemory:
         """The three tiers over an agent's database, as the worktree and branch of `place` see them."""
-        worktree = str(place.root)
+        worktree = path_text(place.root)
         blocks = Blocks(database, self.user, self.redactor, worktree=worktree, branch=place.branch, limits=limits)
         log = ephemeral_log or database
         recall, archival = Recall(log, database, self.redactor), Archival(database, self.redactor)
