@@ -230,8 +230,8 @@ def _rows(connection: apsw.Connection) -> Iterator[Problem]:
 def _blocks(connection: apsw.Connection) -> Iterator[Problem]:
     """A block is its newest version, and its versions have no gap."""
     sql = (
-        "SELECT label FROM blocks LEFT JOIN block_versions ON block_id = blocks.id AND block_versions.version = blocks.version"
-        " WHERE block_versions.value IS NOT blocks.value"
+        "SELECT blocks.label FROM blocks LEFT JOIN block_versions ON block_versions.block_id = blocks.id"
+        " AND block_versions.version = blocks.version WHERE block_versions.value IS NOT blocks.value"
     )
     yield from (Problem("file", f"the block {row[0]} is not its newest version") for row in connection.execute(sql))
     sql = "SELECT block_id FROM block_versions GROUP BY block_id HAVING min(version) != 1 OR max(version) != count(*)"
