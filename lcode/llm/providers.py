@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from lcode.errors import ConfigError, UserError
 from lcode.provider_settings import ProviderSettings
+from lcode.sanitize import encodable
 
 if TYPE_CHECKING:
     from lcode.llm.codec import Codec
@@ -119,7 +120,7 @@ def _resolved(
         from lcode.llm.replay import ReplayProvider
 
         return ReplayProvider(Path(name.removeprefix(_REPLAY)))
-    who, slash, model = name.partition("/")
+    who, slash, model = encodable(name).partition("/")
     if not slash or not model or not who:
         raise _bare(name, providers)
     if who in providers:
