@@ -17,6 +17,8 @@ from lcode import clock
 from lcode.errors import UserError
 from lcode.git.repository import Place, root_commits
 from lcode.ids import new_id
+from lcode.path_text import path_text, text_path
+from lcode.sanitize import encodable
 from lcode.store.database import Database, Row, fetch_all, fetch_one
 
 
@@ -74,11 +76,11 @@ class Agents:
 
     def known(self, place: Place) -> AgentRow | None:
         """The agent that is known under the place's path: the git common folder, the folder, or a folder above it."""
-        paths = [str(place.common_dir)] if place.common_dir else []
-        paths.append(str(place.root))
+        paths = [path_text(place.common_dir)] if place.common_dir else []
+        paths.append(path_text(place.root))
         if not place.common_dir:
             above = [parent for parent in place.root.parents if parent not in (Path.home(), Path(parent.anchor))]
-            paths += [str(parent) for parent in above]
+            paths += [path_text(parent) for parent in above]
         rows = self._user.read(
             lambda connection: [
                 fetch_one(
@@ -96,12 +98,12 @@ class Agents:
         """Whose agent `place` is; made on the spot where there is none. `choose` asks the user about a copy or fork:
         an agent to share, or None for one of its own."""
         if agent := self.known(place):
-            if place.common_dir and str(place.common_dir) not in agent.paths:  # a folder that became a repository
+            if place.common_dir and path_text(place.common_dir) not in agent.paths:  # a folder that became a repository
                 self.bind(agent.id, place)
             return Resolution(agent)
         roots = root_commits(place) if place.common_dir else ()
         twins = [agent for agent in self.list() if roots and set(roots) & set(agent.roots)]
-        moved = [agent for agent in twins if not any(Path(path).exists() for path in agent.paths)]
+        moved = [agent for agent in twins if not any(text_path(path).exists() for path in agent.paths)]
         if len(moved) == 1:
             self.bind(moved[0].id, place)
             return Resolution(
@@ -131,7 +133,7 @@ class Agents:
                 return str(taken[0])
             connection.execute(
                 "INSERT INTO agents (id, name, kind, roots, created_at) VALUES (?, ?, ?, ?, ?)",
-                (agent_id, place.root.name or str(place.root), kind, json.dumps(list(roots)), now),
+                (agent_id, encodable(place.root.name or str(place.root)), kind, json.dumps(list(roots)), now),
             )
             connection.execute("INSERT INTO agent_paths VALUES (?, ?, ?, ?)", (path, agent_id, kind, now))
             return agent_id
@@ -162,7 +164,7 @@ class Agents:
         self._user.write(lambda connection: connection.execute("DELETE FROM agent_paths WHERE path = ?", (path,)))
 
     def rename(self, agent_id: str, name: str) -> None:
-        self._user.write(lambda connection: connection.execute("UPDATE agents SET name = ? WHERE id = ?", (name, agent_id)))
+        self._user.write(lambda connection: connection.execute("UPDATE agents SET name = ? WHERE id = ?", (encodable(name), agent_id)))
 
     def learn_roots(self, agent_id: str, roots: Sequence[str]) -> None:
         """A repository that had no commit when its agent was made has some now."""
@@ -186,7 +188,7 @@ class Agents:
 
 
 def _key(place: Place) -> tuple[str, str]:
-    return (str(place.common_dir), "git") if place.common_dir else (str(place.root), "folder")
+    return (path_text(place.common_dir), "git") if place.common_dir else (path_text(place.root), "folder")
 
 
 def _agent(row: Row) -> AgentRow:
