@@ -164,7 +164,8 @@ class Agents:
         self._user.write(lambda connection: connection.execute("DELETE FROM agent_paths WHERE path = ?", (path,)))
 
     def rename(self, agent_id: str, name: str) -> None:
-        self._user.write(lambda connection: connection.execute("UPDATE agents SET name = ? WHERE id = ?", (encodable(name), agent_id)))
+        name = encodable(name)
+        self._user.write(lambda connection: connection.execute("UPDATE agents SET name = ? WHERE id = ?", (name, agent_id)))
 
     def learn_roots(self, agent_id: str, roots: Sequence[str]) -> None:
         """A repository that had no commit when its agent was made has some now."""
