@@ -32,20 +32,18 @@ def views(damaged: Path, sound: Path, store: str) -> Iterator[list[apsw.Connecti
     """What can be read of the database at `damaged`, which nobody has open, the oldest state first. `sound` is a good copy of
     it, or a new database of its schema; `store` the id it must have ('': not known)."""
     with tempfile.TemporaryDirectory(prefix=".salvage-", dir=sound.parent) as folder:
-        found = []
+        found = {log: _view(damaged, sound, Path(folder) / f"log-{log}", log=log) for log in (False, True)}
         try:
-            for name, log in (("file", False), ("log", True)):
-                if (opened := _view(damaged, sound, Path(folder) / name, log=log)) is not None:
-                    found.append(opened)
-            yield [connection for connection in found if _is_of(connection, store, certain=connection is not found[0])]
+            yield [view for log, view in found.items() if view is not None and _is_of(view, store, certain=log)]
         finally:
-            for connection in found:
-                connection.close()
+            for view in found.values():
+                view.close() if view is not None else None
 
 
 def _view(damaged: Path, sound: Path, folder: Path, *, log: bool) -> apsw.Connection | None:
     wal = damaged.with_name(f"{damaged.name}-wal")
-    if log and not (wal.exists() and wal.stat().st_size > 32):
+    needed = wal if log else damaged
+    if not needed.exists() or needed.stat().st_size <= 32:
         return None
     folder.mkdir(mode=0o700)
     copy = folder / "copy.db"
@@ -76,7 +74,8 @@ def _mend_header(copy: Path, sound: Path, *, graft: bool, log: bool) -> None:
         first = file.read(65_536)
     size = struct.unpack(">H", first[16:18])[0] or 65_536
     size = 65_536 if size == 1 else size
-    data = bytearray(copy.read_bytes()[:size])
+    with copy.open("rb") as file:
+        data = bytearray(file.read(size))
     if graft or len(data) < 100:
         data = bytearray(first[:size].ljust(size, b"\0"))
     there = -(-copy.stat().st_size // size)
@@ -146,10 +145,11 @@ def _walk(
             size += 1
             continue
         for row in found:
-            if stop is not None and row[0] <= stop:
+            number = int(str(row[0]))
+            if stop is not None and number <= stop:
                 return stop, True
             yield _named(names, row)
-            at = row[0]
+            at = number
         if not found:
             return at, True
 

@@ -1,0 +1,176 @@
+"""Rows that a damaged store still gives, put back into a restored copy of it: what is newer than the copy, and intact.
+
+What is there already is replaced only by a later state of it, so that an older view of the damaged files changes nothing,
+and what the user had forgotten stays forgotten.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import apsw
+
+from lcode.store import checksum, salvage
+
+
+class Rule(NamedTuple):
+    """How rows of a table come back: their key, and when the found row (`new`) is a later state of the one that is there
+    (`old`); '' never."""
+
+    table: str
+    key: str
+    later: str = ""
+
+
+_MEMORY = (
+    Rule("identity", "agent_id"),
+    Rule(
+        "sessions", "id", "new.updated_at > old.updated_at OR new.updated_at = old.updated_at AND new.ended_at > old.ended_at"
+    ),
+    Rule("prompts", "id"),
+    Rule("runs", "id", "new.ended_at > old.ended_at"),
+    Rule("steps", "id"),
+    Rule("tool_calls", "operation_id", "new.finished_at > old.finished_at"),
+    Rule("messages", "id"),
+    Rule("passages", "id", "old.superseded_by = '' AND new.superseded_by != '' OR old.valid_to = '' AND new.valid_to != ''"),
+    Rule("jobs", "id", "new.updated_at > old.updated_at"),
+)
+_USER = (
+    Rule("agents", "id", "new.deleted_at > old.deleted_at OR new.initialised > old.initialised"),
+    Rule("agent_paths", "path", "new.first_seen > old.first_seen"),
+)
+_NUMBERED = ("messages", "passages")  # their row numbers are the order in which they were written
+
+
+def bring_back(target: apsw.Connection, views: Sequence[apsw.Connection]) -> Counter[str]:
+    """Put the rows of `views` (the oldest state first) into `target`, in one transaction; how many rows of each table are
+    new or later there."""
+    brought: Counter[str] = Counter()
+    user = not _has(target, "messages")
+    with target:
+        for view in views:
+            for rule in _USER if user else _MEMORY:
+                for row in _rows(view, rule.table):
+                    brought[rule.table] += _put(target, view, rule, row)
+            brought["blocks"] += _blocks(target, view)
+        if not user:
+            brought["sessions"] += _stub_sessions(target)
+            for table in _NUMBERED:
+                target.execute(f"INSERT INTO {table}_fts ({table}_fts) VALUES ('rebuild')")
+    return +brought
+
+
+def _rows(view: apsw.Connection, table: str) -> Iterable[dict[str, Any]]:
+    return salvage.rows(view, table) if _has(view, table) else ()
+
+
+def _has(connection: apsw.Connection, table: str) -> bool:
+    with suppress(apsw.Error, UnicodeDecodeError):
+        return bool(connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (table,)).fetchall())
+    return False
+
+
+def _put(target: apsw.Connection, view: apsw.Connection, rule: Rule, row: dict[str, Any]) -> int:
+    """1 if the row is new in `target`, or a later state than what was there."""
+    there = target.execute(f"SELECT 1 FROM {rule.table} WHERE {rule.key} = ?", (row[rule.key],)).fetchall()
+    if there:
+        return _replace(target, rule, row) if rule.later else 0
+    numbered = rule.table in _NUMBERED
+    values = {name: row[name] for name in checksum.COLUMNS[rule.table]}
+    for number in (row["rowid"], None) if numbered else (None,):  # its own number, or the next where that is taken
+        full = values | {"seq": number} if number is not None else values
+        try:
+            target.execute(
+                f"INSERT INTO {rule.table} ({', '.join(full)}) VALUES ({', '.join('?' * len(full))})", tuple(full.values())
+            )
+        except apsw.ConstraintError:  # its number is taken, or what it belongs to is lost
+            continue
+        if rule.table == "passages":
+            seq = target.last_insert_rowid()
+            tags = [(seq, tag) for tag in salvage.tags(view, row["rowid"])]
+            target.executemany("INSERT INTO passage_tags VALUES (?, ?) ON CONFLICT DO NOTHING", tags)
+        return 1
+    return 0
+
+
+def _replace(target: apsw.Connection, rule: Rule, row: dict[str, Any]) -> int:
+    names = checksum.COLUMNS[rule.table]
+    found = ", ".join(f"? AS {name}" for name in names)
+    before = target.total_changes()
+    target.execute(
+        f"WITH new AS (SELECT {found}) UPDATE {rule.table} AS old SET {', '.join(f'{name} = new.{name}' for name in names)}"
+        f" FROM new WHERE old.{rule.key} = new.{rule.key} AND ({rule.later})",
+        [row[name] for name in names],
+    )
+    return target.total_changes() - before
+
+
+def _blocks(target: apsw.Connection, view: apsw.Connection) -> int:
+    """Versions of blocks that are not there yet, in their order; each block is its newest one then. How many came."""
+    blocks = {row["id"]: row for row in _rows(view, "blocks")}
+    versions = sorted(_rows(view, "block_versions"), key=lambda row: (row["block_id"], row["version"]))
+    came = 0
+    for row in versions:
+        known = "SELECT 1 FROM block_versions WHERE operation_id = ?"
+        if target.execute(known, (row["operation_id"],)).fetchall():
+            continue
+        if not _make_block(target, blocks.get(row["block_id"]), row):
+            continue
+        last = "SELECT coalesce(max(version), 0) FROM block_versions WHERE block_id = ?"
+        number = int(str(target.execute(last, (row["block_id"],)).fetchall()[0][0]))
+        if row["version"] <= number:
+            continue  # another edit has its place: an older view, or a copy that went another way
+        values = {name: row[name] for name in checksum.COLUMNS["block_versions"]} | {"version": number + 1}
+        marks = ", ".join("?" * len(values))
+        target.execute(f"INSERT INTO block_versions ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+        _settle_block(target, row, number + 1)
+        came += 1
+    for block in blocks.values():  # what no version holds
+        target.execute(
+            "UPDATE blocks SET unverified = ?, read_only = ? WHERE id = ? AND version = ? AND value = ?",
+            (block["unverified"], block["read_only"], block["id"], block["version"], block["value"]),
+        )
+    return came
+
+
+def _make_block(target: apsw.Connection, block: dict[str, Any] | None, version: dict[str, Any]) -> bool:
+    """Whether the block of a version is there, made from its own row where it was not."""
+    if target.execute("SELECT 1 FROM blocks WHERE id = ?", (version["block_id"],)).fetchall():
+        return True
+    if block is None:  # its row is lost: nothing says whose block it is
+        return False
+    values = {name: block[name] for name in checksum.COLUMNS["blocks"]}
+    with suppress(apsw.ConstraintError):  # the label is taken
+        marks = ", ".join("?" * len(values))
+        target.execute(f"INSERT INTO blocks ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+        return True
+    return False
+
+
+def _settle_block(target: apsw.Connection, version: dict[str, Any], number: int) -> None:
+    names = ("value", "description", "char_limit", "deleted", "actor", "source", "trust", "session_id", "step_id", "commit_id",
+             "worktree")  # fmt: skip
+    target.execute(
+        f"UPDATE blocks SET version = ?, updated_at = ?, {', '.join(f'{name} = ?' for name in names)} WHERE id = ?",
+        (number, version["created_at"], *(version[name] for name in names), version["block_id"]),
+    )
+
+
+def _stub_sessions(target: apsw.Connection) -> int:
+    """Messages whose session's own row is lost get one that holds them together; how many."""
+    before = target.total_changes()
+    target.execute(
+        "INSERT INTO sessions (id, title, created_at, updated_at) SELECT session_id, '(recovered)', min(created_at),"
+        " max(created_at) FROM messages WHERE session_id != '' AND session_id NOT IN (SELECT id FROM sessions)"
+        " GROUP BY session_id"
+    )
+    return target.total_changes() - before
+
+
+def tables_of(connection: apsw.Connection) -> list[str]:
+    """The tables that rows are brought back into."""
+    rules = _MEMORY if _has(connection, "messages") else _USER
+    return [*(rule.table for rule in rules), "block_versions"]
