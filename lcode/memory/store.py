@@ -23,7 +23,8 @@ from lcode.memory.session_memory import SessionMemory
 from lcode.path_text import path_text
 from lcode.redact import Redactor
 from lcode.store import migrations
-from lcode.store.database import Database
+from lcode.store.check import MEND
+from lcode.store.database import Database, fetch_all
 from lcode.store.paths import AgentPaths, StorePaths, home
 
 
@@ -35,6 +36,7 @@ class Store:
         self.ephemeral = ephemeral
         self.redactor = Redactor(environ)
         self._databases: list[Database] = []
+        _refuse_lost_registry(self.paths)
         exists = self.paths.user_db.exists()
         path = None if ephemeral and not exists else self.paths.user_db
         self.user = self._keep(
@@ -64,18 +66,19 @@ class Store:
         paths = self.agent_paths(agent)
         if self.ephemeral:
             known = bool(agent.id) and paths.memory_db.exists()
-            return self._keep(Database(paths.memory_db if known else None, migrations.MEMORY, read_only=known))
+            database = self._keep(Database(paths.memory_db if known else None, migrations.MEMORY, read_only=known))
+            _check_identity(database, agent) if known and agent.initialised else None
+            return database
         if agent.initialised and (not paths.memory_db.exists() or not paths.memory_db.stat().st_size):
-            raise StoreDamaged(
-                f"the memory of {agent.name} is gone: {paths.memory_db} is missing or empty",
-                f"put it back from {paths.backups}, or start afresh with `lcode agents delete {agent.id[:14]}`",
-            )
+            raise StoreDamaged(f"the memory of {agent.name} is gone: {paths.memory_db} is missing or empty", MEND)
         database = self._keep(Database(paths.memory_db, migrations.MEMORY, lock=paths.locks / "memory.lock"))
         if not agent.initialised:
             _write_identity(database, agent)
             self.agents.mark_initialised(agent.id)
         return database
 
+        elif not _check_identity(database, agent):
+            _write_identity(database, agent)
     def memory(
         self, database: Database, place: Place, limits: Limits | None = None, *, ephemeral_log: Database | None = None
     ) -> SessionMemory:
@@ -104,11 +107,32 @@ class Store:
 
 def _write_identity(database: Database, agent: AgentRow) -> None:
     """The agent's own row, from which the registry can be made again."""
+def _refuse_lost_registry(paths: StorePaths) -> None:
+    """Raise StoreDamaged where agents have memory and nothing says whose it is: a new registry would hide all of it."""
+    there = paths.user_db.exists() and paths.user_db.stat().st_size
+    if not there and next(paths.home.glob("agents/*/memory.db"), None) is not None:
+        raise StoreDamaged(f"the registry of agents is gone: {paths.user_db} is missing or empty", MEND)
+
+
+def _check_identity(database: Database, agent: AgentRow) -> bool:
+    """Whether the agent's own row says what the registry says. Raises StoreDamaged where it is another's, or nobody's."""
+    rows = database.read(lambda connection: fetch_all(connection, "SELECT agent_id, name, kind, roots, paths FROM identity"))
+    if agent.id not in [row[0] for row in rows]:
+        whose = f"belongs to {rows[0][1]} ({rows[0][0]})" if rows else "does not say whose memory it is"
+        raise StoreDamaged(f"{database.path} {whose}; it should be the memory of {agent.name}", MEND)
+    return _identity_row(agent)[:5] in [tuple(row) for row in rows]
+
+
+def _identity_row(agent: AgentRow) -> tuple[str, ...]:
+    return (agent.id, agent.name, agent.kind, json.dumps(agent.roots), json.dumps(agent.paths), agent.created_at)
+
+
 
     def work(connection: apsw.Connection) -> None:
         connection.execute(
-            "INSERT INTO identity VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (agent.id, agent.name, agent.kind, json.dumps(agent.roots), json.dumps(agent.paths), agent.created_at),
+            "INSERT INTO identity VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name,"
+            " kind = excluded.kind, roots = excluded.roots, paths = excluded.paths",
+            _identity_row(agent),
         )
 
     database.write(work)
