@@ -1,7 +1,8 @@
 """The only place that opens a connection to SQLite: each is hardened before anything is read through it.
 
 Defensive mode, no trust in what a schema says, no extensions, checked cells, foreign keys, and FULL durability. Nothing is
-checkpointed into a file before it was found to be one of ours (`own`): what is refused stays as it was, to the byte.
+checkpointed into a file before it was found to be one of ours (`own`): what is refused stays as it was, to the byte. A look
+leaves no write-ahead log behind that was not there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from lcode.store import checksum
 WAIT = 30.0  # seconds until a writer that cannot get its turn is told who holds the store
 _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+_LOGS = ("-wal", "-journal")  # beside the file: what was not carried over into it
 
 
 def connect(
@@ -28,8 +30,23 @@ def connect(
         from urllib.parse import quote
 
         connection = apsw.Connection(f"file:{quote(str(path))}?immutable=1", flags=_READ_ONLY, vfs=vfs)
+    elif read_only and not any(Path(f"{path}{log}").exists() for log in _LOGS):
+        return _look(path, vfs, wait)
     else:
         connection = apsw.Connection(str(path), flags=_READ_ONLY if read_only else _READ_WRITE, vfs=vfs)
+    return _hardened(connection, wait)
+
+
+def _look(path: Path, vfs: str | None, wait: float) -> apsw.Connection:
+    """A connection that reads alone, as SQLite itself refuses the rest, and that takes with it the log and its index that any
+    reader makes: one that is open for reading only could not. There is nothing that it could carry over into the file."""
+    connection = _hardened(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs), wait)
+    connection.execute("PRAGMA query_only=ON")
+    own(connection)
+    return connection
+
+
+def _hardened(connection: apsw.Connection, wait: float) -> apsw.Connection:
     try:
         _harden(connection, wait)
     except BaseException:

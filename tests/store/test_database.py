@@ -134,6 +134,35 @@ def test_a_read_only_store_writes_nothing(database: Database) -> None:
     reader.close()
 
 
+def test_a_look_leaves_no_file_behind_that_was_not_there(database: Database) -> None:
+    database.write(lambda connection: add(connection, "one"))
+    database.close()
+    assert database.path is not None
+
+    def files() -> dict[str, tuple[bytes, int]]:
+        folder = database.path.parent  # type: ignore[union-attr]
+        return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir() if path.is_file()}
+
+    before = files()
+    reader = Database(database.path, migrations.MEMORY, read_only=True)
+    assert names(reader) == ["one"]
+    with pytest.raises(StoreUnwritable, match="readonly"):  # SQLite itself refuses
+        reader.read(lambda connection: connection.execute("DELETE FROM jobs"))
+    reader.close()
+    assert files() == before
+
+
+def test_a_look_beside_a_writer_sees_what_it_wrote_and_leaves_its_log(database: Database) -> None:
+    database.write(lambda connection: add(connection, "one"))
+    reader = Database(database.path, migrations.MEMORY, read_only=True)
+    assert names(reader) == ["one"]
+    database.write(lambda connection: add(connection, "two"))
+    assert names(reader) == ["one", "two"]
+    reader.close()
+    database.write(lambda connection: add(connection, "three"))
+    assert sorted(names(database)) == ["one", "three", "two"]
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written_can_still_be_read(database: Database) -> None:
     database.write(lambda connection: add(connection, "one"))
