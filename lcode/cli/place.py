@@ -72,18 +72,13 @@ def registry(options: Options, *, writes: bool = True) -> Iterator[tuple[Store, 
 
 def has_agent(where: Path) -> bool:
     """Whether the place is known, or is a known repository that was moved here."""
-    from lcode.git.repository import find, root_commits
+    from lcode.git.repository import find
     from lcode.memory.store import Store
-    from lcode.path_text import text_path
 
     store = Store(os.environ, ephemeral=True)
     try:
         place = find(where)
-        if store.agents.known(place):
-            return True
-        roots = set(root_commits(place)) if place.common_dir and store.agents.list() else set()
-        twins = [agent for agent in store.agents.list() if roots & set(agent.roots)]
-        return len(twins) == 1 and not any(text_path(path).exists() for path in twins[0].paths)
+        return bool(store.agents.known(place) or store.agents.moved(place))
     finally:
         store.close()
 

@@ -52,11 +52,13 @@ class Store:
         return database
 
     def resolve(self, place: Place, choose: Choose | None = None) -> Resolution:
-        """Whose agent `place` is (see Agents.resolve); an ephemeral look at an unknown place makes nothing."""
-        if self.ephemeral and not self.agents.known(place):
-            name = place.root.name or str(place.root)
-            return Resolution(AgentRow("", name, "git" if place.common_dir else "folder", (), (), False, ""), fresh=True)
-        return self.agents.resolve(place, choose)
+        """Whose agent `place` is (see Agents.resolve); an ephemeral look makes nothing and changes nothing."""
+        if not self.ephemeral:
+            return self.agents.resolve(place, choose)
+        if agent := self.agents.known(place) or self.agents.moved(place):
+            return Resolution(agent)
+        name = place.root.name or str(place.root)
+        return Resolution(AgentRow("", name, "git" if place.common_dir else "folder", (), (), False, ""), fresh=True)
 
     def agent_paths(self, agent: AgentRow) -> AgentPaths:
         return self.paths.agent(agent.id)
@@ -75,10 +77,10 @@ class Store:
         if not agent.initialised:
             _write_identity(database, agent)
             self.agents.mark_initialised(agent.id)
-        return database
-
         elif not _check_identity(database, agent):
             _write_identity(database, agent)
+        return database
+
     def memory(
         self, database: Database, place: Place, limits: Limits | None = None, *, ephemeral_log: Database | None = None
     ) -> SessionMemory:
@@ -105,8 +107,6 @@ class Store:
             database.close()
 
 
-def _write_identity(database: Database, agent: AgentRow) -> None:
-    """The agent's own row, from which the registry can be made again."""
 def _refuse_lost_registry(paths: StorePaths) -> None:
     """Raise StoreDamaged where agents have memory and nothing says whose it is: a new registry would hide all of it."""
     there = paths.user_db.exists() and paths.user_db.stat().st_size
@@ -127,6 +127,8 @@ def _identity_row(agent: AgentRow) -> tuple[str, ...]:
     return (agent.id, agent.name, agent.kind, json.dumps(agent.roots), json.dumps(agent.paths), agent.created_at)
 
 
+def _write_identity(database: Database, agent: AgentRow) -> None:
+    """The agent's own row, from which the registry can be made again."""
 
     def work(connection: apsw.Connection) -> None:
         connection.execute(

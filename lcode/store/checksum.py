@@ -17,7 +17,7 @@ _PROVENANCE = ("actor", "source", "trust", "session_id", "step_id", "commit_id",
 # The columns that the checksum of each table covers: all but row numbers that SQLite assigns. A test keeps it so.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "agents": ("id", "name", "kind", "roots", "initialised", "created_at", "deleted_at"),
-    "agent_paths": ("path", "agent_id", "kind", "first_seen"),
+    "agent_paths": ("path", "agent_id", "kind", "first_seen", "fingerprint"),
     "identity": ("agent_id", "name", "kind", "roots", "paths", "created_at"),
     "blocks": (
         *("id", "label", "scope", "scope_key", "description", "value", "char_limit", "read_only", "version", "unverified"),

@@ -79,7 +79,7 @@ def _user_1(connection: apsw.Connection) -> None:
         ) STRICT;
         CREATE TABLE agent_paths (
             path TEXT PRIMARY KEY, agent_id TEXT NOT NULL REFERENCES agents (id), kind TEXT NOT NULL,
-            first_seen TEXT NOT NULL,
+            first_seen TEXT NOT NULL, fingerprint TEXT NOT NULL DEFAULT '',
             {checksum.column("agent_paths")}
         ) STRICT;
         CREATE INDEX agent_paths_by_agent ON agent_paths (agent_id);

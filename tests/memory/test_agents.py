@@ -128,3 +128,104 @@ def test_two_terminals_that_start_at_once_make_one_agent(repo: Path) -> None:
     assert one.agents._create(place, ()).id == two.agents._create(place, ()).id
     one.close()
     two.close()
+
+
+def commit(folder: Path, text: str) -> None:
+    """A repository at `folder` with a history of its own."""
+    folder.mkdir()
+    git(folder, "init", "-q")
+    (folder / "a.txt").write_text(text)
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", text)
+
+
+def test_an_agent_that_has_no_place_did_not_move(store: Store, repo: Path, tmp_path: Path) -> None:
+    first = agent_of(store, repo)
+    second = store.agents.split(find(repo)).id
+    assert not store.agents.find(first).paths
+    git(repo, "clone", "-q", str(repo), str(tmp_path / "clone"))
+    assert store.agents.moved(find(tmp_path / "clone")) is None
+    resolution = store.resolve(find(tmp_path / "clone"))
+    assert resolution.agent.id not in (first, second)
+    assert "shares its history" in resolution.told
+
+
+def test_another_repository_in_the_same_place_does_not_get_the_memory(store: Store, tmp_path: Path) -> None:
+    place = tmp_path / "project"
+    commit(place, "one")
+    first = agent_of(store, place)
+    shutil.rmtree(place)
+    commit(place, "two")
+    assert store.agents.known(find(place)) is None
+    resolution = store.resolve(find(place))
+    assert resolution.fresh
+    assert resolution.agent.id != first
+    assert f"lcode agents share {first[6:14]}" in resolution.told
+    assert not store.agents.find(first).paths
+    again = store.resolve(find(place))
+    assert (again.agent.id, again.told) == (resolution.agent.id, "")
+
+
+def test_a_repository_made_anew_and_empty_does_not_get_the_memory(store: Store, tmp_path: Path) -> None:
+    place = tmp_path / "project"
+    commit(place, "one")
+    first = agent_of(store, place)
+    shutil.rmtree(place)
+    place.mkdir()
+    git(place, "init", "-q")
+    assert agent_of(store, place) != first
+
+
+def test_a_fresh_clone_of_the_same_project_in_the_same_place_keeps_the_memory(store: Store, tmp_path: Path) -> None:
+    place = tmp_path / "project"
+    commit(place, "one")
+    first = agent_of(store, place)
+    git(tmp_path, "clone", "-q", str(place), "copy")
+    shutil.rmtree(place)
+    (tmp_path / "copy").rename(place)
+    resolution = store.resolve(find(place))
+    assert (resolution.agent.id, resolution.told) == (first, "")
+
+
+def test_a_shallow_clone_in_the_same_place_keeps_the_memory(store: Store, tmp_path: Path) -> None:
+    place = tmp_path / "project"
+    commit(place, "one")
+    first = agent_of(store, place)
+    git(tmp_path, "clone", "-q", "--depth", "1", place.as_uri(), "copy")
+    shutil.rmtree(place)
+    (tmp_path / "copy").rename(place)
+    assert agent_of(store, place) == first
+
+
+def test_an_agent_that_projects_share_is_known_by_the_history_of_each(store: Store, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        commit(tmp_path / name, name)
+    first = agent_of(store, tmp_path / "one")
+    store.agents.bind(first, find(tmp_path / "two"))
+    (tmp_path / "one" / ".git" / "description").write_text("touched")  # as if its git folder was another
+    assert agent_of(store, tmp_path / "one") == agent_of(store, tmp_path / "two") == first
+
+
+def test_a_known_repository_is_found_without_git(store: Store, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = agent_of(store, repo)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    git_runs: list[object] = []
+    monkeypatch.setattr("lcode.git.command.Git._call", lambda *arguments: git_runs.append(arguments) or (1, b"", b""))
+    assert agent_of(store, repo) == first
+    assert not git_runs
+
+
+def test_an_ephemeral_look_changes_nothing_where_a_folder_became_a_repository_or_one_moved(
+    store: Store, repo: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes").mkdir()
+    notes, project = agent_of(store, tmp_path / "notes"), agent_of(store, repo)
+    git(tmp_path / "notes", "init", "-q")
+    repo.rename(tmp_path / "elsewhere")
+    store.close()
+    looked = sorted(path.name for path in store.paths.home.rglob("*"))
+    look = Store(os.environ, ephemeral=True)
+    assert look.resolve(find(tmp_path / "notes")).agent.id == notes
+    assert look.resolve(find(tmp_path / "elsewhere")).agent.id == project
+    look.close()
+    assert sorted(path.name for path in store.paths.home.rglob("*")) == looked
