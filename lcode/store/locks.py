@@ -162,17 +162,33 @@ class NamedLock:
         for _ in range(TRIES):
             descriptor = _open(self.path)
             if not _lock(descriptor, block=False):
-                held = self._locked_elsewhere(descriptor)
+                held = self._locked_elsewhere(descriptor) and not self._orphaned(descriptor)
                 os.close(descriptor)
                 if held:
                     return False
-                time.sleep(random.uniform(0, 0.002))  # somebody only looked who holds it
+                time.sleep(random.uniform(0, 0.002))  # somebody only looked who holds it, or it is about to be free
                 continue
             if self._is_current(descriptor):
                 self._sign(descriptor, Owner.here(purpose, branch))
                 self._descriptor = descriptor
                 return True
             os.close(descriptor)
+        return False
+
+    @staticmethod
+    def _orphaned(descriptor: int) -> bool:
+        """Whether the owner is dead and the lock is held by a child that it had forked and that has not come to its exec
+        yet, which closes the descriptor: worth another try, no more."""
+        if os.name != "posix":
+            return False
+        try:
+            owner = json.loads(os.pread(descriptor, 4096, 0))
+            if owner["host"] == socket.gethostname():
+                os.kill(owner["pid"], 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
         return False
 
     @staticmethod

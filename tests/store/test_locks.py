@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from lcode.store.locks import NamedLock
 
@@ -61,3 +64,49 @@ def test_looking_at_a_lock_does_not_take_it(tmp_path: Path) -> None:
     assert NamedLock(tmp_path / "a.lock").owner() is not None
     lock.release()
     assert NamedLock(tmp_path / "a.lock").owner() is None
+
+
+FORKER = """
+import os, sys
+from pathlib import Path
+from lcode.store.locks import NamedLock
+lock = NamedLock(Path(sys.argv[1]))
+lock.acquire("testing")
+end, hold = os.pipe()
+if os.fork() == 0:
+    os.close(hold)
+    sys.stdout.write(f"{os.getpid()}\\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    os._exit(0)
+os.read(end, 1)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+def test_a_lock_that_a_forked_child_of_a_dead_owner_holds_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "session.lock"
+    owner = subprocess.Popen(
+        [sys.executable, "-c", FORKER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None and owner.stdin is not None
+    assert owner.stdout.readline().strip().isdigit()
+    mine = NamedLock(path)
+    assert not mine.acquire()  # the owner lives: not waited for
+    owner.kill()
+    owner.wait()
+    pauses: list[float] = []
+
+    def let_go(seconds: float) -> None:
+        """In place of the first pause: the child comes to its exec."""
+        if not pauses and owner.stdin is not None and owner.stdout is not None:
+            owner.stdin.close()
+            owner.stdout.read()
+        pauses.append(seconds)
+
+    monkeypatch.setattr("lcode.store.locks.time.sleep", let_go)
+    assert mine.acquire()
+    assert pauses
+    mine.release()
