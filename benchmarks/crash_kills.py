@@ -55,17 +55,18 @@ def batch(seed: int, goal: int, traced: bool) -> Tally:
     with tempfile.TemporaryDirectory() as folder:
         victims = Victims(Path(folder), APIS[seed % 2], seed)
         rng = victims.rng
-        typical = 0.35
+        typical = 0.5
         try:
             while tally.kills < goal and len(tally.faults) < 20:
                 known = any(fact.where == "message" for fact in victims.facts)
                 proceed = known and rng.random() < 0.5
                 if traced:
                     name, most = rng.choice([("pwrite64", 480), ("pwrite64", 480), ("fdatasync", 32), ("ftruncate", 2)])
-                    ended = victims.run(proceed=proceed, inject=f"{name}:when={rng.randint(1, most)}")
+                    ended = victims.run(proceed=proceed, inject=f"{name}:signal=SIGKILL:when={rng.randint(1, most)}")
                 else:
                     long = rng.random() < 0.15
-                    delay = rng.uniform(0.7, 1.5) * typical if long else rng.uniform(0, 1.2) * typical
+                    early, late = (0.7, 1.5) if long else (0.0, 0.6) if rng.random() < 0.2 else (0.5, 1.1)
+                    delay = rng.uniform(early, late) * typical
                     ended = victims.run(proceed=proceed, delay=delay, long=long)
                 tally.note(ended)
                 if tally.kills % 4 == 1 and ended.code == -9 and any(fact.where == "message" for fact in victims.facts):

@@ -152,8 +152,8 @@ def _exit_code(session: Session, finished: RunFinished) -> int:
         return EXIT_INTERRUPTED
     if reason in (StopReason.MAX_STEPS, StopReason.MAX_TOKENS, StopReason.REQUIRES_APPROVAL):
         return EXIT_STOPPED
-    if reason is not StopReason.END_TURN:
-        failure = session.failure
+    failure = session.failure
+    if reason is not StopReason.END_TURN or failure is not None:  # an answer whose end could not be stored is not all well
         return failure.exit_code if isinstance(failure, UserError) else EXIT_ERROR
     if finished.refused:
         calls = plural(finished.refused, "call")

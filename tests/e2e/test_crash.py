@@ -50,7 +50,7 @@ def test_sessions_killed_at_a_write_or_sync_lose_nothing(victims: Victims) -> No
     victims.run()
     kills = 0
     for number, (call, when) in enumerate(TRACED):
-        ended = victims.run(proceed=number % 2 == 1, inject=f"{call}:when={when}")
+        ended = victims.run(proceed=number % 2 == 1, inject=f"{call}:signal=SIGKILL:when={when}")
         kills += ended.code == -signal.SIGKILL
         assert victims.check() == [], (call, when)
     assert kills >= len(TRACED) - 3

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from lcode.store.database import Database, fetch_all, scalar
 from lcode.store.locks import NamedLock
 from tests.e2e.program import CHECKOUT, MODELS
 from tests.support import fixture_repos
-from tests.support.provider_server import ProviderServer, Recorded, Script, call, turn, user_text
+from tests.support.provider_server import ProviderServer, Script, call, turn, user_text
 
 STRACE = shutil.which("strace")
 CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate")
@@ -52,7 +52,6 @@ class Ended:
     err: str
     facts: list[Fact]
     first_request: float | None
-    ids: list[str] = field(default_factory=list)
 
 
 def answers(body: dict[str, Any]) -> Any:
@@ -102,6 +101,7 @@ class Victims:
         self.server = ProviderServer(Script(answers))
         self.facts: list[Fact] = []
         self.faults: list[str] = []
+        self.codes: tuple[int, ...] = (0, -signal.SIGKILL)
         self._api, self._seed, self._count = api, seed, 0
 
     def close(self) -> None:
@@ -112,14 +112,13 @@ class Victims:
     def run(
         self, *, proceed: bool = False, delay: float | None = None, inject: str = "", long: bool = False, session: str = ""
     ) -> Ended:
-        """One session, new or (`proceed`, or `session`) the last again. It is killed after `delay` seconds, or by strace."""
-        self._count += 1
-        name = f"{'long' if long else 'short'}{self._seed}x{self._count}"
+        """One session, new or (`proceed`, or `session`) the last again. It is killed after `delay` seconds, or
+        strace injects something (such as `pwrite64:when=3:signal=SIGKILL`)."""
+        name = self.name("long" if long else "short")
         which = ["-r", session] if session else ["-c"] if proceed else []
-        command = [sys.executable, "-m", "lcode", "-v", "-C", str(self.repo), "-p", f"run-{name}", *which]
-        command += ["--model", MODELS[self._api], "--permission-mode", "yolo"]
+        command = [sys.executable, "-m", "lcode", *self.arguments(name, *which)]
         if inject:
-            trace = ["-e", f"trace={','.join(CALLS)}", "-e", f"inject={inject}:signal=SIGKILL"]
+            trace = ["-e", f"trace={','.join(CALLS)}", "-e", f"inject={inject}"]
             command = [str(STRACE), "-f", "-qq", "-o", os.devnull, *trace, *command]
         before = len(self.server.requests)
         started = time.monotonic()
@@ -132,8 +131,19 @@ class Victims:
                 process.wait(delay)
             process.send_signal(signal.SIGKILL)
         out, err = self._collect(process)
-        requests = [one for one in self.server.requests[before:] if f"run-{name}" in user_text(one.body)]
-        return self._ended(name, process, (out, err), requests, started)
+        ended = self.account(name, process.returncode, out, err, before, started)
+        self.faults += [f"{name}: {one} runs on" for one in _left(process.pid, name)]
+        return ended
+
+    def name(self, kind: str) -> str:
+        """A name for the next run."""
+        self._count += 1
+        return f"{kind}{self._seed}x{self._count}"
+
+    def arguments(self, name: str, *which: str) -> list[str]:
+        """The words behind `lcode` for the run `name`."""
+        options = ["--model", MODELS[self._api], "--permission-mode", "yolo"]
+        return ["-v", "-C", str(self.repo), "-p", f"run-{name}", *which, *options]
 
     def _collect(self, process: subprocess.Popen[str]) -> tuple[str, str]:
         """The output of a process that is over, or ends by itself. A child that holds the pipes shows as a time-out."""
@@ -144,25 +154,31 @@ class Victims:
             self.faults.append("a run did not end, or left a child that holds its output")
             return process.communicate()
 
-    def _ended(
-        self, name: str, process: subprocess.Popen[str], output: tuple[str, str], requests: list[Recorded], started: float
-    ) -> Ended:
-        out, err = output
+    def account(self, name: str, code: int, out: str, err: str, before: int, started: float) -> Ended:
+        """Note what a run acknowledged that is over; `before` requests had come when it began."""
+        requests = [one for one in self.server.requests[before:] if f"run-{name}" in user_text(one.body)]
         facts = list(_known(name, len(requests), out, err))
         first = requests[0].at - started if requests else None
         self.facts += facts
-        ended = Ended(name, process.returncode, err, facts, first)
-        if ended.code not in (0, -signal.SIGKILL):
-            self.faults.append(f"{name}: exit {ended.code}: {err.strip()[-400:]}")
-        if ended.code == 0 and not any(fact.text.startswith("Answer") for fact in facts):
-            self.faults.append(f"{name}: exit 0 without an answer")
-        self.faults += [f"{name}: {one} runs on" for one in _left(process.pid, name)]
+        if code not in self.codes:
+            self.faults.append(f"{name}: exit {code}: {err.strip()[-400:]}")
+        if code == 0 and len(facts) < len(list(_known(name, 9, f"Answer of {name}.", ""))):
+            self.faults.append(f"{name}: exit 0 and not all was done: {facts}")
+        if code == 0:
+            self.faults += self._unfinished(name)
         self.faults += [f"{name}: {lock} is held by nobody" for lock in self._held()]
         self.faults += [f"{name}: {refusal}" for refusal in self.server.refusals]
-        return ended
+        return Ended(name, code, err, facts, first)
 
     def environ(self) -> dict[str, str]:
         return {**os.environ, **self.server.environ(), "PYTHONPATH": str(CHECKOUT), "LCODE_HOME": str(self.home)}
+
+    def _unfinished(self, name: str) -> list[str]:
+        """What a run that says all is well did not store of its end. (Its note is made by the next start, if need be.)"""
+        rows = self._read(
+            f"SELECT runs.stop_reason FROM messages JOIN runs ON runs.id = messages.run_id WHERE messages.text = 'run-{name}'"
+        )
+        return [] if rows == [("end_turn",)] else [f"{name}: exit 0, its end is {rows}"]
 
     # -- afterwards -------------------------------------------------------------------------------------------------
 
@@ -173,8 +189,10 @@ class Victims:
         held = []
         for path in self.home.rglob("*.lock"):
             if path.name.startswith("session-"):
-                if NamedLock(path).owner() is not None:
+                lock = NamedLock(path)
+                if not lock.acquire():
                     held.append(path.name)
+                lock.release()
                 continue
             with path.open("rb") as file:
                 try:
