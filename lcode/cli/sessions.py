@@ -181,7 +181,7 @@ def rename(options: Options, name: str, title: str) -> None:
     with opened(options, writes=True) as runtime:
         recall = runtime.memory().recall
         row = recall.session(name)
-        recall.update_session(row.id, title=" ".join(title.split()))
+        recall.update_session(row.id, title=" ".join(recall.redacted(title).split()))
     say(f"{short(row.id)} is now: {one_line(title)}")
 
 
