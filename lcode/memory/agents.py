@@ -128,8 +128,7 @@ class Agents:
         if agent is None:
             return self._unknown(place, choose)
         if not self._is_another(agent, place, fingerprint):
-            self._stays(agent, place, fingerprint)
-            return Resolution(agent)
+            return Resolution(self._stays(agent, place, fingerprint))
         self._leave(agent.id, place)
         found = self._unknown(place, choose)
         gone = (
@@ -189,15 +188,17 @@ class Agents:
 
         self._user.write(work)
 
-    def _stays(self, agent: AgentRow, place: Place, fingerprint: str) -> None:
+    def _stays(self, agent: AgentRow, place: Place, fingerprint: str) -> AgentRow:
         """Take in what changed at a known place: a folder became a repository, or the git folder was made anew."""
         now = _fingerprint(place)
         if place.common_dir and path_text(place.common_dir) not in agent.paths:
             self.bind(agent.id, place)
-        elif now != fingerprint and (not fingerprint or not agent.roots or set(root_commits(place)) & set(agent.roots)):
+            return self.find(agent.id)
+        if now != fingerprint and (not fingerprint or not agent.roots or set(root_commits(place)) & set(agent.roots)):
             bindings = (now, _key(place)[0], agent.id)
             sql = "UPDATE agent_paths SET fingerprint = ? WHERE path = ? AND agent_id = ?"
             self._user.write(lambda connection: connection.execute(sql, bindings))
+        return agent
 
     def _leave(self, agent_id: str, place: Place) -> None:
         """Let the agent be known here no more; somebody else's entry, made meanwhile, stays."""
