@@ -53,8 +53,8 @@ SELECT = (
 
 
 VERSIONS = (
-    "SELECT block_id, label, version, value, operation, operation_id, created_at, actor, source, trust, session_id, arguments"
-    " FROM block_versions"
+    "SELECT block_id, label, version, value, operation, operation_id, created_at, actor, source, trust, session_id, arguments,"
+    " description, char_limit FROM block_versions"
 )
 
 
@@ -86,4 +86,4 @@ def to_block(row: Row) -> Block:
 
 
 def to_version(row: Row) -> BlockVersion:
-    return BlockVersion(*(*row[:7], Actor(row[7]), Source(row[8]), Trust(row[9]), row[10], json.loads(row[11])))
+    return BlockVersion(*(*row[:7], Actor(row[7]), Source(row[8]), Trust(row[9]), row[10], json.loads(row[11]), *row[12:]))

@@ -22,12 +22,14 @@ from lcode.errors import MemoryEditError
 from lcode.ids import new_id
 from lcode.memory.block_rows import ADD_VERSION, DEFAULTS, SELECT, UPSERT, VERSIONS, Default, to_block, to_version
 from lcode.memory.model import Actor, Block, BlockVersion, Provenance, Scope, Source, Trust
-from lcode.memory.operations import EditRefused, Operation
+from lcode.memory.operations import EditRefused, Operation, restorable, unverified_at
 from lcode.memory.terms import approximate_tokens
 from lcode.redact import Redactor
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
 
 MAX_LABEL = 50
+LEAST_LIMIT, MOST_LIMIT = 100, 100_000  # characters that a block may be made to hold
+MAX_DESCRIPTION = 500  # characters; it is in every prompt
 
 
 @dataclass(frozen=True)
@@ -61,16 +63,29 @@ class Blocks:
 
     def list(self) -> list[Block]:
         """All blocks in a stable order: the defaults in theirs, then the others by label."""
-        users = self._user.read(self._user_rows)
-        return self._visible([*users, *self._memory.read(self._own_rows)])
+        return self._visible(self._all_rows())
+
+    def _all_rows(self) -> builtins.list[Block]:
+        return [*self._user.read(self._user_rows), *self._memory.read(self._own_rows)]
 
     def get(self, label: str) -> Block:
         """The block `label` as it is now. Raises MemoryEditError that lists the labels there are."""
-        return _named(label, self.list())
+        rows = self._all_rows()
+        return _named(label, self._visible(rows), rows)
 
     def versions(self, label: str) -> builtins.list[BlockVersion]:
-        """Every edit of the block, oldest first."""
-        block = self.get(label)
+        """Every edit of the block, oldest first; of one that was removed too."""
+        return self._versions(self._known(label))
+
+    def _known(self, label: str) -> Block:
+        """The block `label` as it is now, or as it was left where it was removed. Raises MemoryEditError."""
+        rows = self._all_rows()
+        gone = [row for row in rows if row.label == label and row.version < 0]
+        if gone and all(block.label != label for block in self._visible(rows)):
+            return max(gone, key=lambda row: row.updated_at)
+        return _named(label, self._visible(rows), rows)
+
+    def _versions(self, block: Block) -> builtins.list[BlockVersion]:
         rows = self._database(block.scope).read(
             lambda connection: fetch_all(
                 connection,
@@ -129,13 +144,20 @@ class Blocks:
         value: str,
         limit: int | None,
         by: Provenance,
-        scope: Scope = Scope.REPO,
+        scope: Scope | None = None,
         *,
         read_only: bool = False,
     ) -> Block:
-        """A new block. Refused if the label is taken."""
+        """A new block. Refused if the label is taken. A default block that was removed comes back as itself: shared as before,
+        and described as before unless the user says otherwise."""
         if not label or len(label) > MAX_LABEL or not all(part.isidentifier() for part in label.replace("-", "_").split("/")):
             raise MemoryEditError(f"'{label}' is not a label", "use letters, digits, - and _ (at most 50), such as api_design")
+        default = next((default for default in DEFAULTS if default.label == label), None)
+        if default is not None:
+            scope = scope or default.scope
+            description = (description if by.actor is Actor.USER else "") or default.description
+        scope = scope or Scope.REPO
+        _check_new(description, limit)
         fresh = Block(
             "", label, self._redact(description), "", limit or self._limits.block, read_only, 0, scope, self._keys[scope],
             "", by.actor, by.source, by.trust,
@@ -145,6 +167,19 @@ class Blocks:
     def delete(self, label: str, by: Provenance) -> Block:
         """Take the block out of core memory; its versions stay."""
         return self._edit(label, Operation("delete"), by)
+
+    def restore(self, label: str, by: Provenance, version: int | None = None) -> Block:
+        """Bring back the value of an earlier version, as a new one. A block that was removed comes back with its description
+        and, without `version`, as it was last. Raises MemoryEditError."""
+        block = self._known(label)
+        history = self._versions(block)
+        chosen = restorable(block, history, version)
+        doubtful = unverified_at(history, chosen.version)
+        operation = Operation("restore", {"value": chosen.value, "version": chosen.version, "unverified": doubtful})
+        if block.version >= 0:
+            return self._edit(label, operation, by)
+        gone = replace(block, description=chosen.description, limit=chosen.limit, value="", version=0, unverified=())
+        return self._write(gone, operation, by)
 
     def _edit(self, label: str, operation: Operation, by: Provenance) -> Block:
         return self._write(label, operation, by)
@@ -169,7 +204,7 @@ class Blocks:
         """The block that is meant, as it is now, and all the others. Raises MemoryEditError."""
         blocks = self._visible(rows)
         if isinstance(target, str):
-            block = _named(target, blocks)
+            block = _named(target, blocks, rows)
             return block, [other for other in blocks if other is not block]
         for other in blocks:
             if other.label == target.label:
@@ -196,9 +231,10 @@ class Blocks:
             raise MemoryEditError(f"'{block.label}' is read-only: only the user may change it")
         operation.check(block)
         value = self._redact(operation.apply(block.value))
-        if value == block.value and operation.kind not in ("create", "delete"):
+        fresh = not isinstance(target, str)  # not in the prompt so far
+        if value == block.value and not fresh and operation.kind != "delete":
             raise EditRefused(f"this leaves '{block.label}' as it is; nothing was written", block)
-        self._check_limits(block, value, others)
+        self._check_limits(block, value, others, fresh=fresh)
         return self._store(connection, block, value, by, operation)
 
     # -- inside -----------------------------------------------------------------------------------------------------
@@ -231,7 +267,7 @@ class Blocks:
         living = (block for block in found.values() if block.version >= 0)
         return sorted(living, key=lambda block: (order.get(block.label, len(order)), block.label))
 
-    def _check_limits(self, block: Block, value: str, others: Sequence[Block]) -> None:
+    def _check_limits(self, block: Block, value: str, others: Sequence[Block], *, fresh: bool) -> None:
         if len(value) > block.limit and len(value) > len(block.value):
             longest = sorted(block.value.splitlines(), key=len, reverse=True)[:3]
             listing = "\n".join(f"- {line[:120]}" for line in longest)
@@ -241,10 +277,10 @@ class Blocks:
                 " line here.",
                 f"its longest lines are:\n{listing}" if longest else "",
             )
-        before, after = approximate_tokens(block.value), approximate_tokens(value)
-        total = after + sum(approximate_tokens(other.value) for other in others)
+        before, after = 0 if fresh else _tokens(block), _tokens(replace(block, value=value))
+        total = after + sum(map(_tokens, others))
         if total > self._limits.tokens and after > before:
-            sizes = ", ".join(f"{other.label} {approximate_tokens(other.value)}" for other in others)
+            sizes = ", ".join(f"{other.label} {_tokens(other)}" for other in others)
             raise MemoryEditError(
                 f"all blocks together would take {total} of {self._limits.tokens} tokens, {total - self._limits.tokens} too"
                 " many; nothing was written. Shorten a block with memory_rethink, or use archival_memory_insert.",
@@ -259,6 +295,7 @@ class Blocks:
         unverified = set(block.unverified)
         if by.trust is Trust.UNVERIFIED:
             unverified |= set(value.splitlines()) - set(block.value.splitlines())
+        unverified |= set(operation.arguments.get("unverified", ()))
         kept = [line for line in value.splitlines() if line in unverified and line.strip()]
         where = (by.actor, by.source, by.trust, by.session_id, by.step_id, by.commit, by.worktree)
         row = (block_id, block.label, block.scope, block.scope_key, block.description, value, block.limit, block.read_only)
@@ -273,11 +310,36 @@ class Blocks:
         )  # fmt: skip
 
 
-def _named(label: str, blocks: Sequence[Block]) -> Block:
+def _check_new(description: str, limit: int | None) -> None:
+    if limit is not None and not LEAST_LIMIT <= limit <= MOST_LIMIT:
+        raise MemoryEditError(
+            f"a block may hold {LEAST_LIMIT} to {MOST_LIMIT:,} characters, not {limit:,}; nothing was written",
+            "leave the limit out, or keep long texts with archival_memory_insert",
+        )
+    if len(description) > MAX_DESCRIPTION:
+        raise MemoryEditError(
+            f"the description has {len(description):,} characters, {MAX_DESCRIPTION} are allowed; nothing was written",
+            "say in a sentence or two what belongs in the block",
+        )
+
+
+def _tokens(block: Block) -> int:
+    """What a block takes of the prompt: its text and its description."""
+    return approximate_tokens(block.value) + approximate_tokens(block.description)
+
+
+def _named(label: str, blocks: Sequence[Block], rows: Sequence[Block]) -> Block:
+    """The block of that label among the living `blocks`. Raises MemoryEditError; `rows` holds the removed ones too."""
     for block in blocks:
         if block.label == label:
             return block
-    raise MemoryEditError(f"there is no block '{label}'", f"blocks are: {', '.join(block.label for block in blocks)}")
+    listing = f"blocks are: {', '.join(block.label for block in blocks)}"
+    if any(row.label == label for row in rows):
+        raise MemoryEditError(
+            f"there is no block '{label}': it was removed",
+            f"the user can bring it back: `lcode memory restore {label}`; {listing}",
+        )
+    raise MemoryEditError(f"there is no block '{label}'", listing)
 
 
 def _landed(connection: apsw.Connection, operation_id: str) -> Block | None:

@@ -93,6 +93,8 @@ class BlockVersion:
     trust: Trust
     session_id: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    description: str = ""
+    limit: int = 0
 
 
 @dataclass(frozen=True)

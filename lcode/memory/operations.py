@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lcode.errors import MemoryEditError
-from lcode.memory.model import Block, BlockVersion
+from lcode.memory.model import Block, BlockVersion, Trust
 
 Arguments = Mapping[str, Any]
 
@@ -26,15 +26,14 @@ class EditRefused(MemoryEditError):
 
 @dataclass(frozen=True)
 class Operation:
-    """`kind`: append, replace, insert, rethink, create, delete. `arguments` as they were given."""
+    """`kind`: append, replace, insert, rethink, create, delete, restore. `arguments` as they were given."""
 
     kind: str
     arguments: Arguments = field(default_factory=dict)
 
     def cleaned(self, clean: Callable[[str], str]) -> Operation:
         """The same with `clean` applied to every text."""
-        given = {name: clean(item) if isinstance(item, str) else item for name, item in self.arguments.items()}
-        return Operation(self.kind, given)
+        return Operation(self.kind, {name: _cleaned(item, clean) for name, item in self.arguments.items()})
 
     def apply(self, value: str) -> str:
         """What the operation makes of `value`, without asking whether it should."""
@@ -63,12 +62,46 @@ class Operation:
         return {**kept, "start": before} if first and before else kept
 
 
+def _cleaned(item: Any, clean: Callable[[str], str]) -> Any:
+    if isinstance(item, list):
+        return [clean(text) for text in item]
+    return clean(item) if isinstance(item, str) else item
+
+
 def replay(versions: Sequence[BlockVersion]) -> str:
     """The value that the recorded operations make, one after the other, of nothing."""
     value = ""
     for version in versions:
         value = Operation(version.operation, version.arguments).apply(version.arguments.get("start", value))
     return value
+
+
+def restorable(block: Block, history: Sequence[BlockVersion], version: int | None) -> BlockVersion:
+    """The version that a restore brings back: the one named, or the last before the removal. Raises MemoryEditError."""
+    held = [entry for entry in history if entry.operation != "delete"]
+    if version is None and block.version >= 0:
+        raise MemoryEditError(f"'{block.label}' was not removed", "say which version to bring back: --version N")
+    for entry in reversed(held):
+        if version in (None, entry.version):
+            return entry
+    numbers = ", ".join(str(entry.version) for entry in held) or "none"
+    raise MemoryEditError(f"'{block.label}' has no version {version} that holds a value", f"versions are: {numbers}")
+
+
+def unverified_at(history: Sequence[BlockVersion], version: int) -> list[str]:
+    """The lines that nobody had vouched for in that version: made again from who wrote which."""
+    lines: list[str] = []
+    doubtful: set[str] = set()
+    for entry in history:
+        now = entry.value.splitlines()
+        if entry.trust is Trust.UNVERIFIED:
+            doubtful |= set(now) - set(lines)
+        doubtful |= set(entry.arguments.get("unverified", ()))
+        doubtful &= set(now)
+        lines = now
+        if entry.version == version:
+            break
+    return [line for line in lines if line in doubtful and line.strip()]
 
 
 def current(block: Block) -> str:

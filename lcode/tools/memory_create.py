@@ -16,9 +16,9 @@ class MemoryCreate(Tool):
         self,
         context: ToolContext,
         label: Annotated[str, "Short name such as api_design"],
-        description: Annotated[str, "What belongs in it"],
+        description: Annotated[str, "What belongs in it, in a sentence"],
         value: Annotated[str, "Its first text"] = "",
-        limit: Annotated[int | None, "Characters it may hold"] = None,
+        limit: Annotated[int | None, "Characters it may hold, 100 to 100000"] = None,
     ) -> ToolOutput:
         block = await on_store(context, context.memory.blocks.create, label, description, value, limit, by_agent(context))
         return block_output(context, block, "created")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lcode.errors import MemoryEditError
 from lcode.memory.model import Actor, Provenance, Scope, Source, Trust
+from lcode.memory.operations import replay
 from lcode.memory.render import render_blocks
 from tests.memory.conftest import Tiers, by
 
@@ -131,6 +132,66 @@ def test_a_deleted_block_leaves_the_prompt_and_can_come_back(tiers: Tiers) -> No
     assert (back.value, back.description, back.version) == ("again", "new words", 3)
     tiers.blocks.delete("persona", by())
     assert tiers.blocks.list()[0].label == "human"
+
+
+def test_a_removed_block_is_still_told_of_and_comes_back_with_its_description(tiers: Tiers) -> None:
+    blocks = tiers.blocks
+    blocks.create("deploy", "how to deploy", "make ship", 300, by())
+    blocks.append("deploy", "tag it", by())
+    blocks.delete("deploy", by())
+    with pytest.raises(MemoryEditError, match="was removed") as caught:
+        blocks.append("deploy", "more", by())
+    assert "lcode memory restore deploy" in caught.value.hint
+    assert [version.operation for version in blocks.versions("deploy")] == ["create", "append", "delete"]
+    back = blocks.restore("deploy", by())
+    assert (back.value, back.description, back.limit, back.version) == ("make ship\ntag it", "how to deploy", 300, 4)
+    assert blocks.get("deploy") == back
+    assert blocks.restore("deploy", by(), 1).value == "make ship"
+    assert [version.operation for version in blocks.versions("deploy")][3:] == ["restore", "restore"]
+    assert replay(blocks.versions("deploy")) == "make ship"
+
+
+def test_a_restore_says_which_versions_there_are(tiers: Tiers) -> None:
+    tiers.blocks.append("conventions", "one", by())
+    for version in (None, 7):
+        with pytest.raises(MemoryEditError):
+            tiers.blocks.restore("conventions", by(), version)
+    tiers.blocks.delete("conventions", by())
+    with pytest.raises(MemoryEditError) as caught:
+        tiers.blocks.restore("conventions", by(), 2)
+    assert caught.value.hint == "versions are: 1"
+
+
+def test_a_restored_line_that_nobody_vouched_for_is_marked_again(tiers: Tiers) -> None:
+    tiers.blocks.append("conventions", "said by the user", by(Actor.USER, Source.SAID))
+    tiers.blocks.append("conventions", "read somewhere", by(Actor.PROGRAM, Source.FILE, trust=Trust.UNVERIFIED))
+    tiers.blocks.delete("conventions", by())
+    assert tiers.blocks.restore("conventions", by(Actor.USER, Source.SAID)).unverified == ("read somewhere",)
+    tiers.blocks.delete("conventions", by())
+    assert tiers.blocks.restore("conventions", by(Actor.USER, Source.SAID)).unverified == ("read somewhere",)
+
+
+def test_a_default_block_made_again_is_shared_and_described_as_before(tiers: Tiers) -> None:
+    before = tiers.blocks.get("human")
+    tiers.blocks.delete("human", by())
+    again = tiers.blocks.create("human", "something else", "likes tests", None, by())
+    assert (again.scope, again.description) == (before.scope, before.description)
+
+
+@pytest.mark.parametrize("limit", [-1, 0, 99, 100_001, 10**9])
+def test_a_limit_out_of_bounds_is_refused(tiers: Tiers, limit: int) -> None:
+    with pytest.raises(MemoryEditError, match="100 to 100,000"):
+        tiers.blocks.create("notes", "what", "", limit, by())
+    assert "notes" not in [block.label for block in tiers.blocks.list()]
+
+
+def test_descriptions_are_short_and_take_of_the_budget(tiers: Tiers) -> None:
+    with pytest.raises(MemoryEditError, match="5,000 characters, 500 are allowed"):
+        tiers.blocks.create("notes", "d" * 5_000, "", None, by())
+    with pytest.raises(MemoryEditError, match="all blocks together"):
+        for number in range(100):
+            tiers.blocks.create(f"part{number}", "d" * 500, "", None, by())
+    assert sum(len(block.description) for block in tiers.blocks.list()) <= 4 * 8_000
 
 
 def test_a_label_must_be_a_plain_word(tiers: Tiers) -> None:
