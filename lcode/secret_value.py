@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from lcode.secret_words import is_random
+
 _LONGEST = 4_096  # characters of a quoted value that are looked at
 _ENTROPY = 3.5  # bits a character; English identifiers of 8 to 20 characters lie below or are words
 _KEY_LONGEST = 20_000  # characters between the marks of one private key
@@ -26,11 +28,13 @@ _HEADER_VALUE = r"[\w.~+/=:-]{8,}"
 _QUOTES = r"""\\{0,3}["'`]"""
 _PLACEHOLDER_WORDS = (
     r"(?i)example|sample|change_?-?me|change_?-?it|replace|place_?holder|dummy|redacted|your[_-]|_here\b|insert|todo|fixme|foobar|"
-    r"x{4}|\*{3}|\.{3}|…|_{4}|0{6}|1234567|abcdef|not[_-]?a[_-]?real|fake|<[^>]*>|\$\{|\$\(|\{\{|%\(|^\$[A-Za-z_]|^%\w+%$|"
+    r"x{4}|\*{3}|\.{3}|…|_{4}|0{6}|1234567|abcdef|not[_-]?a[_-]?real|fake|<[^>]*>|\$\{|\$\(|\{\{|%\(|^\$[A-Za-z_]\w*(?:$|[/.:$-])|^%\w+%$|"
     r"environ|getenv|process\.env|secrets\.|vault:|^(?:my|the|some|test|a|new|old)?[_-]?(?:password|passwd|secret|token|key|pass|pwd)"
     r"[\W_]*\d*$|^(?:none|null|nil|true|false|undefined|required|optional|string|str|inherit)$|^\{[^{}]*\}$"
 )
 _NAME_PATH = r"[&*@$]?[A-Za-z_$][\w$]*[!?]?(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*|\[[^\[\]]*\])*"
+_INDEXED = r"[A-Za-z_][\w.]*\["  # names[index]; what closes it is no longer there
+_CAMEL = r"[A-Z]?[a-z]{3,}(?:[A-Z][a-z]{3,})*"
 _NEWLINE = r"\r?\n|(?:\\+r)?\\+n"
 _WORDS = r"[A-Za-z]+(?:[._:/@\\-]+[A-Za-z]+)*"
 _PATH = r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\](?:[\w.@ -]+[/\\])*[\w.@-]*|[\w.-]+(?:/[\w.-]+)+"
@@ -112,10 +116,13 @@ def _is_secret(value: str, name: str, *, quoted: bool) -> bool:
         return False
     if _compiled(_PLACEHOLDER_WORDS).search(value):
         return False
-    if _compiled(_PATH).fullmatch(value) and all(_switches(part) < 4 for part in re.split(r"[/\\]", value)):
+    random = is_random(value)
+    if _compiled(_PATH).fullmatch(value) and not random and all(_switches(part) < 4 for part in re.split(r"[/\\]", value)):
         return False
-    if _compiled(_WORDS).fullmatch(value):  # letters only: words, unless the case jumps about
-        return _switches(value) >= max(4, len(value) / 5) and _entropy(value) >= _ENTROPY
+    if random:
+        return True
+    if _compiled(_WORDS).fullmatch(value):
+        return False
     if _entropy(value) >= _ENTROPY and (_digit_switches(value) >= 3 or re.search(r"[!@#$%^&*+=~?|\\{}()\[\]]", value)):
         return literal or _digit_switches(value) >= 2
     kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", r"\d", r"[^\w.\-/:]"))
@@ -124,7 +131,11 @@ def _is_secret(value: str, name: str, *, quoted: bool) -> bool:
 
 def _is_expression(value: str) -> bool:
     """Whether `value`, which stands unquoted, is the name of something in a program and not a secret itself."""
-    return _compiled(_NAME_PATH).fullmatch(value) is not None and all(_digit_switches(part) < 3 for part in value.split("."))
+    if _compiled(_NAME_PATH).fullmatch(value) is None:
+        return _compiled(_INDEXED).match(value) is not None
+    if value.isalnum() and is_random(value):
+        return _compiled(_CAMEL).fullmatch(value) is not None
+    return all(_digit_switches(part) < 3 for part in value.split("."))
 
 
 def _entropy(value: str) -> float:
