@@ -11,7 +11,7 @@ import click
 
 from lcode.cli.lazy import SuggestingGroup
 from lcode.cli.options import Options, TextCommand, json_option, place_options
-from lcode.cli.output import Styled, one_line, say, say_json, short, table
+from lcode.cli.output import Styled, is_terminal, one_line, say, say_json, short, table
 from lcode.errors import MemoryEditError
 
 if TYPE_CHECKING:
@@ -56,12 +56,13 @@ def _for_people(text: str) -> str:
 
 
 @click.group(cls=Memory, invoke_without_command=True)
+@json_option
 @place_options
 @click.pass_context
-def memory(ctx: click.Context) -> None:
+def memory(ctx: click.Context, as_json: bool) -> None:
     """The blocks that are always in the agent's prompt. Without a command: all of them."""
     if ctx.invoked_subcommand is None:
-        _show(ctx.obj, None, False)
+        _show(ctx.obj, None, as_json)
 
 
 @memory.command()
@@ -146,7 +147,7 @@ def append(options: Options, label: str, text: tuple[str, ...]) -> None:
 
     line = given_text(text, "the text to add")
     if not line.strip():
-        raise UsageError("the text to add is empty")
+        raise UsageError("the text to add is empty", "give it as words, or pipe it in")
     with editing(options) as (blocks, by):
         block = blocks.append(label, line, by)
     _done(block)
@@ -154,30 +155,64 @@ def append(options: Options, label: str, text: tuple[str, ...]) -> None:
 
 @memory.command()
 @click.argument("label")
-@click.option("--description", required=True, metavar="TEXT", help="What the block is for; the agent reads it.")
+@click.option("--description", default="", metavar="TEXT", help="What the block is for; the agent reads it.")
 @click.option("--value", default="", metavar="TEXT", help="What it holds at first.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Characters it may hold.")
-@click.option("--scope", type=click.Choice(list(_SHOWS)), default="repo", show_default=True, help="Who shares it.")
+@click.option("--limit", type=click.IntRange(100, 100_000), metavar="N", help="Characters it may hold.")
+@click.option("--scope", type=click.Choice(list(_SHOWS)), help="Who shares it.  [default: repo]")
 @place_options
 @click.pass_obj
-def add(options: Options, label: str, description: str, value: str, limit: int | None, scope: str) -> None:
-    """A new block."""
+def add(options: Options, label: str, description: str, value: str, limit: int | None, scope: str | None) -> None:
+    """A new block. A default block that was removed needs no description: it comes back as it was at first."""
+    from lcode.errors import UsageError
+    from lcode.memory.block_rows import DEFAULTS
     from lcode.memory.model import Scope
 
+    if not description.strip() and label not in [default.label for default in DEFAULTS]:
+        raise UsageError("the description is missing", "say what the block is for: --description TEXT; the agent reads it")
     with editing(options) as (blocks, by):
-        block = blocks.create(label, description, value, limit, by, Scope(scope))
+        block = blocks.create(label, description, value, limit, by, Scope(scope) if scope else None)
     _done(block)
 
 
 @memory.command()
 @click.argument("label")
+@click.option("--yes", is_flag=True, help="Do not ask, also where other repositories share the block.")
 @place_options
 @click.pass_obj
-def remove(options: Options, label: str) -> None:
-    """Take a block out of core memory; its versions are kept."""
+def remove(options: Options, label: str, yes: bool) -> None:
+    """Take a block out of core memory; its versions are kept, and `restore` brings it back."""
     with editing(options) as (blocks, by):
-        blocks.delete(label, by)
-    say(f"{label} is no longer in core memory")
+        if not yes:
+            _confirm_shared(blocks.get(label))
+        gone = blocks.delete(label, by)
+    say(f"{label} is no longer in core memory, for {_SHOWS[gone.scope]}")
+    say(Styled(f"`lcode memory restore {label}` brings it back", "dim"), err=True)
+
+
+def _confirm_shared(block: Block) -> None:
+    """Ask before a block goes that other repositories have too. Raises UsageError where nobody can be asked."""
+    from lcode.errors import UsageError
+
+    if block.scope != "user":
+        return
+    concerns = f"'{block.label}' is shared by all your repositories"
+    if not is_terminal():
+        raise UsageError(f"{concerns}: removing it from every one of them has to be confirmed", "add --yes")
+    click.confirm(f"{concerns}. Remove it from every one of them?", abort=True)
+
+
+@memory.command()
+@click.argument("label")
+@click.option(
+    "--version", type=click.IntRange(min=1), metavar="N", help="The version to bring back; `lcode memory log` lists them."
+)
+@place_options
+@click.pass_obj
+def restore(options: Options, label: str, version: int | None) -> None:
+    """Bring a removed block back, or an earlier version of a block. Nothing of its history is lost."""
+    with editing(options) as (blocks, by):
+        block = blocks.restore(label, by, version)
+    _done(block)
 
 
 @memory.command()
@@ -202,7 +237,7 @@ def edit(options: Options, label: str) -> None:
 @place_options
 @click.pass_obj
 def log(options: Options, label: str, as_json: bool) -> None:
-    """Every edit of a block, newest first."""
+    """Every edit of a block, newest first; of one that was removed too."""
     from lcode.cli.place import opened
     from lcode.memory.dates import local
 

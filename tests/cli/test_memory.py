@@ -94,8 +94,56 @@ def test_a_block_is_added_and_removed(lcode: Lcode, repository: Path) -> None:
     block = lcode("memory", "show", "api", "--json").json()
     assert (block["scope"], block["limit"], block["description"]) == ("user", 100, "the API")
     assert lcode("memory", "add", "api", "--description", "again").code == 1
-    assert lcode("memory", "remove", "api").code == 0
+    assert lcode("memory", "remove", "api", "--yes").code == 0
     assert lcode("memory", "show", "api").code == 1
+
+
+def test_a_block_of_all_repositories_is_removed_once_confirmed(lcode: Lcode, repository: Path) -> None:
+    lcode("memory", "append", "human", "tea")
+    refused = lcode("memory", "remove", "human")
+    assert refused.code == 2
+    assert "all your repositories" in refused.err
+    assert refused.err.endswith("hint: add --yes\n")
+    assert value_of(lcode, "human") == "tea"
+    removed = lcode("memory", "remove", "human", "--yes")
+    assert removed.code == 0
+    assert "you, in every repository" in removed.out
+    assert lcode("memory", "remove", "conventions").code == 0
+
+
+def test_a_removed_block_has_its_log_and_is_restored(lcode: Lcode, repository: Path) -> None:
+    lcode("memory", "append", "human", "tea")
+    lcode("memory", "remove", "human", "--yes")
+    assert "lcode memory restore human" in lcode("memory", "set", "human", "coffee").err
+    log = lcode("memory", "log", "human", "--json").json()
+    assert [row["operation"] for row in log] == ["delete", "append"]
+    assert lcode("memory", "restore", "human").code == 0
+    assert value_of(lcode, "human") == "tea"
+    lcode("memory", "set", "human", "coffee")
+    assert lcode("memory", "restore", "human").code == 1
+    assert lcode("memory", "restore", "human", "--version", "1").code == 0
+    assert value_of(lcode, "human") == "tea"
+
+
+def test_a_default_block_made_again_has_its_description_and_scope(lcode: Lcode, repository: Path) -> None:
+    before = lcode("memory", "show", "human", "--json").json()
+    lcode("memory", "remove", "human", "--yes")
+    assert lcode("memory", "add", "human").code == 0
+    after = lcode("memory", "show", "human", "--json").json()
+    assert (after["description"], after["scope"]) == (before["description"], "user")
+    other = lcode("memory", "add", "api")
+    assert other.code == 2
+    assert "--description" in other.err
+
+
+@pytest.mark.parametrize("limit", ["-1", "99", "1000000000"])
+def test_a_senseless_limit_is_a_usage_error(lcode: Lcode, repository: Path, limit: str) -> None:
+    assert lcode("memory", "add", "api", "--description", "x", f"--limit={limit}").code == 2
+
+
+def test_json_goes_with_the_bare_command(lcode: Lcode, repository: Path) -> None:
+    lcode("memory", "append", "human", "tea")
+    assert lcode("memory", "--json").json() == lcode("memory", "show", "--json").json()
 
 
 def test_the_log_tells_every_edit_newest_first(lcode: Lcode, repository: Path) -> None:
