@@ -69,7 +69,13 @@ class StoreDamaged(StoreError):
 
 
 class SessionBusy(UserError):
+    """The session is open elsewhere. `session_id` names it whole, so that it can be forked."""
+
     exit_code = EXIT_TEMPORARY
+
+    def __init__(self, message: str, hint: str = "", *, session_id: str = "") -> None:
+        super().__init__(message, hint)
+        self.session_id = session_id
 
 
 class MemoryEditError(UserError):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 from lcode.agent.limits import Limits
-from lcode.agent.recovery import BY_USER, settle_calls, stop_if_asked, store_result
+from lcode.agent.outbox import NOT_NOW, Outbox
+from lcode.agent.recovery import BY_USER, landed, settle_calls, stop_if_asked, store_result
 from lcode.agent.symbols import changed_symbols
 from lcode.errors import StoreError, UserError
 from lcode.events import Answer, ApprovalRequested, Decision, Emit, MemoryChanged, ToolFinished, ToolStarted
@@ -29,6 +31,10 @@ from lcode.tools import schema
 from lcode.tools.base import Effect, Preview, Tool, ToolContext, ToolError, ToolOutput, moved
 
 PARALLEL = 8
+ONCE_ONLY = "nothing: while memory cannot be written each call is asked about"
+NOT_KEPT = (
+    "Memory cannot be written now ({reason}). Nothing was kept. Go on with the work; you are told when it can be written again."
+)
 HEADLESS = (
     "Refused: this needs the user's permission and nobody is there to give it. Do not try another way around it; finish what"
     " you can without it and say plainly what was not done and why."
@@ -68,6 +74,7 @@ class CallRunner:
 
     tools: dict[str, Tool]
     memory: SessionMemory
+    outbox: Outbox
     permission: Permission
     make_context: Callable[[str, str], ToolContext]
     log_bug: Callable[[BaseException], str]
@@ -122,12 +129,25 @@ class CallRunner:
         """After an interrupt: every call that has no result gets one, and is told of."""
         if self._storing:
             await asyncio.wait(self._storing)
-        rows = await self.memory.run(settle_calls, self.memory, self.memory.session_id, BY_USER)
+        await self.outbox.settled()
+        if await self.outbox.flush():
+            rows = await self.memory.run(settle_calls, self.memory, self.memory.session_id, BY_USER)
+        else:  # the store does not know of these calls yet
+            rows = [await self._settled(item) for item in prepared if item.operation_id not in self._results]
         self.rows += rows
         told = {part.call_id: part for row in rows for part in parts_from_json(row.content) if isinstance(part, ToolResult)}
         for item in prepared:
             if item.operation_id not in self._results and (result := told.get(item.call.id)):
                 emit(ToolFinished(item.call.id, item.call.name, result.is_error, "interrupted", result.text))
+
+    async def _settled(self, item: Prepared) -> MessageRow:
+        """What is told of an interrupted call while the store cannot be asked about it."""
+        harmless = item.effect in (Effect.READ, Effect.MEMORY)
+        text = BY_USER.head + ("; nothing was changed by it" if harmless else "; it may have had an effect, so check first")
+        result = ToolResult(item.call.id, item.call.name, text, True)
+        return await self.outbox.write(
+            lambda: store_result(self.memory, item.operation_id, result, "", "", "interrupted", "interrupted")
+        )
 
     def _groups(self, prepared: Sequence[Prepared], step_id: str) -> list[list[Prepared]]:
         """Neighbouring calls that may run at once; each other call alone."""
@@ -147,7 +167,10 @@ class CallRunner:
     ) -> tuple[Verdict, str]:
         assert item.tool is not None
         context = context or self.make_context(item.operation_id, step_id)
-        return self.permission.decide(item.effect.value, item.tool.paths(context, item.arguments), context.root, grant)
+        verdict, why = self.permission.decide(item.effect.value, item.tool.paths(context, item.arguments), context.root, grant)
+        if verdict is Verdict.ALLOW and self.outbox.waiting and item.effect is not Effect.READ:
+            return Verdict.ASK, "memory cannot be written now"
+        return verdict, why
 
     async def _one(self, item: Prepared, run_id: str, step_id: str, emit: Emit) -> ToolResult:
         if item.fault or item.tool is None:
@@ -156,19 +179,23 @@ class CallRunner:
             )
         context = self.make_context(item.operation_id, step_id)
         try:
-            refusal = await self._permit(item, item.tool, context, step_id, emit)
+            refusal = await self._begin(item, item.tool, context, step_id, emit)
             if refusal:
                 return await self._finish(item, run_id, step_id, ToolOutput(refusal, "refused", is_error=True), "refused", emit)
-            await self.memory.run(self.memory.recall.start_call, item.operation_id)
             stop_if_asked()
             emit(ToolStarted(item.call.id, item.call.name, item.arguments, item.tool.summary(context, item.arguments)))
             before = await self._blocks() if item.effect is Effect.MEMORY else {}
             output = await item.tool.run(context, **item.arguments)
             outcome = "error" if output.is_error else "ok"
-            for label, (old, new) in _differences(before, await self._blocks() if before else {}).items():
-                emit(MemoryChanged(label, "", diff_values(label, old, new)))
+            with suppress(*NOT_NOW):  # the edit landed; only its telling would be missing
+                for label, (old, new) in _differences(before, await self._blocks() if before else {}).items():
+                    emit(MemoryChanged(label, "", diff_values(label, old, new)))
         except ToolError as error:
             output, outcome = ToolOutput(str(error), str(error).split("\n", 1)[0], is_error=True), "error"
+        except NOT_NOW as error:
+            if not self.outbox.interactive:
+                raise
+            output, outcome = await self._not_kept(item, error), "error"
         except StoreError:
             raise
         except UserError as error:
@@ -184,6 +211,30 @@ class CallRunner:
                 "error",
             )
         return await self._finish(item, run_id, step_id, output, outcome, emit)
+
+    async def _begin(self, item: Prepared, tool: Tool, context: ToolContext, step_id: str, emit: Emit) -> str:
+        """'' when the call is permitted and stored as started, else what the model is told. What was permitted while memory
+        could be written is asked about where that no longer holds."""
+        while True:
+            trouble = not await self.outbox.flush()
+            if trouble and item.effect is Effect.MEMORY:
+                self.outbox.refused = True
+                return NOT_KEPT.format(reason=self.outbox.reason)
+            if refusal := await self._permit(item, tool, context, step_id, emit):
+                return refusal
+            await self.outbox.write(lambda: self.memory.recall.start_call(item.operation_id))
+            if trouble or not self.outbox.waiting or item.effect is Effect.READ:
+                return ""
+
+    async def _not_kept(self, item: Prepared, error: UserError) -> ToolOutput:
+        """The answer to a call that the store failed: what it was to write may have landed before the store said so."""
+        if item.effect is not Effect.MEMORY:
+            return ToolOutput(f"Memory cannot be read now: {error.message}", error.message, is_error=True)
+        with suppress(*NOT_NOW):
+            if await self.memory.run(landed, self.memory, item.operation_id):
+                return ToolOutput("It was written, though memory then failed: " + error.message, "written")
+        self.outbox.refused = True
+        return ToolOutput(NOT_KEPT.format(reason=error.message), error.message, is_error=True)
 
     async def _permit(self, item: Prepared, tool: Tool, context: ToolContext, step_id: str, emit: Emit) -> str:
         """'' if the call may run, else what the model is told. Raises ToolError where the call could not work anyway."""
@@ -208,19 +259,18 @@ class CallRunner:
             )
         if tool.paths(context, item.arguments) != paths:
             raise moved(str(item.arguments.get("path") or item.call.name))
-        if answer.decision is Decision.SESSION:
+        if answer.decision is Decision.SESSION and not self.outbox.waiting:
             self.permission.remember(item.effect.value, paths, context.root, preview.grant)
         return ""
 
     async def _ask(self, item: Prepared, preview: Preview, reason: str, emit: Emit) -> Answer:
         async with self.ask_lock:
             future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            title = f"{preview.title} ({reason})" if reason and preview.kind == "path" else preview.title
-            emit(
-                ApprovalRequested(
-                    item.call.id, item.call.name, title, preview.kind, preview.detail, preview.grant_label, future
-                )
-            )
+            trouble = self.outbox.waiting
+            title = f"{preview.title} ({reason})" if reason and (preview.kind == "path" or trouble) else preview.title
+            grant = ONCE_ONLY if trouble else preview.grant_label
+            await self.outbox.write(lambda: self.memory.recall.ask_call(item.operation_id))
+            emit(ApprovalRequested(item.call.id, item.call.name, title, preview.kind, preview.detail, grant, future))
             return await future
 
     async def _blocks(self) -> dict[str, str]:
@@ -245,7 +295,9 @@ class CallRunner:
     ) -> ToolResult:
         result = ToolResult(item.call.id, item.call.name, output.text or "(no output)", output.is_error)
         detail = _detail(output, item, self.make_context(item.operation_id, step_id)) if outcome == "ok" else output.summary
-        row = await self.memory.run(store_result, self.memory, item.operation_id, result, run_id, step_id, outcome, detail)
+        row = await self.outbox.write(
+            lambda: store_result(self.memory, item.operation_id, result, run_id, step_id, outcome, detail)
+        )
         self.rows.append(row)
         stored = part_from_json(row.content[0])
         assert isinstance(stored, ToolResult)

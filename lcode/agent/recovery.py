@@ -50,17 +50,26 @@ def store_result(
     return stored
 
 
+def settle(memory: SessionMemory, session_id: str) -> list[MessageRow]:
+    """Settle what a process left that is gone: its calls, and its run that nobody ended."""
+    rows = settle_calls(memory, session_id)
+    if memory.recall.open_runs(session_id):
+        memory.recall.end_open_runs(session_id, CUT_OFF.clause)
+    return rows
+
+
 def settle_calls(memory: SessionMemory, session_id: str, cause: Cause = CUT_OFF) -> list[MessageRow]:
     """Give every call of the session that has no result one; the rows as they were stored."""
     rows = []
     for call in memory.recall.pending_calls(session_id):
-        text, outcome = _verdict(memory, call, cause)
+        text, outcome = verdict(memory, call, cause)
         result = ToolResult(call.call_id, call.name, text, outcome != "ok")
         rows.append(store_result(memory, call.operation_id, result, "", call.step_id, outcome, "interrupted"))
     return rows
 
 
-def _verdict(memory: SessionMemory, call: PendingCall, cause: Cause) -> tuple[str, str]:
+def verdict(memory: SessionMemory, call: PendingCall, cause: Cause) -> tuple[str, str]:
+    """What is known of a call that has no result, and its outcome."""
     if version := memory.blocks.landed(call.operation_id):
         memory.known_versions[version.label] = version.version
         return f"done before {cause.clause}. Block '{version.label}' was then:\n{version.value}", "ok"
@@ -71,6 +80,11 @@ def _verdict(memory: SessionMemory, call: PendingCall, cause: Cause) -> tuple[st
     if call.effect in ("read", "memory"):
         return f"{cause.head} while it ran; nothing was changed by it", "interrupted"
     return f"{cause.head} while it ran; it may have had an effect, so check before you repeat it", "interrupted"
+
+
+def landed(memory: SessionMemory, operation_id: str) -> bool:
+    """Whether the memory write with this id is in the store."""
+    return bool(memory.blocks.landed(operation_id) or memory.archival.landed(operation_id))
 
 
 def stop_if_asked() -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
-from lcode.agent import guidance, note, prompt, recovery
+from lcode.agent import fork, guidance, live, note, prompt, recovery, spool
 from lcode.agent.calls import CallRunner
+from lcode.agent.outbox import Outbox
 from lcode.agent.session import Environment, News, Session
 from lcode.config import Settings
-from lcode.errors import MemoryEditError, SessionBusy, UserError
+from lcode.errors import MemoryEditError, StoreUnwritable, UserError
 from lcode.events import Usage
 from lcode.git.command import Git, GitError
 from lcode.git.repository import Place, find, root_commits, tracked
@@ -32,6 +33,7 @@ from lcode.safety.permission import Mode, Permission
 from lcode.store.database import Database
 from lcode.store.locks import NamedLock
 from lcode.store.paths import private_folder
+from lcode.store.probe import free
 from lcode.tools.base import Effect, ToolContext
 from lcode.tools.registry import all_tools
 from lcode.tools.seen import Seen
@@ -57,6 +59,7 @@ class Runtime:
         self._sessions: list[Session] = []
         self.interactive = False
         self.record: Path | None = None
+        self.unsaved: list[str] = []  # what is not in the store after `close`, in lines for the user
         self.cwd = place.root
 
     @classmethod
@@ -82,6 +85,7 @@ class Runtime:
             database = store.open(row)
             runtime = cls(settings, place, store, row, database, environ)
             runtime.cwd = directory.resolve()
+            runtime._save_waiting()
             if told:
                 runtime.notices.append(told)
             if fresh or not row.initialised:
@@ -144,19 +148,28 @@ class Runtime:
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
+    def _save_waiting(self) -> None:
+        """Save what sessions that are gone could not save."""
+        if not self.ephemeral:
+            paths = self.store.agent_paths(self.agent)
+            self.notices += spool.collect(spool.folders(paths, self._environ), self.agent.id, paths.locks, self.memory().recall)
+
+    def _outbox(self, memory: SessionMemory) -> Outbox:
+        paths = self.store.agent_paths(self.agent)
+        if self.ephemeral:
+            return Outbox(memory, interactive=self.interactive)
+        file = spool.Spool(spool.folders(paths, self._environ), self.agent.id, memory.session_id)
+        is_free = partial(free, paths.memory_db, paths.locks / "memory.lock")
+        return Outbox(memory, interactive=self.interactive, spool=file, free=is_free)
+
     def _lock(self, session_id: str) -> NamedLock:
         return NamedLock(self.store.agent_paths(self.agent).locks / f"{session_id}.lock")
 
     async def sessions(self, limit: int = 20, *, archived: bool = False) -> list[SessionRow]:
         """Sessions, newest first, with who holds them."""
         memory = self.memory()
-        return [self._with_owner(row) for row in await memory.run(memory.recall.sessions, limit, archived=archived)]
-
-    def _with_owner(self, row: SessionRow) -> SessionRow:
-        from dataclasses import replace
-
-        owner = self._lock(row.id).owner()
-        return row if owner is None else replace(row, live=True, owner=str(owner))
+        rows = await memory.run(memory.recall.sessions, limit, archived=archived)
+        return await memory.run(live.with_owners, memory, rows, self._lock)
 
     async def rename_session(self, session_id: str, title: str) -> None:
         memory = self.memory()
@@ -168,37 +181,54 @@ class Runtime:
         provider = self._provider(model)
         memory = self.memory()
         memory.session_id = new_id("session")
-        lock = None if self.ephemeral else self._lock(memory.session_id)
-        if lock is not None and not lock.acquire(f"session on {self.branch}"):
-            raise SessionBusy(f"session {memory.session_id} is open elsewhere")
-        await memory.run(
-            memory.recall.create_session,
-            branch=self.branch,
-            worktree=path_text(self.root),
-            head=self.place.head,
-            model=provider.name,
-            session_id=memory.session_id,
+        lock = None if self.ephemeral else live.hold(self._lock(memory.session_id), self.branch)
+        outbox, where = self._outbox(memory), path_text(self.root)
+        await outbox.write(
+            lambda: memory.recall.create_session(
+                branch=self.branch, worktree=where, head=self.place.head, model=provider.name, session_id=memory.session_id
+            )
         )
         memory.in_context = (memory.session_id, 0)
-        return self._session(memory, provider, mode, lock)
+        return self._session(memory, provider, mode, lock, outbox)
 
     async def resume_session(
         self, session_id: str | None = None, *, model: str | None = None, mode: str | None = None
     ) -> Session:
         """Take a session up again: the one named, or the newest that is not live. Raises UserError, SessionBusy."""
         if self.ephemeral:
-            raise UserError(
-                "an ephemeral session cannot take up an earlier one", "leave out --ephemeral, or start a new session"
-            )
+            raise live.not_ephemeral("take up an earlier one")
         memory = self.memory()
-        row, lock = await self._claim(memory, session_id)
-        try:
+        await memory.run(self._save_waiting)
+        row, lock = await live.claim(memory, session_id, self._lock, self.branch)
+        return await self._take_up(memory, row, lock, model, mode, row.updated_at)
+
+    async def fork_session(
+        self, session_id: str | None = None, *, model: str | None = None, mode: str | None = None
+    ) -> Session:
+        """A new session that begins as a copy of another, live or not: the one named, or the newest. Raises UserError."""
+        if self.ephemeral:
+            raise live.not_ephemeral("be a fork")
+        memory = self.memory()
+        source = await fork.find(memory, session_id)
+        for session in self._sessions:
+            if session.id == source.id and not await session.outbox.flush():
+                raise StoreUnwritable(f"a fork has to be stored, and {session.outbox.reason}")
+        shown, lock = self._lock(source.id).owner() is not None, live.hold(self._lock(new_id("session")), self.branch)
+        with live.released_on_error(lock):
+            row = await memory.run(fork.make, memory, source, lock.path.stem, head=self.place.head, live=shown)
+        return await self._take_up(memory, row, lock, model, mode, row.updated_at if shown else source.updated_at)
+
+    async def _take_up(
+        self, memory: SessionMemory, row: SessionRow, lock: NamedLock, model: str | None, mode: str | None, last_message: str
+    ) -> Session:
+        """The session of `row`, held by `lock`; its prompt was last sent at `last_message`."""
+        with live.released_on_error(lock):
             memory.session_id = row.id
             provider = self._provider(model or row.model if model or self._usable(row.model) else None)
             await memory.run(memory.load_known_versions)
-            settled = len(await memory.run(recovery.settle_calls, memory, row.id))
-            session = self._session(memory, provider, mode, lock)
-            session.title = row.title
+            settled = len(await memory.run(recovery.settle, memory, row.id))
+            session = self._session(memory, provider, mode, lock, self._outbox(memory))
+            session.title, session.forked_from = row.title, row.forked_from
             session.rows = await memory.run(memory.recall.context, row.id)
             cut = int(await memory.run(memory.recall.session_value, row.id, "context_from") or 0)
             memory.in_context = (row.id, cut)
@@ -207,19 +237,15 @@ class Runtime:
                 if message.role == "tool":
                     seen.output("\n".join(str(part.get("text", "")) for part in message.content))
             same_place = (row.branch, row.worktree) == (self.branch, path_text(self.root))
-            await memory.run(session.restore_prompt, row.updated_at, same_place)
+            await memory.run(session.restore_prompt, last_message, same_place)
             compacted = next((message.created_at for message in session.rows if message.kind == "summary"), "")
             usage: Usage | None = await memory.run(memory.recall.last_usage, row.id, compacted)
+            if usage is None and row.forked_from:
+                usage = await memory.run(memory.recall.last_usage, row.forked_from, compacted)
             session.note_usage(usage or Usage())
             if not same_place:
                 await memory.run(memory.recall.update_session, row.id, branch=self.branch, worktree=path_text(self.root))
-        except BaseException:
-            lock.release()
-            raise
-        if settled:
-            self.notices.append(
-                f"the session was cut off: {settled} call{'s' if settled > 1 else ''} had no result and say so now"
-            )
+        self.notices += live.cut_off(settled)
         return session
 
     def _usable(self, model: str) -> bool:
@@ -231,21 +257,6 @@ class Runtime:
             return True
         return False
 
-    async def _claim(self, memory: SessionMemory, name: str | None) -> tuple[SessionRow, NamedLock]:
-        if name is not None:
-            row = await memory.run(memory.recall.session, name)
-            lock = self._lock(row.id)
-            if lock.acquire(f"session on {self.branch}"):
-                return row, lock
-            raise SessionBusy(
-                f"session {row.id[8:16]} is open in another terminal ({lock.owner()})", "close it there, or start a new session"
-            )
-        for row in await memory.run(memory.recall.sessions, 50):
-            lock = self._lock(row.id)
-            if lock.acquire(f"session on {self.branch}"):
-                return row, lock
-        raise UserError("there is no session to continue here", "start one with `lcode`, or see `lcode sessions`")
-
     def _provider(self, model: str | None) -> Provider:
         settings = self.settings
         name = model or settings.model or default_model(self._environ)
@@ -255,10 +266,12 @@ class Runtime:
             idle_timeout=wait, attempts=attempts,
         )  # fmt: skip
 
-    def _session(self, memory: SessionMemory, provider: Provider, mode: str | None, lock: NamedLock | None) -> Session:
+    def _session(
+        self, memory: SessionMemory, provider: Provider, mode: str | None, lock: NamedLock | None, outbox: Outbox
+    ) -> Session:
         tools = {tool.name: tool for tool in all_tools() if not (self.ephemeral and tool.effect is Effect.MEMORY)}
         permission = Permission(Mode(mode or self.settings.permission_mode), readable=(self._outputs,))
-        calls = CallRunner(tools, memory, permission, self._contexts(memory), self.log_bug, self.interactive)
+        calls = CallRunner(tools, memory, outbox, permission, self._contexts(memory), self.log_bug, self.interactive)
         environment = Environment(
             render_system=self._system,
             news=self._news(memory.session_id),
@@ -271,7 +284,7 @@ class Runtime:
             window_override=self.settings.context_window,
             providers=self.settings.providers,
         )
-        session = Session(memory.session_id, memory, provider, calls, environment, lock)
+        session = Session(memory.session_id, memory, provider, calls, environment, outbox, lock)
         self._sessions.append(session)
         return session
 
@@ -376,6 +389,7 @@ class Runtime:
         for session in self._sessions:
             with suppress(UserError):
                 await session.close()
+        self.unsaved += dict.fromkeys(session.unsaved for session in self._sessions if session.unsaved)
         self.store.close()
         if self.ephemeral and self._outputs.exists():
             from shutil import rmtree

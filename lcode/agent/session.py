@@ -7,21 +7,25 @@ message. Everything that later processes need is in the store before the next th
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
 from lcode import clock
-from lcode.agent import compaction, prompt, recovery
+from lcode.agent import compaction, memory_watch, prompt, recovery
 from lcode.agent.calls import CallRunner
 from lcode.agent.conversation import to_messages, user_parts
 from lcode.agent.loop import Run
-from lcode.agent.memory_watch import Change, changes_since, update_text
+from lcode.agent.outbox import NOT_NOW, Outbox
 from lcode.errors import StoreError, UserError
-from lcode.events import Compacted, Emit, MemoryChanged, RunFinished, StopReason, Usage
+from lcode.events import Compacted, Emit, RunFinished, StopReason, Usage
+from lcode.ids import new_id
 from lcode.llm.protocol import Provider, Request, ToolResult, ToolSpec
 from lcode.llm.providers import context_window
+from lcode.memory.changes import Told, told_now
 from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source, Trust
 from lcode.memory.session_memory import SessionMemory
 from lcode.memory.terms import approximate_tokens
@@ -59,6 +63,7 @@ class Session:
     provider: Provider
     calls: CallRunner
     environment: Environment
+    outbox: Outbox
     lock: NamedLock | None
     title: str = ""
     rows: list[MessageRow] = field(default_factory=list)
@@ -66,6 +71,7 @@ class Session:
     context_tokens: int = 0
     failure: UserError | None = None
     broken: bool = False  # the last run ended in the middle of a step
+    unsaved: str = ""  # in a line: what is not in the store after `close`
     _where: str = ""
     _system: str = ""
     _specs: tuple[ToolSpec, ...] = ()
@@ -73,7 +79,12 @@ class Session:
     _stale: str = "new"
     _run: Run | None = None
     _task: asyncio.Task[RunFinished] | None = None
-    _data_version: tuple[int, int] = (-1, -1)
+    forked_from: str = ""
+    told: dict[str, Told] = field(default_factory=dict)  # up to where the model knows of each block, by label
+    heard: tuple[int, int] = (-1, -1)  # the databases' versions up to which others' changes were told
+
+    def __post_init__(self) -> None:
+        self.outbox.saved = self._number_rows
 
     # -- what a face may ask ----------------------------------------------------------------------------------------
 
@@ -102,6 +113,7 @@ class Session:
         if self.running:
             raise UserError("this session is already answering a message", "wait for it, or interrupt it")
         self.failure = None
+        self.outbox.listen(emit)
         self._run = Run(self, text, emit)
         self._task = asyncio.ensure_future(self._run.execute())
         try:
@@ -123,7 +135,7 @@ class Session:
         await old.close()
         if provider.api != self._api:
             self._stale = "model api"
-        await self.memory.run(self.memory.recall.update_session, self.id, model=provider.name)
+        await self.outbox.write(lambda: self.memory.recall.update_session(self.id, model=provider.name))
 
     def set_mode(self, mode: Mode) -> None:
         self.calls.permission.mode = mode
@@ -133,14 +145,16 @@ class Session:
         return (await self.memory.run(self.memory.recall.messages, self.id))[-limit:]
 
     async def close(self) -> None:
-        """Keep the note on where the session stopped, and free it. Idempotent."""
+        """Keep the note on where the session stopped, and free it; `unsaved` then says what could not be. Idempotent."""
         self.interrupt()
         if self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
         await self.provider.close()
         try:
-            if self.rows:
-                await self.memory.run(self._end)
+            self.unsaved = await self.outbox.close()
+            if self.rows and not self.unsaved:
+                with suppress(*NOT_NOW):  # the next start makes the note
+                    await self.memory.run(self._end)
         finally:
             if self.lock is not None:
                 self.lock.release()
@@ -161,24 +175,36 @@ class Session:
         if self.broken:  # have in context what the store has of the run before
             await self.sync_rows(recovery.BROKEN_OFF)
             self.broken = False
-        where, news = await self.memory.run(self.environment.news, self._where)
+        where, news = await self._news()
         header = prompt.context_header(news)
         by = self.memory.provenance(Actor.USER, Source.SAID)
+        run_id = new_id("run")
 
-        def work() -> str:
-            run_id = self.memory.recall.start_run(self.id)
+        def work() -> None:
+            self.memory.recall.start_run(self.id, run_id)
             self._add("user", "user", text, by, run_id=run_id, context=header)
             if not self.title:
                 self.title = self.memory.recall.title(text)
                 self.memory.recall.update_session(self.id, title=self.title)
-            return run_id
 
-        run_id = await self.write(work)
+        await self.write(work)
         self._where = where
         return run_id
 
+    async def _news(self) -> tuple[str, list[str]]:
+        """Where the session is now, and the lines for the next user message; nothing new while memory is out of reach."""
+        if not await self.outbox.reachable():
+            return self._where, []
+        try:
+            told: tuple[str, list[str]] = await self.memory.run(self.environment.news, self._where)
+        except NOT_NOW:
+            if not self.outbox.interactive:
+                raise
+            return self._where, []
+        return told
+
     async def end_run(self, run_id: str, reason: StopReason, error: str) -> None:
-        await self.memory.run(self.memory.recall.end_run, run_id, reason.value, error)
+        await self.outbox.write(lambda: self.memory.recall.end_run(run_id, reason.value, error))
 
     async def add_notice(self, text: str) -> None:
         """Append a short message of the program, which the model reads as context."""
@@ -194,10 +220,8 @@ class Session:
         self.rows.append(row)
 
     async def write(self, work: Callable[[], T]) -> T:
-        """`work` in one transaction; messages it appended are taken back where that fails or is tried again."""
-        return await self.memory.run(self._write_now, work)
-
-    def _write_now(self, work: Callable[[], T]) -> T:
+        """`work`, which reads nothing, in one transaction; messages it appended are taken back where that fails or is tried
+        again. While the store cannot be written they are kept in the outbox (see `Outbox.write`)."""
         mark = len(self.rows)
 
         def once() -> T:
@@ -205,11 +229,16 @@ class Session:
             return work()
 
         try:
-            result: T = self.memory.recall.atomically(once)
+            return await self.outbox.write(once)
         except StoreError:
             del self.rows[mark:]
             raise
-        return result
+
+    def _number_rows(self) -> None:
+        """What waited is in the store: have its messages under the numbers that it gave them."""
+        for rows in (self.rows, self.calls.rows):
+            numbers = self.memory.recall.numbers([row.id for row in rows])
+            rows[:] = [replace(row, seq=numbers.get(row.id, row.seq)) for row in rows]
 
     def take(self, results: Sequence[ToolResult]) -> None:
         """The results of a step are stored; have them in context too."""
@@ -221,7 +250,12 @@ class Session:
 
     async def sync_rows(self, cause: recovery.Cause = recovery.BY_USER) -> None:
         """After a run that broke off: settle calls that were stored and not begun, and have in context what the store has: also
-        what landed when nobody waited for it any more."""
+        what landed when nobody waited for it any more. While the store lacks something, what is here counts."""
+        await self.outbox.settled()
+        if not await self.outbox.flush():
+            self.rows += self.calls.rows
+            self.calls.rows.clear()
+            return
 
         def work() -> None:
             recovery.settle_calls(self.memory, self.id, cause)
@@ -253,11 +287,13 @@ class Session:
         fresh = clock.now() - clock.parse(last_message) < timedelta(seconds=prompt.CACHE_LIFETIME)
         same_tools = self._specs == tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=self.memory.ephemeral))
         self._stale = "" if fresh and same_place and same_tools and self._api == self.provider.api else "resume"
+        told = json.loads(self.memory.recall.session_value(self.id, "memory_told") or "{}")
+        self.told = {label: (block_id, version) for label, (block_id, version) in told.items()}
 
     async def request(self) -> Request:
         """What is sent next: the stored prompt and every message in context."""
         if self._stale:
-            await self.memory.run(self._render)
+            await self._render()
         return Request(
             self.provider.name.partition("/")[2] or self.provider.name,
             self._system,
@@ -268,49 +304,35 @@ class Session:
             self.id,
         )
 
-    def _render(self) -> None:
-        blocks = self.memory.blocks.list()
-        self._system = self.memory.recall.redacted(self.environment.render_system(blocks))
-        self._specs = tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=self.memory.ephemeral))
+    async def _render(self) -> None:
+        memory = self.memory
+
+        def read() -> tuple[list[Block], str]:
+            blocks = memory.blocks.list()
+            return blocks, memory.recall.redacted(self.environment.render_system(blocks))
+
+        blocks, self._system = await memory.run(read)
+        self._specs = tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=memory.ephemeral))
         self._api = self.provider.api
-        self.memory.known_versions.clear()
-        self.memory.known_versions.update({block.label: block.version for block in blocks})
+        memory.known_versions.clear()
+        memory.known_versions.update({block.label: block.version for block in blocks})
+        self.told = told_now(blocks)
         specs = prompt.specs_to_json(self._specs)
-        self.memory.recall.save_prompt(self.id, api=self._api, system=self._system, tools=specs, reason=self._stale)
-        self.memory.save_known_versions()
+
+        def work() -> None:
+            memory.recall.save_prompt(self.id, api=self._api, system=self._system, tools=specs, reason=self._stale)
+            memory.save_known_versions()
+            memory.recall.update_session(self.id, memory_told=json.dumps(self.told))
+
+        await self.outbox.write(work)
         self._stale = ""
 
     # -- what others did --------------------------------------------------------------------------------------------
 
     async def hear_of_others(self, emit: Emit) -> None:
-        """If another session (or the user) changed blocks that this prompt shows, say so in one appended message.
-
-        That message and which versions were seen are stored together: nobody is taken to know what they were not told.
-        """
-        if self._stale:
-            return
-        changes = await self.memory.run(self._tell_changes)
-        for change in changes:
-            emit(MemoryChanged(change.label, change.who, change.diff))
-
-    def _tell_changes(self) -> list[Change]:
-        memory = self.memory
-        versions = memory.data_version()
-        if versions == self._data_version:
-            return []
-        changes, known = changes_since(memory.blocks, memory.known_versions)
-        by = memory.provenance(Actor.PROGRAM, Source.INFERRED)
-
-        def work() -> None:
-            if changes:
-                self._add("user", "notice", update_text(changes), by)
-            memory.save_known_versions(known)
-
-        if known != memory.known_versions:
-            self._write_now(work)
-            memory.known_versions.update(known)
-        self._data_version = versions
-        return changes
+        """If another session (or the user) changed blocks that this prompt shows, say so in one appended message."""
+        if not self._stale:
+            await memory_watch.tell_of_others(self, emit)
 
     # -- room -------------------------------------------------------------------------------------------------------
 
@@ -321,25 +343,28 @@ class Session:
 
     async def compact(self, emit: Emit) -> bool:
         """Replace old messages by a summary; False if there is nothing that could go."""
+        saved = await self.outbox.flush()
         before = max(self.context_tokens, self._estimate())
         cut = compaction.choose_cut(self.rows, min(self.context_window, before), before)
         if not cut.evicted or all(row.kind == "summary" for row in cut.evicted):
             return False
         request = await self.request()
         last = max(row.seq for row in cut.evicted if row.kind != "summary")
-        said = await self.memory.run(self.memory.recall.messages, self.id)
+        said = await self.memory.run(self.memory.recall.messages, self.id) if saved else self.rows
         words = [row.text for row in said if row.kind == "user" and row.seq <= last]
         text = await compaction.summarise(self.provider, request, cut.evicted, to_messages(cut.evicted), words)
         by = self.memory.provenance(Actor.AGENT, Source.INFERRED, trust=Trust.UNVERIFIED)
 
         def work() -> MessageRow:
             row = self.memory.recall.add_message("user", "summary", user_parts(text, ""), text, by)
-            self.memory.recall.update_session(self.id, context_from=last)
+            if saved:  # else only here: the store gets everything that was said, and a later resume compacts it again
+                self.memory.recall.update_session(self.id, context_from=last)
             return row
 
-        summary: MessageRow = await self.memory.run(self.memory.recall.atomically, work)
+        summary: MessageRow = await self.outbox.write(work)
         self.rows = [summary, *cut.kept]
-        self.memory.in_context = (self.id, last)
+        if saved:
+            self.memory.in_context = (self.id, last)
         self._stale = "compaction"
         self.context_tokens = self._estimate()
         emit(Compacted(len(cut.evicted), before, self.context_tokens))

@@ -32,20 +32,19 @@ def fork_title(connection: apsw.Connection, title: str) -> str:
     return name
 
 
-def copy_session(
-    connection: apsw.Connection, source: SessionRow, fork_id: str, *, branch: str, worktree: str, head: str
-) -> None:
+def copy_session(connection: apsw.Connection, source: SessionRow, fork_id: str, *, head: str) -> None:
     """Make the session `fork_id` out of what `source` has in context: inside a transaction, and once.
 
-    Its prompt and what it was told of memory come with it. Calls that have no result yet have none in the copy either.
+    Its prompt (which is about its branch and worktree) and what it was told of memory come with it. Calls that have no
+    result yet have none in the copy either.
     """
     if fetch_one(connection, "SELECT 1 FROM sessions WHERE id = ?", (fork_id,)):
         return
     now, title = clock.stamp(), fork_title(connection, source.title)
     connection.execute(
-        "INSERT INTO sessions (id, title, created_at, updated_at, branch, worktree, head, model, memory_seen, memory_told,"
-        " forked_from) SELECT ?, ?, ?, ?, ?, ?, ?, model, memory_seen, memory_told, id FROM sessions WHERE id = ?",
-        (fork_id, title, now, now, branch, worktree, head, source.id),
+        "INSERT INTO sessions (id, title, created_at, updated_at, head, branch, worktree, model, memory_seen, memory_told,"
+        " forked_from) SELECT ?, ?, ?, ?, ?, branch, worktree, model, memory_seen, memory_told, id FROM sessions WHERE id = ?",
+        (fork_id, title, now, now, head, source.id),
     )
     prompt_id = new_id("prompt")
     connection.execute(

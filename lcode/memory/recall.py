@@ -186,6 +186,11 @@ class Recall:
         text = self._redactor.redact(error)
         self._write("end_run", run_id=run_id, ended_at=clock.stamp(), stop_reason=stop_reason, error=text)
 
+    def open_runs(self, session_id: str) -> int:
+        """How many runs of the session were begun and not ended."""
+        sql = "SELECT count(*) FROM runs WHERE session_id = ? AND ended_at = ''"
+        return int(self._log.read(lambda connection: scalar(connection, sql, (session_id,))))
+
     def end_open_runs(self, session_id: str, error: str) -> None:
         """End what a process that is gone had begun."""
         self._write("end_open_runs", session_id=session_id, ended_at=clock.stamp(), error=error)

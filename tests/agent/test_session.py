@@ -450,7 +450,7 @@ def test_the_place_is_told_again_where_the_message_was_not_stored(repo: Path) ->
         session = await harness.runtime.new_session()
         real = session.memory.recall.start_run
 
-        def broken(session_id: str) -> str:
+        def broken(*_: str) -> str:
             raise StoreUnwritable("disk full")
 
         session.memory.recall.start_run = broken  # type: ignore[method-assign]
