@@ -16,6 +16,7 @@ _NAMES = (
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.ppk", "id_rsa*", "id_dsa*", "id_ecdsa*"),
     *("id_ed25519*", "kubeconfig", "*.kubeconfig", ".dockercfg", ".vault-token", ".s3cfg", ".boto", ".terraformrc"),
     *("*.tfstate", "*.tfvars", "secrets.toml", "credentials.json", "client_secret*.json", "service-account*.json"),
+    *("secret", "secrets", "secret.*", "secrets.*", ".secrets*", "*[-_.]secrets", "*[-_.]secrets.*", "*credentials*"),
     *(".bash_history", ".zsh_history", ".python_history", ".psql_history", ".mysql_history"),
 )
 _HARMLESS = (
@@ -28,6 +29,11 @@ _HARMLESS = (
     "example.env",
     "sample.env",
     "template.env",
+)
+# What is called by its subject, such as secrets.py or credentials.md: read like its neighbours.
+_ABOUT = (
+    r".*(?:secret|credential)s?[^.]*(?:\.(?:test|spec|d|stories))?\.(?:pyi?|ipynb|[cm]?[jt]sx?|vue|svelte|go|rs|java|kts?"
+    r"|scala|[ch]|cc|cpp|hpp|cs|rb|php|swift|lua|exs?|hs|dart|proto|graphql|mdx?|rst|adoc|html?|s?css|svg|png)"
 )
 _FOLDERS = (".ssh", ".gnupg", ".aws", ".azure", ".kube", ".oci", ".password-store")  # of anybody's home
 _HOME_FOLDERS = (
@@ -55,7 +61,7 @@ def why_sensitive(path: Path, home: Path) -> str:
     """A few words on why `path` (resolved) is asked about even for reading; '' where it is not."""
     parts = _folded(path)
     name = parts[-1] if parts else ""
-    if _any_of(_NAMES).match(name) and not _any_of(_HARMLESS).match(name):
+    if _any_of(_NAMES).match(name) and not _any_of(_HARMLESS).match(name) and not re.fullmatch(_ABOUT, name):
         return f"{path.name} may hold secrets"
     for folder in _FOLDERS:
         if folder in parts:
