@@ -156,7 +156,7 @@ class Program:
 def _child(arguments: list[str], environ: dict[str, str], plan: tuple[int, str, bool], limit: int, send: Any) -> None:
     os.environ.clear()
     os.environ.update(environ)
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115
     outputs = []
     for number, name in ((1, "stdout"), (2, "stderr")):
         output, into = os.pipe()
