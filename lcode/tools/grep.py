@@ -111,7 +111,7 @@ def _line_rows(context: ToolContext, query: Query, found: list[FileHits], limit:
                 break
             if query.around and before and hit.number != last + 1:
                 yield "--"
-            yield f"{name}:{hit.number}{'-' if hit.column < 0 else ':'}{_cut(hit)}"
+            yield f"{name}:{hit.number}{'-' if hit.column < 0 else ':'}{_cut(context, hit)}"
             before, last = True, hit.number
         if left <= 0:
             return
@@ -122,11 +122,12 @@ def _follows(lines: list[Hit], hit: Hit, around: int) -> bool:
     return any(other.column >= 0 and 0 < hit.number - other.number <= around for other in lines)
 
 
-def _cut(hit: Hit) -> str:
+def _cut(context: ToolContext, hit: Hit) -> str:
     """The line; of a long one the part around the match."""
     text = truncate.visible(hit.text)
     if len(text) <= _LINE:
         return text
+    text = context.redacted(text)  # half of a secret would not be known as one
     start = max(0, hit.column - _BEFORE) if hit.column > _LINE - _BEFORE else 0
     part = truncate.line(text[start:], _LINE)
     return f"[{start:,} characters +] …{part}" if start else part

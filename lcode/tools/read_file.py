@@ -31,7 +31,7 @@ class ReadFile(Tool):
             raise ToolError(
                 f"{context.shown(target)} has {truncate.plural(len(lines), 'line')}; offset {offset} is past its end."
             )
-        rows = _rows(lines, first, max(limit, 1))
+        rows = _rows(context, lines, first, max(limit, 1))
         last = first + len(rows) - 1
         context.seen.output("\n".join(rows))
         if len(rows) == len(lines) and all(len(line) <= truncate.LINE_LIMIT for line in lines):
@@ -55,14 +55,17 @@ class ReadFile(Tool):
         return f"read_file {arguments.get('path', '')}{span}"
 
 
-def _rows(lines: list[str], first: int, limit: int) -> list[str]:
+def _rows(context: ToolContext, lines: list[str], first: int, limit: int) -> list[str]:
     """Numbered lines, as many as asked for and as fit into one result; at least one."""
     from lcode.tools import diffs
 
     rows: list[str] = []
     room = truncate.OUTPUT_LIMIT
     for number, line in enumerate(lines[first - 1 : first - 1 + limit], first):
-        row = f"{number}→{truncate.line(diffs.shown_line(line))}"
+        shown = diffs.shown_line(line)
+        if len(shown) > truncate.LINE_LIMIT:  # half of a secret would not be known as one
+            shown = context.redacted(shown)
+        row = f"{number}→{truncate.line(shown)}"
         room -= len(row.encode("utf-8")) + 1
         if room < 0 and rows:
             break

@@ -106,7 +106,10 @@ def _result(context: ToolContext, finished: Finished, seconds: int) -> ToolOutpu
     if finished.timed_out:
         status = f"timed out after {seconds} s and was ended"
     lines = truncate.plural(text.count("\n") + 1, "line") if text else "no output"
-    shown = truncate.head_tail(text, _HEAD, _TAIL, _cut_note(context, text)) if len(text) > _HEAD + _TAIL else text
+    shown = text
+    if len(text) > _HEAD + _TAIL:  # redacted first: half of a secret would not be known as one
+        whole = context.redacted(text)
+        shown = truncate.head_tail(whole, _HEAD, _TAIL, _cut_note(context, whole))
     context.seen.output(shown)
     text = f"{shown}\n" if shown else ""
     return ToolOutput(
@@ -117,7 +120,7 @@ def _result(context: ToolContext, finished: Finished, seconds: int) -> ToolOutpu
 
 
 def _cut_note(context: ToolContext, text: str) -> str:
-    """Keeps the whole of `text` in a file, and says where it is."""
+    """Keeps the whole of `text` (redacted) in a file, and says where it is."""
     from lcode.errors import StoreUnwritable
     from lcode.ids import new_id
     from lcode.store.paths import private_folder
@@ -127,7 +130,7 @@ def _cut_note(context: ToolContext, text: str) -> str:
         private_folder(context.output_dir)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 (a descriptor)
-            file.write(context.redacted(text))
+            file.write(text)
     except (OSError, StoreUnwritable) as error:
         kept = f"could not be kept: {getattr(error, 'strerror', None) or error}"
     else:

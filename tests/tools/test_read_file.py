@@ -87,3 +87,13 @@ def test_what_a_model_is_sent_is_valid_text(tools: Caller) -> None:
     tools.write("a.txt", "ok ünïcode text here\n".encode() + b"\xfe\x1b[31m\n")
     tools.text("read_file", path="a.txt").encode("utf-8")
     assert "\x1b" not in tools.text("read_file", path="a.txt")
+
+
+def test_a_secret_at_the_cut_of_a_long_line_leaves_no_half_behind(tools: Caller) -> None:
+    from lcode.tools import truncate
+
+    token = "ghp_" + "a1B2c3D4e5" * 4
+    for shift in range(0, 40, 7):
+        tools.write("long", "x " * ((truncate.LINE_LIMIT - 20 + shift) // 2) + token + " y" * 4_000)
+        assert "ghp_" not in tools.text("read_file", path="long")
+        assert "ghp_" not in tools.text("grep", pattern="y y", path="long")

@@ -153,3 +153,10 @@ def test_a_grant_holds_for_the_folder_that_was_shown(tools: Caller) -> None:
     assert (preview.title, preview.detail) == ("Run a command in sub", "rm *")
     grants = {tools.preview("shell", command=command).grant for command in ("rm *", f"cd {tools.root}/sub && rm *")}
     assert preview.grant not in grants and len(grants) == 2
+
+
+def test_a_secret_at_the_cut_leaves_no_half_behind(tools: Caller) -> None:
+    token = "ghp_" + "a1B2c3D4e5" * 4
+    for shift in range(0, 40, 7):
+        text = tools.text("shell", command=f"printf '%0{10_000 - 20 + shift}d' 0; echo {token}; seq 1 20000")
+        assert "ghp_" not in text
