@@ -26,6 +26,7 @@ _NOT_SHOWN = (  # what a fork shows a copy of is in its sight too
 )
 # Tools print much and notices repeat: at equal words, what somebody said comes first.
 _CALLS_ONLY = "(messages.kind = 'assistant' AND substr(messages.text, 1, 1) = '→')"
+_HAS_WORDS = "messages.text != ''"  # a reply that only searches memory has none
 _WEIGHT = f"CASE WHEN messages.kind = 'tool' OR {_CALLS_ONLY} THEN 0.6 WHEN messages.kind = 'notice' THEN 0.3 ELSE 1.0 END"
 
 
@@ -43,7 +44,7 @@ class Filters:
 
     def clause(self) -> tuple[str, list[Any]]:
         """SQL that follows a WHERE, and its values. Raises MemoryEditError for a date that is none."""
-        where = " AND messages.kind != 'lookup' AND NOT (messages.session_id = ? AND messages.seq > ?)"
+        where = f" AND messages.kind != 'lookup' AND {_HAS_WORDS} AND NOT (messages.session_id = ? AND messages.seq > ?)"
         values: list[Any] = [*self.in_context]
         if self.in_context[0]:
             where += _NOT_SHOWN
@@ -102,7 +103,7 @@ def in_order(connection: apsw.Connection, filters: Filters, limit: int) -> list[
 
 
 def _hit(connection: apsw.Connection, message: MessageRow, score: float) -> RecallHit:
-    base = f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND kind NOT IN ('notice', 'lookup') AND seq"
+    base = f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND kind NOT IN ('notice', 'lookup') AND text != '' AND seq"
     here = (message.session_id, message.seq)
     before = fetch_all(connection, f"{base} < ? ORDER BY seq DESC LIMIT 1", here)
     after = fetch_all(connection, f"{base} > ? ORDER BY seq LIMIT 1", here)

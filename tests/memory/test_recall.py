@@ -97,6 +97,17 @@ def test_a_date_that_is_none_says_how_to_write_one(tiers: Tiers) -> None:
     assert "YYYY-MM-DD" in caught.value.hint
 
 
+def test_replies_without_words_are_left_out_and_take_no_room(tiers: Tiers) -> None:
+    where = session(tiers)
+    say(tiers, where, "which port")
+    for _ in range(3):
+        say(tiers, where, "", "assistant")
+    say(tiers, where, "port 80", "assistant")
+    assert [hit.message.text for hit in tiers.recall.by_date("2020-01-01", "2099-01-01", limit=2)] == ["which port", "port 80"]
+    assert [hit.after[0].text for hit in tiers.recall.search("which")] == ["port 80"]
+    assert found(tiers, "", limit=2) == ["port 80"]  # the question folds into it or is a hit of its own
+
+
 def test_roles_filter_and_what_is_in_context_is_left_out(tiers: Tiers) -> None:
     old, new = session(tiers), session(tiers)
     say(tiers, old, "apple one")
