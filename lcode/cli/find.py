@@ -10,6 +10,7 @@ import click
 
 from lcode.cli.options import Options, TextCommand, json_option, place_options
 from lcode.cli.output import Styled, indent, one_line, say, say_json, short
+from lcode.errors import UsageError
 
 if TYPE_CHECKING:
     from lcode.memory.model import MessageRow, Passage, RecallHit
@@ -52,7 +53,10 @@ def recall(
 ) -> None:
     """Messages of all sessions that match QUERY, best first; without it the newest."""
     from lcode.cli.place import opened
+    from lcode.memory.dates import end_of, start_of
 
+    if start and end and start_of(start) >= end_of(end):
+        raise UsageError(f"--from {start} is later than --to {end}", "--from is the first day, --to the last one")
     with opened(options) as runtime:
         memory = runtime.memory()
         found = memory.recall.search(" ".join(query), roles=roles, start=start, end=end, limit=limit)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import click
 
 from lcode.cli.options import Options, TextCommand, json_option, place_options
 from lcode.cli.output import say, say_json, short
+from lcode.errors import UsageError
 
 KINDS = ("fact", "attempt", "note", "decision")
 
@@ -24,15 +28,33 @@ def remember(
     """Keep TEXT (or what is piped in) where the agent finds it again."""
     from lcode.cli.find import passage_json
     from lcode.cli.place import given_text, opened
+    from lcode.memory.dates import local
     from lcode.memory.model import Actor, Source
 
     words = given_text(text, "the text to remember")
+    if not words.strip():
+        raise UsageError("the text to remember is empty", "give it as words, or pipe it in")
     with opened(options, writes=True) as runtime:
         memory = runtime.memory()
+        _warn_of_missing(citations, (runtime.cwd, runtime.root))
         by = memory.provenance(Actor.USER, Source.SAID)
         passage = memory.archival.insert(words, by, kind=kind, tags=tags, citations=citations)
         fresh = memory.archival.landed(by.operation_id) is not None
     if as_json:
         say_json(passage_json(passage))
     else:
-        say(f"{'kept' if fresh else 'was kept already'} as {short(passage.id)}")
+        say(
+            f"kept as {short(passage.id)}"
+            if fresh
+            else f"was kept already, as {short(passage.id)} on {local(passage.created_at)}"
+        )
+
+
+def _warn_of_missing(citations: Sequence[str], folders: Sequence[Path]) -> None:
+    """Say which cited files are not there; they are cited all the same."""
+    from lcode.cli.report import complain
+    from lcode.tools.archival_memory_insert import cited_path
+
+    missing = [cited for cited in citations if not any((folder / cited_path(cited)).exists() for folder in folders)]
+    if missing:
+        complain(f"no such file: {', '.join(missing)}; cited all the same", "cite path, path:line or path#symbol")

@@ -35,7 +35,8 @@ class Archival:
     def insert(
         self, text: str, by: Provenance, *, kind: str = "fact", tags: Sequence[str] = (), citations: Sequence[str] = ()
     ) -> Passage:
-        """Keep a passage. The same text (or the same operation) is kept once. Raises MemoryEditError."""
+        """Keep a passage. The same text (or the same operation) is kept once: what is there gets the new tags and citations.
+        Raises MemoryEditError."""
         clean = self._redact(text.replace("\x00", "")).strip()
         if not clean:
             raise MemoryEditError("the passage is empty; nothing was written")
@@ -51,9 +52,12 @@ class Archival:
         def work(connection: apsw.Connection) -> str:
             twin = fetch_one(
                 connection,
-                "SELECT id FROM passages WHERE operation_id = ? OR (text = ? AND superseded_by = '') LIMIT 1",
-                (by.operation_id, clean),
+                "SELECT id, seq, citations, operation_id FROM passages WHERE operation_id = ? OR (text = ? AND superseded_by = '')"
+                " ORDER BY operation_id = ? DESC LIMIT 1",
+                (by.operation_id, clean, by.operation_id),
             )
+            if twin and twin[3] != by.operation_id:
+                _enrich(connection, twin[1], labels, json.loads(twin[2]), cited)
             if twin:
                 return str(twin[0])
             connection.execute(
@@ -129,6 +133,15 @@ class Archival:
             )
         )
         return [row[0] for row in rows]
+
+
+def _enrich(connection: apsw.Connection, seq: int, tags: Sequence[str], there: Sequence[str], cited: Sequence[str]) -> None:
+    """Add tags and citations to a passage that holds the citations `there`."""
+    connection.executemany("INSERT INTO passage_tags VALUES (?, ?) ON CONFLICT DO NOTHING", [(seq, tag) for tag in tags])
+    together = list(dict.fromkeys([*there, *cited]))
+    if together != list(there):
+        text = json.dumps(together, ensure_ascii=False)
+        connection.execute("UPDATE passages SET citations = ? WHERE seq = ?", (text, seq))
 
 
 def _filters(kind: str, tags: Sequence[str], tag_match: str, start: str, end: str) -> tuple[str, list[Any]]:

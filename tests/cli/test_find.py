@@ -26,13 +26,24 @@ def test_what_is_remembered_is_found_with_tags_kind_and_citation(lcode: Lcode, r
 def test_the_same_text_is_kept_once(lcode: Lcode, repository: Path) -> None:
     first = lcode("remember", "ports are odd", "--json").json()
     assert lcode("remember", "ports are odd", "--json").json()["id"] == first["id"]
-    assert "was kept already" in lcode("remember", "ports are odd").out
+    again = lcode("remember", "ports are odd", "--tag", "net", "--json").json()
+    assert (again["id"], again["tags"]) == (first["id"], ["net"])
+    assert f"was kept already, as {first['id'][8:16]} on 20" in lcode("remember", "ports are odd").out
+
+
+def test_a_cited_file_that_is_not_there_is_a_warning(lcode: Lcode, repository: Path) -> None:
+    done = lcode("remember", "odd ports", "--cite", "nope.py:3", "--cite", "app.py:1")
+    assert done.code == 0
+    assert done.err.startswith("lcode: no such file: nope.py:3; cited all the same\nhint: ")
 
 
 def test_a_text_can_be_piped_in(lcode: Lcode, repository: Path) -> None:
     assert lcode("remember", "--json", stdin="one\ntwo\n").json()["text"] == "one\ntwo"
     assert lcode("remember", "-", stdin="three\n").code == 0
-    assert lcode("remember", stdin="").code == 1
+    for nothing in ((), ("",), ("  ",)):
+        done = lcode("remember", *nothing, stdin="")
+        assert done.code == 2
+        assert "hint: " in done.err
 
 
 def test_a_secret_is_not_kept(lcode: Lcode, repository: Path) -> None:
@@ -98,6 +109,9 @@ def test_days_are_inclusive_and_a_wrong_one_is_an_error(
     done = lcode("recall", "zebra", "--from", "yesterday")
     assert done.code == 1
     assert "YYYY-MM-DD" in done.err
+    done = lcode("recall", "zebra", "--from", "2026-03-06", "--to", "2026-03-05")
+    assert done.code == 2
+    assert "later than --to" in done.err
 
 
 def test_without_a_query_the_newest_come_first(lcode: Lcode, repository: Path) -> None:

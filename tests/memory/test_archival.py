@@ -33,6 +33,14 @@ def test_the_same_text_or_operation_is_kept_once(tiers: Tiers) -> None:
     assert tiers.archival.landed(operation.operation_id) == first
 
 
+def test_the_same_text_again_adds_its_tags_and_citations(tiers: Tiers) -> None:
+    first = tiers.archival.insert("one fact", by(), tags=["a"], citations=["x.py"])
+    again = tiers.archival.insert("one fact", by(), tags=["b", "A"], citations=["y.py:3", "x.py"])
+    assert (again.id, again.created_at) == (first.id, first.created_at)
+    assert (again.tags, again.citations) == (("a", "b"), ("x.py", "y.py:3"))
+    assert [passage.id for passage in tiers.archival.search("fact", tags=["b"])] == [first.id]
+
+
 def test_filters_apply_before_the_limit(tiers: Tiers) -> None:
     for number in range(30):
         tiers.archival.insert(f"apple number {number} apple apple", by(), tags=["common"])
