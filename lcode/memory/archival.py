@@ -52,8 +52,8 @@ class Archival:
         def work(connection: apsw.Connection) -> str:
             twin = fetch_one(
                 connection,
-                "SELECT id, seq, citations, operation_id FROM passages WHERE operation_id = ? OR (text = ? AND superseded_by = '')"
-                " ORDER BY operation_id = ? DESC LIMIT 1",
+                "SELECT id, seq, citations, operation_id FROM passages WHERE operation_id = ?"
+                " OR (text = ? AND superseded_by = '') ORDER BY operation_id = ? DESC LIMIT 1",
                 (by.operation_id, clean, by.operation_id),
             )
             if twin and twin[3] != by.operation_id:
