@@ -30,9 +30,17 @@ KNOWN = {
     "crates": "crates", "config": "configuration", "deploy": "deployment", "infra": "infrastructure", "src": "sources",
     "lib": "sources",
 }  # fmt: skip
+_PROSE_SHORTEST = 40  # characters of a README's paragraph that says what it is
 _DOCSTRING = re.compile(r'\A(?:\s*#[^\n]*\n)*\s*[rRuU]?("""|\'\'\')\s*(?P<text>[^\n]*(?:\n(?!\s*\n)[^\n]*)?)')
 _BLOCK = re.compile(r"\A\s*(?:#![^\n]*\n\s*)?/\*+!?\s*\*?\s*(?P<text>[^\n]+)")
-_LINES = re.compile(r"\A\s*(?:#![^\n]*\n\s*)?(?P<text>(?:[ \t]*(?://[/!]?|#|--|;)[^\n]*\n?)+)")
+_MARK = r"(?://[/!]?|#(?!include|define|if|pragma|import)|--|;)"
+_LINES = re.compile(rf"\A\s*(?:#![^\n]*\n\s*)?(?P<text>(?:[ \t]*{_MARK}[^\n]*\n?)+)")
+_COMMENT = re.compile(rf"\A\s*(?:#![^\n]*\n\s*)?(?:/\*.*?(?:\*/|\Z)|(?:[ \t]*{_MARK}[^\n]*(?:\n|\Z))+)", re.DOTALL)
+# After one of these a comment holds terms of use, whose later sentences look like any other.
+_TERMS = re.compile(
+    r"copyright|licen[cs]e|redistribut|warrant|all rights reserved|SPDX|permission is hereby|free software|is part of",
+    re.IGNORECASE,
+)
 _NOISE = re.compile(
     r"copyright|licen[cs]e|redistribution|warrant|all rights reserved|SPDX|coding[:=]|eslint|prettier|@ts-|noqa"
     r"|type: ignore|generated|go:build|\+build|pylint|use strict|vim:",
@@ -62,23 +70,30 @@ def first_words(root: Path, path: str) -> str:
     head = read_head(root, path, 4_000)
     suffix = suffix_of(path)
     patterns = (_DOCSTRING, _LINES) if suffix in ("py", "pyi") else (_BLOCK, _LINES)
-    for pattern in patterns:
-        if match := pattern.match(head):
-            text = _bare(match["text"])
-            if len(text) > 3 and not _NOISE.search(text):
-                return text
+    for _ in range(3):
+        for pattern in patterns:
+            if match := pattern.match(head):
+                text = _bare(match["text"])
+                if len(text) > 3 and not _NOISE.search(text):
+                    return text
+        terms = _COMMENT.match(head)
+        if terms is None or not _TERMS.search(terms[0]):
+            break
+        head = head[terms.end() :]  # what the file is for may stand in the next comment
     return ""
 
 
 def _bare(text: str) -> str:
-    """Comment marks off; up to the end of the first sentence."""
+    """Comment marks off; up to the end of the first sentence, or to where terms of use begin."""
+    terms = _TERMS.search(text)
+    text = text[: text.rfind("\n", 0, terms.start()) + 1] if terms else text
     lines = [
         re.sub(r"^[ \t]*(?://[/!]?|#+!?|--|;+|\*)[ \t]?", "", line).rstrip(" */\"'")
         for line in text.splitlines()
         if not line.startswith("#!")
     ]
     lines = [line for line in lines if line.strip() and not _NOISE.search(line)]
-    joined = " ".join(" ".join(lines).split())
+    joined = " ".join(" ".join(lines).split()).removeprefix("\\ ")  # reStructuredText's empty mark
     first, *rest = re.split(r"(?<=[.!?])\s", joined, maxsplit=1)
     return joined if rest and len(first) < 20 else first
 
@@ -105,7 +120,8 @@ def folder_words(root: Path, folder: str, children: list[str]) -> str:
 
 
 def readme_words(text: str) -> str:
-    """The first paragraph of a README that is prose."""
+    """The first paragraph of a README that is prose; a motto only where nothing longer follows."""
+    motto = ""
     text = re.sub(r"<!--.*?(?:-->|\Z)|```.*?(?:```|\Z)", "\n\n", text[:16_384], flags=re.DOTALL)
     for block in re.split(r"\n[ \t]*\n", text):
         lines = [line.strip() for line in block.strip().splitlines()]
@@ -114,6 +130,7 @@ def readme_words(text: str) -> str:
             continue  # an underlined title
         words = re.sub(r"!?\[([^\]\n]{0,200})\]\([^)\n]{0,300}\)", r"\1", " ".join(lines))
         words = re.sub(r"<[^>\n]{1,200}>|[*_`]{1,3}", "", words).strip()
-        if len(words) >= 20 and re.search(r"[^\W\d_]{3}", words):
+        if len(words) >= _PROSE_SHORTEST and re.search(r"[^\W\d_]{3}", words):
             return words
-    return ""
+        motto = motto or (words if len(words) >= 20 and re.match(r"\w", words) else "")
+    return motto

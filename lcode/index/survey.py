@@ -98,8 +98,9 @@ def _shape(files: Files, facts: Facts) -> list[str]:
     tests = [path for path in files.paths if _TEST_FILE.search(path)]
     if tests:
         folders = Counter(path.rpartition("/")[0] or "." for path in tests)
-        where = [f"{label(folder, 50)} ({number})" for folder, number in folders.most_common(6)]
-        lines.append(f"Test files ({len(tests)}), such as {label(tests[0].rpartition('/')[2], 40)}: {listing(where, 90)}")
+        where = [f"{label(folder, 50)} ({count_there})" for folder, count_there in folders.most_common(6)]
+        number = f"{'at least ' if files.partial else ''}{len(tests)}"
+        lines.append(f"Test files ({number}), such as {label(tests[0].rpartition('/')[2], 40)}: {listing(where, 90)}")
     return lines
 
 
@@ -115,22 +116,24 @@ def _tree(root: Path, files: Files, expired: Callable[[], bool]) -> list[str]:
     lines = ["Tree:"] if counts else []
     top = sorted((folder for folder in counts if "/" not in folder), key=lambda folder: (-counts[folder], folder))
     for folder in top[:14]:
-        lines.append(_folder(root, folder, counts, direct, expired))
+        lines.append(_folder(root, folder, counts, direct, expired, partial=files.partial))
         inner = sorted(
             (other for other in counts if other.startswith(f"{folder}/") and other.count("/") == 1),
             key=lambda x: (-counts[x], x),
         )
         if folder not in ("docs", "tests", "test", ".github"):
-            lines += [f"  {_folder(root, other, counts, direct, expired)}" for other in inner[:8]]
+            lines += [f"  {_folder(root, other, counts, direct, expired, partial=files.partial)}" for other in inner[:8]]
     return lines + _sources(root, direct, expired)
 
 
-def _folder(root: Path, folder: str, counts: Counter[str], direct: dict[str, list[str]], expired: Callable[[], bool]) -> str:
+def _folder(
+    root: Path, folder: str, counts: Counter[str], direct: dict[str, list[str]], expired: Callable[[], bool], *, partial: bool
+) -> str:
     name = folder.rpartition("/")[2]
     said = "" if expired() else purposes.folder_words(root, folder, direct.get(folder, []))
     what = quote(said, 90) if said else purposes.KNOWN.get(name.lower(), "")
-    number = counts[folder]
-    return f"{label(f'{folder}/')} ({number} file{'s' if number != 1 else ''}){f': {what}' if what else ''}"
+    number = f"{'at least ' if partial else ''}{counts[folder]} file{'s' if counts[folder] != 1 else ''}"
+    return f"{label(f'{folder}/')} ({number}){f': {what}' if what else ''}"
 
 
 def _sources(root: Path, direct: dict[str, list[str]], expired: Callable[[], bool]) -> list[str]:
@@ -166,9 +169,10 @@ def _manners(root: Path, facts: Facts, automation: list[str], files: Files, expi
     commands = _usable(root, _chosen(facts, files))
     lines = [_command(command) for command in commands]
     runs = ci_commands(root, automation)
-    if runs:
-        lines.append(f"CI ({label(runs[0][0])}) runs: {listing([quote(command, 70) for _, command in runs], 130)}")
-    elif automation:
+    for file in list(dict.fromkeys(file for file, _ in runs))[:3]:
+        commands_there = [quote(command, 70) for where, command in runs if where == file]
+        lines.append(f"CI ({label(file)}) runs: {listing(commands_there, 110)}")
+    if automation and not runs:
         lines.append(f"CI: {listing([label(name) for name in automation])}")
     lines += [*facts.style, *facts.tools]
     programs = _programs(commands, [command for _, command in runs])

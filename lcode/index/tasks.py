@@ -6,11 +6,15 @@ import re
 from pathlib import Path
 
 from lcode.index.facts import PURPOSES, Command, Facts
-from lcode.index.text import read_head
+from lcode.index.text import listing, read_head
 
 _TARGET = re.compile(r"^([A-Za-z][\w.-]*)\s*:(?![=:])[^\n]*\n((?:\t[^\n]*\n?)*)", re.MULTILINE)
 _RECIPE = re.compile(r"^@?([A-Za-z][\w-]*)(?:[ \t][^:\n]*)?:(?!=)[^\n]*\n((?:[ \t]+[^\n]*\n?)*)", re.MULTILINE)
 _RUN = re.compile(r"^(?P<indent>\s*)(?:- )?run:\s*(?P<rest>\S.*)$")
+_CHECKS = re.compile(r"(?:tests?|ci|check|checks|lint|main|build)\b", re.IGNORECASE)
+_IDLE = re.compile(
+    r"(?:echo|printf|if|elif|for|while|then|case|export|set)\b|[^\w./$\"']"
+)  # parts of scripts that check nothing
 _ITEM = re.compile(r"^\s+-\s+(\S.*)$")
 _WORTH = re.compile(
     r"\b(?:test|tests|lint|check|build|format|fmt|type|mypy|vet|clippy|pytest|tox|nox|make|just|audit|cover)", re.IGNORECASE
@@ -56,7 +60,7 @@ def _targets(pattern: re.Pattern[str], text: str, runner: str, source: str) -> l
 def _hooks(root: Path, names: frozenset[str], facts: Facts) -> None:
     if ".pre-commit-config.yaml" in names:
         hooks = re.findall(r"^[ \t]*-[ \t]+id:\s*([\w.-]+)", read_head(root, ".pre-commit-config.yaml"), re.MULTILINE)
-        facts.style.append(f"pre-commit hooks: {', '.join(dict.fromkeys(hooks))} (.pre-commit-config.yaml)")
+        facts.style.append(f"pre-commit hooks (.pre-commit-config.yaml): {listing(list(dict.fromkeys(hooks)), 100)}")
     if ".editorconfig" in names:
         general = re.search(r"^\[\*\][ \t]*\n(.*?)(?=^\[|\Z)", read_head(root, ".editorconfig"), re.MULTILINE | re.DOTALL)
         key_value = r"^[ \t]*(indent_style|indent_size|end_of_line|max_line_length)\s*=\s*(\w+)"
@@ -82,6 +86,7 @@ def ci_files(root: Path, names: frozenset[str]) -> list[str]:
             flows = sorted(path.name for path in (root / ".github" / "workflows").iterdir() if path.suffix in (".yml", ".yaml"))
         except OSError:
             flows = []
+        flows.sort(key=lambda name: not _CHECKS.match(name))  # what checks the code before what publishes it
         found += [f".github/workflows/{name}" for name in flows[:20]]
     found += [".circleci/config.yml"] if ".circleci" in names else []
     return found
@@ -92,7 +97,7 @@ def ci_commands(root: Path, files: list[str]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for file in files[:4]:
         for command in _commands(read_head(root, file), scripts=file == ".gitlab-ci.yml"):
-            if _WORTH.search(command) and all(command != known for _, known in found):
+            if _WORTH.search(command) and not _IDLE.match(command) and all(command != known for _, known in found):
                 found.append((file, command))
     return found[:10]
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lcode.index import survey as module
+from lcode.index.purposes import first_words
 from lcode.index.survey import ARCHITECTURE_LIMIT, CONVENTIONS_LIMIT, Survey, survey
 from lcode.index.text import LINE
 from tests.support import fixture_repos
@@ -128,7 +129,10 @@ def test_the_tracked_files_are_the_ones_spoken_of(tmp_path: Path) -> None:
         ({"tox.ini": "[tox]\n"}, ["`tox` (inferred from tox.ini)"]),
         ({"noxfile.py": "@nox.session\ndef lint(s):\n    pass\n"}, ["`nox -s lint` (noxfile.py)"]),
         ({"Taskfile.yml": "tasks:\n  test:\n    cmds: [x]\n"}, ["`task test` (Taskfile.yml)"]),
-        ({".pre-commit-config.yaml": "repos:\n  - hooks:\n      - id: ruff\n"}, ["pre-commit hooks: ruff"]),
+        (
+            {".pre-commit-config.yaml": "repos:\n  - hooks:\n      - id: ruff\n"},
+            ["pre-commit hooks (.pre-commit-config.yaml): ruff"],
+        ),
         ({".gitlab-ci.yml": "a:\n  script:\n    - make check\n"}, ["CI (.gitlab-ci.yml) runs: «make check»"]),
         (
             {".github/workflows/x.yml": "jobs:\n  a:\n    steps:\n      - run: |\n          npm ci\n          npm test\n"},
@@ -162,6 +166,66 @@ def test_what_manifests_say(tmp_path: Path, files: dict[str, str], said: list[st
     well_formed(found)
     for words in said:
         assert words in found.architecture + "\n" + found.conventions
+
+
+BSD = """# Copyright (c) 2013, Some Body
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+#    * Redistributions of source code must retain the above copyright
+#      notice, this list of conditions and the following disclaimer.
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.py", BSD + "\nimport sys\n", ""),
+        ("a.py", BSD + '\n"""Draws maps."""\n', "Draws maps."),
+        ("a.py", "# Draws maps.\n" + BSD, "Draws maps."),
+        ("a.py", BSD + "\n# Draws maps.\n\nimport sys\n", "Draws maps."),
+        ("a.py", '"""\nRedistribution and use, with or without\nmodification, are permitted.\n"""\n', ""),
+        ("a.py", "# This file is part of Maps.\n#\n# Maps is distributed in the hope that it is useful.\n", ""),
+        (
+            "a.js",
+            "/*\n * Copyright 2020 X\n * Permission is hereby granted to any person\n */\n\n// Draws maps.\n",
+            "Draws maps.",
+        ),
+        ("a.go", "// Copyright 2020 X\n// Use of it is governed by a\n// style.\n\npackage a\n", ""),
+        ("a.c", "#include <stdio.h>\nint main;\n", ""),
+        ("a.py", '"""\\ The maps."""\n', "The maps."),
+    ],
+)
+def test_terms_of_use_are_not_what_a_file_is_for(tmp_path: Path, name: str, text: str, said: str) -> None:
+    put(tmp_path, **{name: text})
+    assert first_words(tmp_path, name) == said
+
+
+def test_each_command_of_ci_stands_with_its_own_file_and_what_checks_comes_first(tmp_path: Path) -> None:
+    flows = {
+        ".github/workflows/publish.yml": "    - run: make build\n",
+        ".github/workflows/tests.yml": "    - run: tox run\n    - run: echo test done\n",
+    }
+    put(tmp_path, **flows)
+    manners = survey(tmp_path).conventions
+    assert "CI (.github/workflows/tests.yml) runs: «tox run»\nCI (.github/workflows/publish.yml) runs: «make build»" in manners
+
+
+def test_a_motto_gives_way_to_the_paragraph_that_says_what_it_is(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        **{"README.md": "# T\n\n... so better sign this, friends\n\nHelpers that pass data to places nobody trusts.\n"},
+    )
+    assert "«Helpers that pass data" in survey(tmp_path).architecture
+
+
+def test_counts_of_a_tree_that_was_not_seen_whole_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, **{f"a/test_{number}.py": "" for number in range(9)})
+    monkeypatch.setattr("lcode.index.walk.MOST", 6)
+    about = survey(tmp_path).architecture
+    assert "a/ (at least " in about and "Test files (at least " in about
 
 
 def test_nothing_is_known_of_an_empty_or_missing_folder(tmp_path: Path) -> None:
