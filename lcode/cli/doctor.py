@@ -1,65 +1,77 @@
-"""`lcode doctor`: is everything in place, and what to do where it is not."""
+"""`lcode doctor`: is everything in place, what to do where it is not, and the repairs that are safe."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from lcode.cli.doctor_finding import Finding
+from lcode.cli.doctor_store import agents_check, store_check
 from lcode.cli.options import Options, json_option, place_options
-from lcode.cli.output import Styled, has_colour, indent, is_terminal, plural, say, say_json
+from lcode.cli.output import Styled, has_colour, indent, is_terminal, say, say_json
 from lcode.errors import EXIT_ERROR, EXIT_OK, UserError
 
-if TYPE_CHECKING:
-    from lcode.memory.agents import AgentRow
-    from lcode.store.health import Health
-    from lcode.store.paths import StorePaths
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report. `state`: ok, warn or fail."""
-
-    check: str
-    state: str
-    text: str
-    hint: str = ""
-
-
-_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+_COLOURS = {"ok": "green", "fixed": "green", "warn": "yellow", "fail": "red"}
+Check = Callable[[Options], Iterator[Finding]]
 
 
 @click.command()
+@click.option("--fix", is_flag=True, help="Repair what can be repaired safely; ask before a database is replaced.")
+@click.option("--yes", is_flag=True, help="With --fix: do not ask.")
 @json_option
 @place_options
 @click.pass_obj
-def doctor(options: Options, as_json: bool) -> int:
+def doctor(options: Options, fix: bool, yes: bool, as_json: bool) -> int:
     """Check the installation, the store, git, the terminal and the model. Ends with 1 if something fails."""
-    findings = [finding for check in CHECKS for finding in _guarded(check, options)]
+    findings = [
+        finding for check in CHECKS for finding in (_mended(check, options, yes=yes) if fix else _guarded(check, options))
+    ]
     if as_json:
-        say_json([asdict(finding) for finding in findings])
+        say_json([finding.shown() for finding in findings])
     else:
         for finding in findings:
             _print(finding)
     return EXIT_ERROR if any(finding.state == "fail" for finding in findings) else EXIT_OK
 
 
-def _guarded(check: Callable[[Options], Iterator[Finding]], options: Options) -> list[Finding]:
+def _mended(check: Check, options: Options, *, yes: bool) -> list[Finding]:
+    """What was repaired, and then what the check finds."""
+    done: list[Finding] = []
+    for finding in _guarded(check, options):
+        if finding.mend is None or (finding.asks and not yes and not _agreed(finding)):
+            continue
+        try:
+            done.append(Finding(finding.check, "fixed", finding.mend()))
+        except UserError as error:
+            done.append(Finding(finding.check, "fail", error.message, error.hint))
+        except OSError as error:
+            done.append(Finding(finding.check, "fail", f"could not be repaired: {error}"))
+    return [*done, *_guarded(check, options)]
+
+
+def _agreed(finding: Finding) -> bool:
+    """Whether the person at the terminal wants what may not be done unasked."""
+    if not is_terminal():
+        say(f"{finding.check}: {finding.asks} has to be confirmed: add --yes", err=True)
+        return False
+    say(f"{finding.check}: {finding.text}", err=True)
+    return click.confirm(f"{finding.asks}?", err=True)
+
+
+def _guarded(check: Check, options: Options) -> list[Finding]:
     """A check that fails is a finding; the others still run."""
     found: list[Finding] = []
     try:
         found.extend(check(options))
     except UserError as error:
-        found.append(Finding(check.__name__.lstrip("_"), "fail", error.message, error.hint))
+        found.append(Finding(check.__name__.removesuffix("_check").lstrip("_"), "fail", error.message, error.hint))
     except (OSError, ImportError) as error:
-        found.append(Finding(check.__name__.lstrip("_"), "fail", str(error)))
+        found.append(Finding(check.__name__.removesuffix("_check").lstrip("_"), "fail", str(error)))
     return found
 
 
@@ -90,96 +102,6 @@ def _sqlite(options: Options) -> Iterator[Finding]:
 
     check_sqlite()
     yield Finding("sqlite", "ok", f"{sqlite_version()} (apsw)")
-
-
-# -- the store ------------------------------------------------------------------------------------------------------
-
-
-def _store(options: Options) -> Iterator[Finding]:
-    from lcode.store.paths import StorePaths, home
-
-    paths = StorePaths(home(os.environ))
-    if not paths.home.exists():
-        yield Finding("store", "ok", f"{paths.home} (not made yet)")
-        return
-    yield _writable(paths.home)
-    if sys.platform != "win32":
-        yield from _private(paths)
-    from lcode.store import migrations
-    from lcode.store.health import inspect
-
-    yield _sound("user.db", inspect(paths.user_db, migrations.USER))
-
-
-def _writable(folder: Path) -> Finding:
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return Finding("store", "fail", f"{folder} cannot be written", "mend its permissions, or set LCODE_HOME")
-    free = shutil.disk_usage(folder).free
-    if free < 50_000_000:
-        return Finding("store", "warn", f"{folder}, only {free // 1_000_000} MB free", "free some space")
-    return Finding("store", "ok", str(folder))
-
-
-def _private(paths: StorePaths) -> Iterator[Finding]:
-    """Memory is for its owner's eyes: folders 0700, databases 0600."""
-    open_folders = [
-        path
-        for path in [paths.home, *paths.home.glob("agents/*"), *paths.home.glob("agents/*/*.db*"), *paths.home.glob("*.db*")]
-        if stat.S_IMODE(path.stat().st_mode) & 0o077
-    ]
-    if open_folders:
-        names = ", ".join(map(str, open_folders[:3])) + (" …" if len(open_folders) > 3 else "")
-        yield Finding("permissions", "warn", f"others can read {names}", f"chmod -R go= '{paths.home}'")
-    else:
-        yield Finding("permissions", "ok", "for you alone")
-
-
-def _sound(name: str, health: Health) -> Finding:
-    """One database in one line."""
-    if not health.exists:
-        return Finding(name, "ok", "not made yet")
-    if health.problem:
-        return Finding(
-            name, "fail", f"{health.path}: {health.problem}", "copies from before schema changes are in backups/ beside it"
-        )
-    if health.unindexed:
-        return Finding(
-            name, "fail", f"the full text of {' and '.join(health.unindexed)} does not fit the rows", "searches may miss some"
-        )
-    holds = ", ".join(plural(count, noun[:-1]) for noun, count in (health.counts or {}).items())
-    older = "" if health.schema == health.known_schema else f" (brought to {health.known_schema} at the next start)"
-    return Finding(name, "ok", f"sound, schema {health.schema}{older}, {health.size // 1024:,} KB, {holds}")
-
-
-def _agents(options: Options) -> Iterator[Finding]:
-    from lcode.cli.place import registry
-    from lcode.store import migrations
-    from lcode.store.health import inspect
-
-    with registry(options, writes=False) as (store, place):
-        rows = store.agents.list()
-        here = store.agents.known(place)
-        for row in rows:
-            yield from _agent(row, inspect(store.agent_paths(row).memory_db, migrations.MEMORY))
-    if not rows:
-        yield Finding("agents", "ok", "none yet")
-    elif here is not None:
-        yield Finding("here", "ok", f"{place.root} belongs to {here.name}")
-    else:
-        yield Finding("here", "ok", f"{place.root} has no agent yet")
-
-
-def _agent(row: AgentRow, health: Health) -> Iterator[Finding]:
-    from lcode.path_text import text_path
-
-    if row.initialised and not health.exists:
-        yield Finding(f"agent {row.name}", "fail", f"its memory is gone: {health.path}", f"lcode agents delete {row.id[6:14]}")
-        return
-    yield _sound(f"agent {row.name}", health)
-    if not any(text_path(path).exists() for path in row.paths):
-        yield Finding(
-            f"agent {row.name}", "warn", "none of its places exists", f"lcode agents relocate PATH --agent {row.id[6:14]}"
-        )
 
 
 # -- around it ------------------------------------------------------------------------------------------------------
@@ -234,4 +156,4 @@ def _model(options: Options) -> Iterator[Finding]:
     yield Finding("model", "ok", f"{name} ({origin})")
 
 
-CHECKS: tuple[Callable[[Options], Iterator[Finding]], ...] = (_program, _sqlite, _store, _agents, _tools, _terminal, _model)
+CHECKS: tuple[Check, ...] = (_program, _sqlite, store_check, agents_check, _tools, _terminal, _model)

@@ -23,6 +23,7 @@ TABLE = {
     "search": Row("lcode.cli.find", "search", "Search archival memory and the sessions."),
     "agents": Row("lcode.cli.agents", "agents", "List agents, and mend which one belongs to which place."),
     "config": Row("lcode.cli.config", "config", "Show the settings with their origin; change the user's."),
+    "backup": Row("lcode.cli.backup", "backup", "Make, list and check backups; restore one."),
     "doctor": Row("lcode.cli.doctor", "doctor", "Check the installation, the store and the model."),
     "completion": Row("lcode.cli.completion", "completion", "Print the completion script of a shell."),
 }
@@ -107,6 +108,7 @@ def _protect_text(args: Sequence[str]) -> list[str]:
     metavar="[ID]",
     help="Continue a session: by id, its beginning, or title; asks without one.",
 )
+@click.option("--fork", is_flag=True, help="With -c or -r: go on in a copy of it, which may be open elsewhere.")
 @click.option("--model", metavar="NAME", help="The model, as provider/model; or `offline`.")
 @click.option("--permission-mode", type=click.Choice(["ask", "accept-edits", "plan", "yolo"]), help="What runs without asking.")
 @click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="At most N steps for an answer.")
@@ -138,7 +140,7 @@ def root(ctx: click.Context, /, **given: Any) -> int | None:
         from lcode.cli.run import run
 
         return run(options)
-    for name in ("proceed", "resume", "output_format", "record", "plain"):
+    for name in ("proceed", "resume", "fork", "output_format", "record", "plain"):
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             option = next(param.opts[-1] for param in ctx.command.params if param.name == name)
             raise UsageError(f"{option} does not go with `lcode {ctx.invoked_subcommand}`", "it is for a session or -p")

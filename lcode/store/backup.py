@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -127,6 +128,15 @@ def is_due(origin: Origin, mark: int, created: str) -> bool:
     return mark - last.mark >= EVERY_MESSAGES or (mark != last.mark and abs(now - last.taken) >= EVERY)
 
 
+def due_now(origin: Origin) -> bool:
+    """The same, asked of the database itself; False where it cannot be read."""
+    try:
+        with closing(connect(origin.path, read_only=True, wait=2)) as source:
+            return is_due(origin, mark_of(source, origin.schema), made_at(source))
+    except apsw.Error:
+        return False
+
+
 def mark_of(connection: apsw.Connection, schema: migrations.Schema) -> int:
     """How far the store has come: the number of its last message, or how many transactions changed the user's."""
     memory = schema.name == migrations.MEMORY.name
@@ -147,7 +157,8 @@ def create(origin: Origin, *, if_due: bool = False) -> Backup | None:
     if not lock.acquire("backup"):
         return None
     try:
-        remove_parts(origin)
+        for part in origin.folder.glob(f".{origin.path.stem}-*.part*"):  # of attempts that were killed
+            part.unlink(missing_ok=True)
         made = _create(origin, if_due)
         if made is not None:
             rotate(origin)
@@ -259,12 +270,28 @@ def _kept(backups: Sequence[Backup]) -> set[Backup]:
     return {*backups[:NEWEST], *list(days.values())[:DAYS], *list(weeks.values())[:WEEKS]}
 
 
-def remove_parts(origin: Origin) -> list[Path]:
-    """What killed attempts left behind, while the lock of backups is held; what went."""
-    parts = [*origin.folder.glob(f".{origin.path.stem}-*.part*"), *origin.folder.glob(f"{origin.path.stem}-*.part")]
+def leftovers(origin: Origin) -> list[Path]:
+    """Files and folders of work under way, or of work that was killed."""
+    stem, beside = origin.path.stem, origin.path.parent
+    patterns = (f".{stem}-*.part*", f".{stem}-*.tmp*", ".salvage-*", f"backups/.{stem}-*.part*", f"backups/{stem}-*.part")
+    return sorted(path for pattern in patterns for path in beside.glob(pattern))
+
+
+def remove_leftovers(origin: Origin) -> int:
+    """Remove what killed work left behind; 0 while somebody is at work. How many files went."""
+    locks = [lock for name in ("backup", "restore") if (lock := origin.lock(name)).acquire("cleaning up")]
+    try:
+        return _remove_leftovers(origin) if len(locks) == 2 else 0
+    finally:
+        for lock in locks:
+            lock.release()
+
+
+def _remove_leftovers(origin: Origin) -> int:
+    parts = leftovers(origin)
     for part in parts:
-        part.unlink(missing_ok=True)
-    return parts
+        shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
+    return len(parts)
 
 
 def rewrite(origin: Origin, change: Callable[[apsw.Connection], None]) -> int:

@@ -10,14 +10,14 @@ import os
 import stat
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 
-from lcode.errors import StoreDamaged, StoreError
+from lcode.errors import StoreDamaged, StoreError, StoreNewer
 from lcode.store import checksum, migrations
 from lcode.store.commits import Note, State, state_of
 from lcode.store.connect import connect
@@ -31,7 +31,7 @@ MEND = "`lcode doctor --fix` mends it, from the newest good backup if it must"
 
 @dataclass(frozen=True)
 class Problem:
-    """`kind` is what it takes to mend it: file (restore), text (the full text is made anew), mode (permissions)."""
+    """`kind` is what it takes to mend it: file (restore), text (full text made anew), mode (permissions), newer (upgrade)."""
 
     kind: str
     text: str
@@ -149,7 +149,7 @@ def examine(path: Path, schema: migrations.Schema, agent_id: str = "") -> list[P
             with copied(source, path) as copy:
                 return problems + examine_connection(copy, schema, agent_id)
     except StoreError as error:
-        return [*problems, Problem("refused", error.message)]
+        return [*problems, Problem("newer" if isinstance(error, StoreNewer) else "file", error.message)]
     except (apsw.Error, UnicodeDecodeError) as error:
         return [*problems, Problem("file", str(error))]
 
@@ -262,6 +262,3 @@ def _exists(connection: apsw.Connection, table: str) -> bool:
 
 def _number(connection: apsw.Connection, sql: str) -> int:
     return int(str(connection.execute(sql).fetchall()[0][0]))
-
-
-Look = Callable[[apsw.Connection], Iterator[Problem]]

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import apsw
 
 from lcode.errors import StoreBusy, StoreDamaged, StoreError, StoreNewer, StoreUnwritable
-from lcode.store import check, commits, migrations
+from lcode.store import check, commits, filesystem, migrations
 from lcode.store.connect import WAIT, connect, own
 from lcode.store.locks import QueueLock
 from lcode.store.paths import create_private_file, private_folder
@@ -244,7 +244,7 @@ class Database:
                 check.at_open(connection, self._schema, self.path, note)
             if not self.read_only:
                 own(connection)
-                _configure(connection)
+                self._configure(connection)
                 if not migrations.current(connection, self._schema):
                     self._migrate(connection)
         except apsw.SQLError as error:  # of statements of ours that name what every store has
@@ -254,6 +254,22 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _configure(self, connection: apsw.Connection) -> None:
+        if self.path is None or not filesystem.on_network(self.path):
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA journal_size_limit={64 * 1024 * 1024}")
+            return
+        connection.set_busy_timeout(2_000)
+        with suppress(*_BUSY), self._queue_lock.held() if self._queue_lock else nullcontext():
+            mode = scalar(connection, "PRAGMA journal_mode=DELETE")
+            connection.set_busy_timeout(int(WAIT * 1000))
+            if mode == "delete":
+                return
+        raise StoreBusy(
+            f"the memory store {self.path} lies on a network and is open elsewhere in a form that is not safe there",
+            "close every lcode that uses it, on every machine, and start this one again",
+        )
 
     def _migrate(self, connection: apsw.Connection) -> None:
         """Bring the file to the newest schema, after a backup. Who comes second finds it done when the lock is free."""
@@ -321,8 +337,3 @@ def _open_read_only(path: Path, vfs: str | None) -> apsw.Connection:
             return connect(path, immutable=True, vfs=vfs)
         except apsw.Error:
             raise error from None
-
-
-def _configure(connection: apsw.Connection) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute(f"PRAGMA journal_size_limit={64 * 1024 * 1024}")

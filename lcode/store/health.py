@@ -5,15 +5,20 @@ Every look is a connection of its own that is read-only and closed at once; a da
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 
 from lcode.errors import StoreError
 from lcode.store import migrations
 from lcode.store.connect import connect
+from lcode.store.database import Database
+
+T = TypeVar("T")
 
 _INDEXES = (("messages", "messages_fts"), ("passages", "passages_fts"))
 _COUNTED = {"sessions": "sessions", "messages": "messages", "passages": "passages", "blocks": "blocks WHERE NOT deleted"}
@@ -88,3 +93,37 @@ def _indexed(connection: apsw.Connection, rows: str, index: str) -> bool:
     """Whether every row has its entry in the full-text index, and no entry is left without a row."""
     entries = connection.execute(f"SELECT min(id), max(id), count(*) FROM {index}_docsize").fetchall()
     return entries == connection.execute(f"SELECT min(seq), max(seq), count(*) FROM {rows}").fetchall()
+
+
+# -- small repairs ----------------------------------------------------------------------------------------------------
+
+
+def rebuild_full_text(path: Path, schema: migrations.Schema) -> None:
+    """Make the full text anew from the rows, which stay as they are. Raises StoreError where its own tables are damaged."""
+
+    def work(connection: apsw.Connection) -> None:
+        for _, index in _INDEXES:
+            connection.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")
+
+    _repaired(path, schema, lambda database: database.write(work))
+
+
+def shorten_log(path: Path, schema: migrations.Schema) -> bool:
+    """Carry the write-ahead log over into the database and cut it; False while somebody still reads from it."""
+
+    def work(connection: apsw.Connection) -> bool:
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.BusyError:
+            return False
+        return True
+
+    return _repaired(path, schema, lambda database: database.read(work))
+
+
+def _repaired(path: Path, schema: migrations.Schema, work: Callable[[Database], T]) -> T:
+    database = Database(path, schema, lock=path.parent / "locks" / f"{path.stem}.lock")
+    try:
+        return work(database)
+    finally:
+        database.close()
