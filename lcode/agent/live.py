@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 from lcode.errors import SessionBusy, UserError
 from lcode.memory.activity import activity
@@ -30,6 +31,16 @@ def with_owners(memory: SessionMemory, rows: Sequence[SessionRow], lock_of: Call
             )
         )  # fmt: skip
     return found
+
+
+def silent(memory: SessionMemory, locks: Path) -> list[SessionRow]:
+    """Live sessions in which nothing was said yet."""
+    rows = []
+    for path in locks.glob("session-*.lock"):
+        if NamedLock(path).owner() is not None:
+            with suppress(UserError):  # one that could not be stored yet
+                rows.append(memory.recall.session(path.stem))
+    return sorted((row for row in rows if not row.messages), key=lambda row: row.created_at, reverse=True)
 
 
 def describe(owner: Owner) -> str:

@@ -25,6 +25,7 @@ class Options:
     prompt: str | None = None
     proceed: bool = False
     resume: str | None = None
+    fork: bool = False
     output_format: str = "text"
     record: Path | None = None
     plain: bool = False

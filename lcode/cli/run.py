@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lcode.cli.options import Options
 from lcode.cli.output import is_terminal, one_line, plural, say, short, table
 from lcode.cli.place import ask_number, choose_agent, directory, piped, settings_of
-from lcode.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED, UsageError, UserError
+from lcode.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED, SessionBusy, UsageError, UserError
 
 if TYPE_CHECKING:
     from lcode.agent.runtime import Runtime
@@ -28,6 +28,8 @@ def run(options: Options) -> int:
 
     if options.proceed and options.resume is not None:
         raise UsageError("-c and -r exclude each other", "-c continues the newest session, -r the one it names")
+    if options.fork and not options.proceed and options.resume is None:
+        raise UsageError("--fork says how to continue a session", "add -c for the newest session, or -r ID")
     if options.prompt is not None:
         return asyncio.run(_answer(_open(options), options, _message(options.prompt)))
     if options.output_format != "text":
@@ -64,7 +66,28 @@ async def _session(runtime: Runtime, options: Options, *, ask: bool) -> Session:
     if not options.proceed and options.resume is None:
         return await runtime.new_session()
     name = options.resume or (await _pick(runtime) if ask and not options.proceed else None)
-    return await runtime.resume_session(name)
+    forks = options.fork
+    while True:
+        try:
+            return await (runtime.fork_session(name) if forks else runtime.resume_session(name))
+        except SessionBusy as error:
+            if not ask or not error.session_id:
+                raise
+            name, forks = await _instead(runtime, error)
+
+
+async def _instead(runtime: Runtime, busy: SessionBusy) -> tuple[str | None, bool]:
+    """What the person wants in place of a session that is open elsewhere: another one, or (then true) a fork of it."""
+    say(f"{busy.message}.")
+    say("  1  go on with a copy of it (fork)")
+    say("  2  another session")
+    say("  0  cancel")
+    match ask_number(2):
+        case 1:
+            return busy.session_id, True
+        case 2:
+            return await _pick(runtime), False
+    raise KeyboardInterrupt
 
 
 async def _pick(runtime: Runtime) -> str | None:
@@ -181,6 +204,8 @@ async def _converse(runtime: Runtime, options: Options, interactive: bool) -> in
         )  # fmt: skip
     finally:
         await runtime.close()
+        for line in runtime.unsaved:
+            say(f"lcode: {line}", err=True)
 
 
 def _history(runtime: Runtime) -> Path | None:

@@ -56,7 +56,7 @@ def _list(options: Options, limit: int, archived: bool, as_json: bool) -> None:
     from lcode.memory.dates import local
 
     with opened(options) as runtime:
-        rows = asyncio.run(runtime.sessions(limit, archived=archived))
+        rows = asyncio.run(runtime.sessions(limit, archived=archived, silent=True))
     if as_json:
         say_json([session_json(row) for row in rows])
     elif not rows:
@@ -72,7 +72,8 @@ def _list(options: Options, limit: int, archived: bool, as_json: bool) -> None:
 
 def _state(row: SessionRow) -> str:
     if row.live:
-        return "open: " + row.owner.partition(" since ")[0] if row.owner else "open"
+        holder = f"process {row.pid}" + (f" on {row.terminal}" if row.terminal else "") if row.pid else "another process"
+        return one_line(f"open: {holder}, {row.activity}", 120)
     return "archived" if row.archived else ""
 
 

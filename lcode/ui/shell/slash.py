@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lcode import clock
-from lcode.errors import UserError
+from lcode.errors import SessionBusy, UserError
 from lcode.memory.model import Block, SessionRow
 from lcode.sanitize import clean
 from lcode.ui.plain import one_line
@@ -125,8 +125,20 @@ async def show_sessions(shell: ShellPort, argument: str) -> None:
 async def resume(shell: ShellPort, argument: str) -> None:
     if argument and argument in {shell.session.id, short_id(shell.session.id)}:
         raise UserError("this session is open here")
-    session = await shell.runtime.resume_session(argument or None)
+    try:
+        session = await shell.runtime.resume_session(argument or None)
+    except SessionBusy as error:
+        copy = f"/fork {short_id(error.session_id)} goes on with a copy of it; " if error.session_id else ""
+        raise UserError(error.message, f"{copy}/sessions lists the others") from error
     await shell.switch(session, resumed=True)
+
+
+@command("fork", "go on in a copy of this session, or of another one", argument="[id]")
+async def fork(shell: ShellPort, argument: str) -> None:
+    here = not argument or argument in {shell.session.id, short_id(shell.session.id)}
+    given = {"model": shell.session.model} if here else {}
+    session = await shell.runtime.fork_session(shell.session.id if here else argument, mode=shell.session.mode, **given)
+    await shell.switch(session, resumed=not here)
 
 
 @command("new", "start a new session")
@@ -178,7 +190,11 @@ def _size(block: Block) -> str:
 
 def _title(row: SessionRow, here: str) -> str:
     title = one_line(clean(row.title), 60) or "untitled"
-    return f"{title} (this one)" if row.id == here else f"{title} (open elsewhere)" if row.live else title
+    if row.id == here:
+        return f"{title} (this one)"
+    holder = f"process {row.pid}" + (f" on {clean(row.terminal)}" if row.terminal else "") if row.pid else "elsewhere"
+    doing = f", {one_line(clean(row.activity), 60)}" if row.activity else ""
+    return f"{title} (open: {holder}{doing})" if row.live else title
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[Row]:
