@@ -253,7 +253,10 @@ uninstall() {
 # Where the program keeps memory: the same rule as in lcode/store/paths.py.
 memory_home() {
     if [ -n "${LCODE_HOME:-}" ]; then
-        say "$LCODE_HOME"
+        case $LCODE_HOME in
+            /*) say "$LCODE_HOME" ;;
+            *) say "$HOME/$LCODE_HOME" ;;
+        esac
     elif [ "$(uname -s)" = Darwin ]; then
         say "$HOME/Library/Application Support/lcode"
     else

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lcode.cli.options import Options
 from lcode.cli.output import Styled, is_terminal, say
-from lcode.errors import UsageError
+from lcode.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from lcode.agent.runtime import Runtime
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def directory(options: Options) -> Path:
-    return options.directory or Path.cwd()
+    """Where the command works. Raises UserError where that was deleted, or is not to be read."""
+    try:
+        return (options.directory or Path()).absolute()
+    except OSError as error:
+        raise UserError(
+            f"the current directory cannot be used: {error.strerror or error}", "cd to a folder that exists, or use -C"
+        ) from error
 
 
 def settings_of(options: Options) -> Settings:

@@ -43,11 +43,8 @@ def remember(
     if as_json:
         say_json(passage_json(passage))
     else:
-        say(
-            f"kept as {short(passage.id)}"
-            if fresh
-            else f"was kept already, as {short(passage.id)} on {local(passage.created_at)}"
-        )
+        name = short(passage.id)
+        say(f"kept as {name}" if fresh else f"was kept already, as {name} on {local(passage.created_at)}")
 
 
 def _warn_of_missing(citations: Sequence[str], folders: Sequence[Path]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -20,10 +21,33 @@ def guarded(work: Callable[[], Any]) -> int:
     try:
         code = _caught(work)
         sys.stdout.flush()
-        return code
     except BrokenPipeError:  # whoever read our output has gone
-        _silence()
-        return EXIT_ERROR
+        _silence(sys.stdout)
+        code = EXIT_ERROR
+    except OSError as error:
+        code = _unwritten(error)
+    try:
+        sys.stderr.flush()
+    except OSError:  # nobody can be told
+        _silence(sys.stderr)
+    return code
+
+
+def _unwritten(error: OSError) -> int:
+    """Standard output cannot be written: a full disk, most often."""
+    _silence(sys.stdout)
+    complain(f"cannot write the output: {error.strerror or error}", "free space, or send it elsewhere")
+    return EXIT_ERROR
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Whether standard output did not take what it was given. With a buffer it fails at the flush again; without one the
+    fault names no file, as those of the store do."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and error.filename is None
 
 
 def _open_standard_streams() -> None:
@@ -54,6 +78,8 @@ def _caught(work: Callable[[], Any]) -> int:
         return error.code if isinstance(error.code, int) else EXIT_ERROR if error.code else EXIT_OK
     except BrokenPipeError:
         raise
+    except OSError as error:
+        return _unwritten(error) if _is_of_output(error) else _bug(error)
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _bug(error)
 
@@ -101,7 +127,7 @@ def keep_trace(error: BaseException) -> str:
         return "no log, as none could be written; LCODE_DEBUG=1 shows it"
 
 
-def _silence() -> None:
-    """Let the interpreter's own last flush of standard output go nowhere."""
+def _silence(stream: TextIO) -> None:
+    """Let the interpreter's own last flush of the stream go nowhere."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lcode.errors import StoreUnwritable
+from lcode.errors import EXIT_ERROR, StoreUnwritable
 from lcode.store.atomic import sync_folder
+
+# A full disk, a quota, too many open files: what may be over when the command is tried again.
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EBUSY, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """`$LCODE_HOME`, else the platform's data folder with `lcode` in it."""
+    """`$LCODE_HOME`, else the platform's data folder with `lcode` in it. A relative one is meant from the user's home: from
+    where a command runs it would be another store in each place, and inside the repository."""
     if given := environ.get("LCODE_HOME"):
-        return Path(given).expanduser().absolute()
+        return Path.home() / Path(given).expanduser()
     if sys.platform == "win32":
         base = environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
         base = "~/Library/Application Support"
     else:
-        base = environ.get("XDG_DATA_HOME") or "~/.local/share"
+        named = environ.get("XDG_DATA_HOME", "")
+        base = named if Path(named).is_absolute() else "~/.local/share"  # as the specification says
     return Path(base).expanduser() / "lcode"
 
 
@@ -86,11 +92,17 @@ def private_folder(folder: Path) -> Path:
             for one in missing:
                 sync_folder(one.parent)  # what a synced file lies in must outlast a loss of power as well
     except OSError as error:
-        raise StoreUnwritable(
-            f"cannot make the folder {folder}: {error.strerror or error}",
-            "set LCODE_HOME to a folder that can be written, or use --ephemeral",
-        ) from error
+        hint = "set LCODE_HOME to a folder that can be written, or use --ephemeral"
+        raise unwritable(f"cannot make the folder {folder}", error, hint) from error
     return folder
+
+
+def unwritable(what: str, error: OSError, hint: str) -> StoreUnwritable:
+    """The error of a place that cannot be written; temporary only where that may pass by itself."""
+    fault = StoreUnwritable(f"{what}: {error.strerror or error}", hint)
+    if error.errno not in _PASSING:
+        fault.exit_code = EXIT_ERROR
+    return fault
 
 
 def create_private_file(path: Path) -> None:
@@ -100,6 +112,4 @@ def create_private_file(path: Path) -> None:
     except FileExistsError:
         pass
     except OSError as error:
-        raise StoreUnwritable(
-            f"cannot write {path}: {error.strerror or error}", "set LCODE_HOME to a folder that can be written"
-        ) from error
+        raise unwritable(f"cannot write {path}", error, "set LCODE_HOME to a folder that can be written") from error

@@ -128,10 +128,10 @@ def test_a_reader_that_goes_away_is_no_noise(repository: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_store_that_cannot_be_made_ends_with_75(repository: Path, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_made_ends_with_1(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = process("remember", "x", LCODE_HOME=str(tmp_path / "file" / "home"))
-    assert done.returncode == 75
+    assert done.returncode == 1
     assert "hint: " in done.stderr
 
 
