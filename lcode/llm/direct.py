@@ -45,6 +45,7 @@ class DirectSender:
     ) -> None:
         self._headers = {"content-type": "application/json", "accept": "text/event-stream, application/json", **headers}
         self._service = service
+        self._url = url
         self._idle = idle_timeout
         self._max = max_reply
         self._transport = Transport(url, environ, idle_timeout)
@@ -223,7 +224,7 @@ class _Attempt:
         """`error` of the network as a ProviderError; anything else is a bug and stays what it is."""
         from urllib3 import exceptions
 
-        where, host = self._where(), self._sender._service.host
+        where = self._where()
         words = problems.quoted(_innermost(error), self._sender._service)
         if isinstance(error, exceptions.ProxyError):
             hint = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
@@ -231,14 +232,10 @@ class _Attempt:
         if isinstance(error, exceptions.SSLError):
             hint = "For a certificate authority of your own, set SSL_CERT_FILE to its file."
             return ProviderError(f"no secure connection to {where}: {words}", hint, retryable="verify failed" not in words)
-        if isinstance(error, exceptions.NameResolutionError):
-            return ProviderError(f"the name of {host} cannot be resolved", "Is the network up?", retryable=True)
-        if isinstance(error, exceptions.ConnectTimeoutError):
-            return ProviderError(f"no connection to {where} in time", "Is the network up?", retryable=True)
+        if isinstance(error, exceptions.ConnectTimeoutError):  # the parent of those for a refusal and an unknown name
+            return problems.unreachable(_root(error), self._sender._url, self._sender._service)
         if isinstance(error, exceptions.ReadTimeoutError | TimeoutError):
             return ProviderError(f"{where} was silent for {self._sender._idle:g} seconds", retryable=True)
-        if isinstance(error, exceptions.NewConnectionError):
-            return ProviderError(f"no connection to {where}: {words}", "Is the service running?", retryable=True)
         if isinstance(error, exceptions.HTTPError | OSError):
             return ProviderError(f"the connection to {where} broke: {words}", retryable=True)
         return error
@@ -246,7 +243,12 @@ class _Attempt:
 
 def _innermost(error: BaseException) -> str:
     """The words of the error at the root, without addresses of objects."""
+    root = _root(error)
+    return f"{type(root).__name__}: {root}"
+
+
+def _root(error: BaseException) -> BaseException:
     seen = 0
     while seen < 8 and (inner := error.__cause__ or error.__context__) is not None:
         error, seen = inner, seen + 1
-    return f"{type(error).__name__}: {error}"
+    return error

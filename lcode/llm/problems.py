@@ -52,7 +52,47 @@ class Service:
     secrets: tuple[str, ...] = ()
 
 
+class UnreachableError(ProviderError):
+    """There is nobody to talk to, which a wait hardly changes: `attempts` is how often to try at the most."""
+
+    def __init__(self, message: str, hint: str, *, attempts: int) -> None:
+        super().__init__(message, hint, retryable=True)
+        self.attempts = attempts
+
+
 UNNAMED = Service("the service", "?")
+
+
+def unreachable(error: BaseException | None, url: str, service: Service) -> ProviderError:
+    """The error for a connection to `url` that was never made because of `error`."""
+    import socket
+
+    address, here = _address(url)
+    if isinstance(error, ConnectionRefusedError):
+        hint = "Is it running? Nothing listens at that address."
+        if not here:
+            return ProviderError(f"{service.name}: connection refused at {address}", hint, retryable=True)
+        return UnreachableError(f"{service.name}: connection refused at {address}", hint, attempts=2)
+    if isinstance(error, socket.gaierror):
+        hint = "Is the name right, and the network up?"
+        words = f"{service.name}: the name of {address} cannot be resolved: {error.strerror or error}"
+        again = 6 if error.errno == socket.EAI_AGAIN else 2  # the name server did not answer, or it knows no such name
+        return UnreachableError(words, hint, attempts=again)
+    if isinstance(error, TimeoutError):
+        return ProviderError(f"{service.name}: no connection to {address} in time", "Is the network up?", retryable=True)
+    said = quoted(f"{type(error).__name__}: {error}" if error else "no reason given", service)
+    return ProviderError(f"{service.name}: no connection to {address}: {said}", "Is the network up?", retryable=True)
+
+
+def _address(url: str) -> tuple[str, bool]:
+    """`HOST:PORT` of an address, and whether that is this machine."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    host = parts.hostname or "?"
+    here = host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}", here
 
 
 def quoted(text: str, service: Service) -> str:

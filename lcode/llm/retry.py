@@ -55,7 +55,7 @@ async def with_retry(
             failure = error
         if not failure.retryable:
             raise failure
-        if number >= attempts:
+        if number >= min(attempts, getattr(failure, "attempts", attempts)):
             raise _given_up(failure, number)
         wait = _wait(number, failure.retry_after, chance())
         if wait > LONGEST_WISH:

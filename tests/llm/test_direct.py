@@ -14,7 +14,7 @@ import pytest
 from lcode.errors import ConfigError, ProviderError
 from lcode.llm.codec_openai import OpenAICodec
 from lcode.llm.direct import DirectSender
-from lcode.llm.problems import Service
+from lcode.llm.problems import Service, UnreachableError
 from lcode.llm.protocol import Delta, Message, Reply, Request, Text, TextPiece
 from tests.llm import loopback
 from tests.llm.loopback import chunked, head, serving, text_stream, whole
@@ -211,16 +211,19 @@ def test_a_silent_service_is_given_up_and_named(answer: loopback.Answer) -> None
     assert "silent for 0.1 seconds" in error.message
 
 
-def test_nothing_listening_is_an_error_to_retry() -> None:
+def test_a_refused_connection_is_named_with_its_port_and_a_hint() -> None:
     with serving() as service:
         pass
-    with pytest.raises(ProviderError, match="no connection") as caught:
+    with pytest.raises(UnreachableError) as caught:
         asyncio.run(sent(sender(service.url)))
+    assert caught.value.message == f"test: connection refused at 127.0.0.1:{service.port}"
+    assert "Is it running?" in caught.value.hint
     assert caught.value.retryable
+    assert caught.value.attempts == 2
 
 
 def test_an_unknown_host_is_explained() -> None:
-    with pytest.raises(ProviderError, match="cannot be resolved"):
+    with pytest.raises(UnreachableError, match=r"the name of no-such-host\.invalid:80 cannot be resolved"):
         asyncio.run(sent(sender("http://no-such-host.invalid")))
 
 

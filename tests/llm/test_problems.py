@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lcode.llm import problems
 from lcode.llm.problems import QUOTED, Service, from_answer, from_event, quoted
 
 SERVICE = Service("openai", "api.openai.com", "OPENAI_API_KEY", ("hunter2-hunter2",))
@@ -73,3 +75,29 @@ def test_any_answer_becomes_one_short_line(status: int, body: str) -> None:
     error = from_answer(status, {}, body, SERVICE)
     assert "\n" not in error.message
     assert len(error.message) < QUOTED + 200
+
+
+@pytest.mark.parametrize(
+    ("error", "url", "said", "attempts"),
+    [
+        (ConnectionRefusedError(111, "refused"), "http://localhost:11434/v1", "connection refused at localhost:11434", 2),
+        (ConnectionRefusedError(111, "refused"), "http://[::1]:99/v1", "connection refused at [::1]:99", 2),
+        (ConnectionRefusedError(111, "refused"), "https://api.example/v1", "connection refused at api.example:443", None),
+        (
+            socket.gaierror(socket.EAI_NONAME, "unknown"),
+            "https://api.example",
+            "api.example:443 cannot be resolved: unknown",
+            2,
+        ),
+        (socket.gaierror(socket.EAI_AGAIN, "later"), "https://api.example", "api.example:443 cannot be resolved: later", 6),
+        (TimeoutError(), "https://api.example", "no connection to api.example:443 in time", None),
+        (OSError(113, "no route"), "http://10.0.0.1:8/v1", "no connection to 10.0.0.1:8: OSError: [Errno 113] no route", None),
+    ],
+)
+def test_a_connection_that_was_never_made_is_named_by_address_and_reason(
+    error: OSError, url: str, said: str, attempts: int | None
+) -> None:
+    problem = problems.unreachable(error, url, SERVICE)
+    assert said in problem.message
+    assert problem.hint and problem.retryable
+    assert getattr(problem, "attempts", None) == attempts

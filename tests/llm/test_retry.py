@@ -10,7 +10,7 @@ import pytest
 from lcode import clock
 from lcode.errors import ProviderError
 from lcode.llm import retry
-from lcode.llm.problems import Service, from_answer
+from lcode.llm.problems import Service, UnreachableError, from_answer
 from lcode.llm.protocol import Delta, Reply, Restart, Text, TextPiece
 
 REPLY = Reply((Text("whole"),), "stop")
@@ -69,6 +69,14 @@ def test_what_cannot_be_retried_is_raised_at_once() -> None:
     with pytest.raises(ProviderError, match="bad"):
         script.run()
     assert script.waits == []
+
+
+def test_where_nobody_answers_the_door_it_is_tried_once_more_only() -> None:
+    script = Script(*[UnreachableError("refused", "Is it running?", attempts=2)] * 6)
+    with pytest.raises(ProviderError, match="gave up after 2 attempts") as caught:
+        script.run()
+    assert caught.value.hint == "Is it running?"
+    assert len(script.waits) == 1
 
 
 def test_the_attempts_are_counted_and_named_in_the_end() -> None:
