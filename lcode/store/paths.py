@@ -88,8 +88,8 @@ def private_folder(folder: Path) -> Path:
         if not folder.is_dir():
             missing = [one for one in (folder, *folder.parents) if not one.exists()]
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.chmod(0o700)  # mkdir obeys the umask, and a parent may have been made by it too
             for one in missing:
+                one.chmod(0o700)  # a parent gets the umask's mode
                 sync_folder(one.parent)  # what a synced file lies in must outlast a loss of power as well
     except OSError as error:
         hint = "set LCODE_HOME to a folder that can be written, or use --ephemeral"
