@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import TextIO
 
-from lcode.errors import EXIT_INTERRUPTED, EXIT_OK, UserError
+from lcode.errors import EXIT_INTERRUPTED, EXIT_OK, StoreError, UserError
 from lcode.events import Answer, ApprovalRequested, Decision, Event, RunFinished, ToolFinished
 from lcode.ui.plain import PlainFace, write
 from lcode.ui.ports import RuntimePort, SessionPort
@@ -63,6 +63,7 @@ class PlainShell:
         self._reader = LineReader(source)
         self._face = PlainFace(out, out, progress=True)
         self._left = False
+        self._code = EXIT_OK
         self._asks: set[asyncio.Task[None]] = set()
 
     async def run(self, first_prompt: str | None = None) -> int:
@@ -78,7 +79,7 @@ class PlainShell:
             await self._take(text.strip())
             text = None
         await self.session.close()
-        return EXIT_OK
+        return self._code
 
     def say(self, rows: Sequence[Row]) -> None:
         for row in rows:
@@ -111,6 +112,9 @@ class PlainShell:
                 await slash.dispatch(self, text, running=False)
             else:
                 await self._answer(text)
+                failure = getattr(self.session, "failure", None)
+                if isinstance(failure, StoreError) and not self.interactive:  # nobody to be told: nothing more is tried
+                    self._left, self._code = True, failure.exit_code
         except UserError as error:
             write(self._out, f"error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
 
