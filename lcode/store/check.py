@@ -104,8 +104,11 @@ def _logged_pages(log: Path) -> set[int]:
 
 def _unexpected(connection: apsw.Connection, schema: migrations.Schema) -> str:
     """What the file's schema holds that no migration made, or lacks; '' if nothing."""
-    known = known_schema(schema, migrations.version(connection))
-    found = {(str(row[0]), str(row[1])): str(row[2]) for row in connection.execute("SELECT type, name, sql FROM sqlite_schema")}
+    # one statement, so one state: another process may be bringing the store forward
+    sql = "SELECT type, name, sql, (SELECT user_version FROM pragma_user_version) FROM sqlite_schema"
+    rows = connection.execute(sql).fetchall()
+    known = known_schema(schema, int(str(rows[0][3])) if rows else 0)
+    found = {(str(row[0]), str(row[1])): str(row[2]) for row in rows}
     strange = [f"{kind} {name}" for kind, name in found if (kind, name) not in known and kind in ("trigger", "view")]
     if strange:
         return f"it holds a {strange[0]} that lcode did not make"

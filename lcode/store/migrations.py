@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 
 from lcode import clock
-from lcode.errors import StoreDamaged, StoreNewer
+from lcode.errors import StoreDamaged, StoreNewer, StoreUnwritable
 from lcode.store import checksum
 from lcode.store.atomic import sync_folder
 from lcode.store.connect import connect
@@ -235,10 +235,13 @@ def backup_before(path: Path, vfs: str | None = None) -> Path:
         _copy(source, part, vfs)
     finally:
         source.close()
-    part.replace(target)
-    sync_folder(folder)
-    for old in earlier:
-        old.unlink(missing_ok=True)
+    try:
+        part.replace(target)
+        sync_folder(folder)
+        for old in earlier:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreUnwritable(f"cannot keep the backup {target}: {error.strerror or error}", "nothing was changed") from error
     return target
 
 
