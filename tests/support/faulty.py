@@ -12,6 +12,7 @@ import ctypes
 import errno
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ import apsw
 
 BASE = "unix"
 KINDS = ("ENOSPC", "EIO", "EDQUOT")
+KILL = "SIGKILL"
 # name in SQLite's table, in the C library, and the types of its arguments; those that change what is on the disk
 _CALLS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "pwrite": ("pwrite", (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_long)),
@@ -37,7 +39,8 @@ _PRELOADED = ["lcode.cli.run", "lcode.agent.runtime", "lcode.ui.plain", "lcode.l
 
 @dataclass
 class Faults:
-    """The `at`-th operation fails with `kind` (0: none does), and with `lasting` all after it, until `at` is 0 again."""
+    """The `at`-th operation fails with `kind` (0: none does), and with `lasting` all after it, until `at` is 0 again. Where
+    `kind` is KILL the process dies instead."""
 
     at: int = 0
     kind: str = "ENOSPC"
@@ -51,6 +54,8 @@ class Faults:
         with self.lock:
             self.count += 1
             fails = self.at > 0 and (self.count == self.at or (self.lasting and self.count > self.at))
+            if fails and self.kind == KILL:
+                os.kill(os.getpid(), signal.SIGKILL)
             if fails:
                 self.failed.append(operation)
             return fails
