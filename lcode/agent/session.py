@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -40,13 +40,15 @@ News = Callable[[str], tuple[str, list[str]]]  # from the place last told of (''
 @dataclass
 class Environment:
     """What a session takes from the process that opened it. `render_system` makes the system text anew, `news` the lines
-    for the next user message, `resolve` a provider by its name, `end_note` the note that is kept at the end."""
+    for the next user message, `resolve` a provider by its name, `end_note` the note that is kept at the end; `answered` is called
+    after each answer."""
 
     render_system: Callable[[list[Block]], str]
     news: News
     resolve: Callable[[str], Provider]
     end_note: Callable[[str], None]
     log_bug: Callable[[BaseException], str]
+    answered: Callable[[], Awaitable[None]] | None = None
     max_steps: int = 50
     max_tokens: int | None = None
     thinking: str = "off"
@@ -205,6 +207,8 @@ class Session:
 
     async def end_run(self, run_id: str, reason: StopReason, error: str) -> None:
         await self.outbox.write(lambda: self.memory.recall.end_run(run_id, reason.value, error))
+        if self.environment.answered is not None:
+            await self.environment.answered()
 
     async def add_notice(self, text: str) -> None:
         """Append a short message of the program, which the model reads as context."""

@@ -6,6 +6,7 @@ and what the user had forgotten stays forgotten.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from lcode.ids import new_id
+from lcode.memory.model import Actor, Source, Trust
 from lcode.store import checksum, salvage
 
 
@@ -83,9 +86,7 @@ def _put(target: apsw.Connection, view: apsw.Connection, rule: Rule, row: dict[s
     for number in (row["rowid"], None) if numbered else (None,):  # its own number, or the next where that is taken
         full = values | {"seq": number} if number is not None else values
         try:
-            target.execute(
-                f"INSERT INTO {rule.table} ({', '.join(full)}) VALUES ({', '.join('?' * len(full))})", tuple(full.values())
-            )
+            _insert(target, rule.table, full)
         except apsw.ConstraintError:  # its number is taken, or what it belongs to is lost
             continue
         if rule.table == "passages":
@@ -111,29 +112,48 @@ def _replace(target: apsw.Connection, rule: Rule, row: dict[str, Any]) -> int:
 def _blocks(target: apsw.Connection, view: apsw.Connection) -> int:
     """Versions of blocks that are not there yet, in their order; each block is its newest one then. How many came."""
     blocks = {row["id"]: row for row in _rows(view, "blocks")}
-    versions = sorted(_rows(view, "block_versions"), key=lambda row: (row["block_id"], row["version"]))
     came = 0
-    for row in versions:
+    for row in sorted(_rows(view, "block_versions"), key=lambda row: (row["block_id"], row["version"])):
         known = "SELECT 1 FROM block_versions WHERE operation_id = ?"
-        if target.execute(known, (row["operation_id"],)).fetchall():
+        if target.execute(known, (row["operation_id"],)).fetchall() or not _make_block(
+            target, blocks.get(row["block_id"]), row
+        ):
             continue
-        if not _make_block(target, blocks.get(row["block_id"]), row):
-            continue
-        last = "SELECT coalesce(max(version), 0) FROM block_versions WHERE block_id = ?"
-        number = int(str(target.execute(last, (row["block_id"],)).fetchall()[0][0]))
-        if row["version"] <= number:
+        last, value = _last_version(target, row["block_id"])
+        if row["version"] <= last:
             continue  # another edit has its place: an older view, or a copy that went another way
-        values = {name: row[name] for name in checksum.COLUMNS["block_versions"]} | {"version": number + 1}
-        marks = ", ".join("?" * len(values))
-        target.execute(f"INSERT INTO block_versions ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
-        _settle_block(target, row, number + 1)
         came += 1
+        if row["version"] > last + 1:
+            for number in range(last + 1, row["version"]):
+                _insert(target, "block_versions", _lost_version(row, number, value))
+            row["arguments"] = json.dumps({"result": row["value"]}, ensure_ascii=False)  # it replays from what is known
+        _insert(target, "block_versions", {name: row[name] for name in checksum.COLUMNS["block_versions"]})
+        _settle_block(target, row)
     for block in blocks.values():  # what no version holds
         target.execute(
             "UPDATE blocks SET unverified = ?, read_only = ? WHERE id = ? AND version = ? AND value = ?",
             (block["unverified"], block["read_only"], block["id"], block["version"], block["value"]),
         )
     return came
+
+
+def _last_version(target: apsw.Connection, block_id: str) -> tuple[int, str]:
+    sql = "SELECT version, value FROM block_versions WHERE block_id = ? ORDER BY version DESC LIMIT 1"
+    rows = target.execute(sql, (block_id,)).fetchall()
+    return (int(str(rows[0][0])), str(rows[0][1])) if rows else (0, "")
+
+
+def _lost_version(after: dict[str, Any], number: int, value: str) -> dict[str, Any]:
+    """What stands in the place of a version that cannot be read, so that the others keep their numbers."""
+    row = {name: after[name] for name in checksum.COLUMNS["block_versions"]}
+    given = json.dumps({"result": value}, ensure_ascii=False)
+    row |= {"version": number, "value": value, "deleted": 0, "operation": "lost", "arguments": given}
+    row |= {"operation_id": new_id("op"), "actor": Actor.PROGRAM, "source": Source.INFERRED, "trust": Trust.TRUSTED}
+    return row
+
+
+def _insert(target: apsw.Connection, table: str, values: dict[str, Any]) -> None:
+    target.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values()))
 
 
 def _make_block(target: apsw.Connection, block: dict[str, Any] | None, version: dict[str, Any]) -> bool:
@@ -144,18 +164,17 @@ def _make_block(target: apsw.Connection, block: dict[str, Any] | None, version: 
         return False
     values = {name: block[name] for name in checksum.COLUMNS["blocks"]}
     with suppress(apsw.ConstraintError):  # the label is taken
-        marks = ", ".join("?" * len(values))
-        target.execute(f"INSERT INTO blocks ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+        _insert(target, "blocks", values)
         return True
     return False
 
 
-def _settle_block(target: apsw.Connection, version: dict[str, Any], number: int) -> None:
+def _settle_block(target: apsw.Connection, version: dict[str, Any]) -> None:
     names = ("value", "description", "char_limit", "deleted", "actor", "source", "trust", "session_id", "step_id", "commit_id",
              "worktree")  # fmt: skip
     target.execute(
         f"UPDATE blocks SET version = ?, updated_at = ?, {', '.join(f'{name} = ?' for name in names)} WHERE id = ?",
-        (number, version["created_at"], *(version[name] for name in names), version["block_id"]),
+        (version["version"], version["created_at"], *(version[name] for name in names), version["block_id"]),
     )
 
 

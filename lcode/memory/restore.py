@@ -23,7 +23,7 @@ from lcode.errors import SessionBusy, StoreBusy, StoreDamaged, StoreUnwritable, 
 from lcode.memory.bring_back import bring_back, tables_of
 from lcode.store import check, migrations, salvage
 from lcode.store.atomic import sync_folder
-from lcode.store.backup import Backup, Origin, compact, newest_good, sync_file, verify
+from lcode.store.backup import Backup, Origin, compact, newest_good, note_damage, sync_file, verify
 from lcode.store.commits import Note, State, state_of
 from lcode.store.connect import connect
 from lcode.store.locks import NamedLock
@@ -96,6 +96,7 @@ def _restore(origin: Origin, backup: Backup | None, finish: Finish | None) -> Re
     note.forget()
     note.write(state)
     note.close()
+    note_damage(origin, "")
     _finish_aside(origin, done)
     return done
 

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -164,6 +164,7 @@ def create(origin: Origin, *, if_due: bool = False) -> Backup | None:
             rotate(origin)
         return made
     except (apsw.CorruptError, apsw.NotADBError) as error:
+        note_damage(origin, str(error))
         raise _not_whole(origin, str(error)) from error
     except (apsw.Error, OSError) as error:
         raise StoreUnwritable(f"no backup of {origin.path} could be made: {error}", "free space, or mend the folder") from error
@@ -195,6 +196,7 @@ def copy_checked(source: apsw.Connection, target: Path, origin: Origin) -> int:
             run.step()
         copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
         problems = check.examine_connection(copy, origin.schema, origin.agent_id)
+        note_damage(origin, problems[0].text if problems else "")
         if problems:
             raise _not_whole(origin, problems[0].text)
         mark = mark_of(copy, origin.schema)
@@ -236,11 +238,34 @@ def _moment(text: str) -> datetime:
 
 
 def made_at(connection: apsw.Connection) -> str:
-    """When an agent's store was made; '' where it does not say."""
-    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'identity'").fetchall():
+    """When the store was made; '' where it does not say."""
+    for table in ("identity", "agents"):
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchall():
+            return str(connection.execute(f"SELECT coalesce(min(created_at), '') FROM {table}").fetchall()[0][0])
+    return ""
+
+
+def _damage_note(origin: Origin) -> Path:
+    return origin.path.parent / "locks" / f"{origin.path.stem}.damage"
+
+
+def note_damage(origin: Origin, fault: str) -> None:
+    """Keep what a check found that nobody watched; '' for a store that is whole (again)."""
+    note = _damage_note(origin)
+    with suppress(OSError):
+        if fault:
+            create_private_file(note)
+            note.write_text(fault, encoding="utf-8")
+        else:
+            note.unlink(missing_ok=True)
+
+
+def noted_damage(origin: Origin) -> str:
+    """What the last check found; '' if nothing."""
+    try:
+        return " ".join(_damage_note(origin).read_text(encoding="utf-8", errors="replace").split())
+    except OSError:
         return ""
-    rows = connection.execute("SELECT created_at FROM identity").fetchall()
-    return str(rows[0][0]) if rows else ""
 
 
 # -- letting go -------------------------------------------------------------------------------------------------------

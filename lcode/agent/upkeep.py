@@ -1,0 +1,77 @@
+"""Backups make themselves: after an answer, if one is due, in a process of its own that nobody waits for.
+
+Deciding costs less than a millisecond. The process outlives a headless run; it takes a named lock, so that of many sessions
+that find one due, one makes it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from lcode.errors import StoreError
+from lcode.memory.agents import AgentRow
+from lcode.memory.store import Store
+from lcode.store.backup import Origin, is_due, made_at, mark_of, noted_damage
+from lcode.store.database import Database
+from lcode.store.filesystem import is_network, kind
+
+_PASSED_ON = ("LCODE_", "XDG_", "PYTHON", "LC_")
+_NAMES = ("HOME", "USERPROFILE", "LOCALAPPDATA", "SYSTEMROOT", "PATH", "LANG", "TZ", "TMPDIR", "TEMP")
+
+
+class Upkeep:
+    """Looks after the store of one agent while its sessions run."""
+
+    def __init__(self, store: Store, agent: AgentRow, database: Database, environ: Mapping[str, str]) -> None:
+        self._store = store
+        self._agent_id = agent.id
+        self._databases = {Origin.of_agent(store.agent_paths(agent)): database, Origin.of_user(store.paths): store.user}
+        self._database = database
+        self._environ = environ
+
+    async def after_answer(self) -> None:
+        """Start a backup if one is due."""
+        if not self._store.ephemeral:
+            with suppress(StoreError, OSError):
+                await self._database.run(self._back_up_if_due)
+
+    def notices(self) -> list[str]:
+        """What the user of a session should know of the store."""
+        name = kind(self._store.paths.home)
+        told = [f"memory lies on {name}: sessions there wait longer for each other"] if is_network(name) else []
+        for origin in self._databases:
+            if fault := noted_damage(origin):
+                told.append(
+                    f"a check in the background found {origin.path.name} damaged: {fault}; `lcode doctor --fix` mends it"
+                )
+        return told
+
+    def _back_up_if_due(self) -> None:
+        if any(self._due(origin, database) for origin, database in self._databases.items()):
+            start_backup(self._agent_id, self._environ)
+
+    def _due(self, origin: Origin, database: Database) -> bool:
+        mark, created = database.read(lambda connection: (mark_of(connection, origin.schema), made_at(connection)))
+        return is_due(origin, mark, created)
+
+
+def start_backup(agent_id: str, environ: Mapping[str, str]) -> None:
+    """Start the process that makes the backups which are due. It shares nothing with this one."""
+    import subprocess
+    import threading
+
+    child = subprocess.Popen(
+        [sys.executable, "-m", "lcode", "--agent", agent_id, "backup", "create", "--if-due", "--quiet"],
+        cwd=Path(__file__).resolve().parent.parent.parent,  # where the program is found, and no folder of the user's
+        env={name: value for name, value in environ.items() if name in _NAMES or name.startswith(_PASSED_ON)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        creationflags=0x0800_4000 if os.name == "nt" else 0,  # no window, below normal priority
+    )
+    threading.Thread(target=child.wait, name="lcode backup", daemon=True).start()  # or it would stay as a zombie
