@@ -14,11 +14,11 @@ from typing import Any
 
 from lcode.errors import ProviderError
 from lcode.llm import offline_intent as intents
-from lcode.llm.offline_answer import CONFIGURE, FOOTER, Evidence, answer
+from lcode.llm.offline_answer import CONFIGURE, FOOTER, SECRETS, Evidence, answer
 from lcode.llm.offline_intent import Intent
 from lcode.llm.offline_memory import blocks, core_lines, last_sessions, memory_hits
 from lcode.llm.offline_rank import Place, Wanted, definition, parse_hits, rank
-from lcode.llm.offline_words import Term, identifiers, terms
+from lcode.llm.offline_words import Term, identifiers, names_asked_for, terms
 from lcode.llm.protocol import Delta, Message, Reply, Request, Text, TextPiece, ToolCall, ToolResult
 
 MAX_STEPS = 4
@@ -29,9 +29,8 @@ _FRAMED = re.compile(r"\s*<(context|memory_update|summary)>.*</\1>\s*", re.DOTAL
 _LONGEST = 4_000  # characters of the user's words that are looked at
 _SUMMARY_ASKED = "The context window is full"
 _NUMBERED = re.compile(r"^(\d+)→(.*)$", re.MULTILINE)
-_DEFINES = (
-    r"\b(def|class|func|function|fn|type|interface|enum|struct|trait|record|const|var|let|table)\s+(\([^)]*\)\s*)?[\w$.]*"
-)
+_KEYWORDS = r"\b(def|class|func|function|fn|type|interface|enum|struct|trait|record|const|var|let|table)\s+(\([^)]*\)\s*)?"
+_DEFINES = rf"{_KEYWORDS}[\w$.]*"
 _CUT = re.compile(r"^\[(?:stopped\b|[\d,]+ shown of )", re.MULTILINE)  # grep's own word that there is more
 
 
@@ -115,6 +114,8 @@ def _offered(request: Request, wanted: list[tuple[str, dict[str, Any]]]) -> list
 
 def plan(request: Request, turn: Turn) -> Plan:
     """What to do next: calls, or the words to say when there are none."""
+    if intents.tells_secret(turn.text):
+        return SECRETS, []
     match intents.intent(turn.text):
         case Intent.REMEMBER:
             return _remember(request, turn)
@@ -136,6 +137,8 @@ def _remember(request: Request, turn: Turn) -> Plan:
     wish = intents.kept(turn.text)
     if wish is None:
         return "Tell me what to remember: “remember that …”.", []
+    if intents.is_secret(wish.content):
+        return SECRETS, []
     names = {spec.name for spec in request.tools}
     core = blocks(request.system)
     tool = "archival_memory_insert" if wish.place == "archival" or "core_memory_append" not in names else "core_memory_append"
@@ -203,6 +206,9 @@ def _first_calls(text: str, wanted: Sequence[Term], callers: str) -> list[tuple[
         ("grep", {"pattern": f"{_DEFINES}({any_term})", "ignore_case": True, "limit": 150}),
         ("grep", {"pattern": any_term, "ignore_case": True, "limit": 300}),
     ]
+    names = names_asked_for(text, intents.defined_names(text))
+    if names:  # whole names, which a limit must not cut off
+        calls.append(("grep", {"pattern": f"{_KEYWORDS}({'|'.join(map(re.escape, names))})\\b", "limit": 50}))
     strong = [term.pattern for term in wanted if term.weight == 1.0][:4]
     pairs = [f"{one}.*{other}" for one in strong for other in strong if one != other]
     if pairs:  # lines with two of the terms, which a limit must not cut off
@@ -235,7 +241,9 @@ def _places(turn: Turn, wanted: Sequence[Term], callers: str) -> list[Place]:
     text = turn.text.lower()
     tests = bool(re.search(r"\btest(?:s|ed)?\b", text))
     docs = bool(re.search(r"\b(?:doc\w*|readme)\b", text))
-    return rank(files, Wanted(wanted, intents.asks_for_handling(turn.text), tests, docs, intents.asks_for_commands(turn.text)))
+    handling, commands = intents.asks_for_handling(turn.text), intents.asks_for_commands(turn.text)
+    names = names_asked_for(turn.text, intents.defined_names(turn.text))
+    return rank(files, Wanted(wanted, handling, tests, docs, commands, names))
 
 
 def _reads(places: Sequence[Place]) -> list[tuple[str, dict[str, Any]]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lcode.llm.offline_memory import clip
 from lcode.llm.offline_rank import Place, definition, is_comment
-from lcode.llm.offline_words import Term
+from lcode.llm.offline_words import Term, stems
 
 FOOTER = "No model is configured (this was a search): set ANTHROPIC_API_KEY or OPENAI_API_KEY, or use --model ollama/NAME."
 CONFIGURE = """\
@@ -19,6 +19,10 @@ I cannot change code or run commands: that needs a model, and none is configured
     lcode config set model PROVIDER/NAME     # for good
 
 Until then I can find code and memories (“where is … handled?”) and keep what you tell me (“remember that …”)."""
+SECRETS = (
+    "Secrets are not kept: a placeholder took the place of this one before anything was stored. "
+    "Put it into the environment (export ANTHROPIC_API_KEY=…) or into a file that git ignores."
+)
 _SNIPPET = 6
 _FENCES = {
     "py": "python",
@@ -49,15 +53,31 @@ class Evidence:
 
 def answer(evidence: Evidence, terms: Sequence[Term]) -> str:
     """The whole answer, without the footer."""
-    sections = [_memory("Core memory says:", evidence.core)]
-    if evidence.callers:
-        sections.append(_callers(evidence))
-    else:
-        sections.append(_places(evidence))
-    sections.append(_memory("Archival memory has:", evidence.archival))
+    core = _memory("Core memory says:", evidence.core)
+    kept = _memory("Archival memory has:", evidence.archival)
+    code = _callers(evidence) if evidence.callers else _places(evidence)
+    sections = [core, code, kept]
+    best = _most(evidence.archival, terms)
+    if best > _in_code(evidence, terms):
+        sections = [kept, core, code] if best > _most(evidence.core, terms) else [core, kept, code]
     sections.append(_memory("From earlier sessions:", evidence.conversations))
     text = "\n\n".join(filter(None, sections))
     return text or nothing(evidence, terms)
+
+
+def _most(lines: Sequence[str], terms: Sequence[Term]) -> int:
+    """How many of the question's own terms the best of these lines holds."""
+    return max((sum(term.weight == 1.0 and term.matches(stems(line)) for term in terms) for line in lines), default=0)
+
+
+def _in_code(evidence: Evidence, terms: Sequence[Term]) -> int:
+    """The same for the best place in code; a definition is more than its line says."""
+    if not evidence.places:
+        return 0
+    own = [term for term in terms if term.weight == 1.0]
+    best = evidence.places[0]
+    defines = evidence.callers or (best.covered == 1.0 and definition(best.text))
+    return len(own) if defines else sum(term.stem in best.found for term in own)
 
 
 def nothing(evidence: Evidence, terms: Sequence[Term]) -> str:

@@ -66,11 +66,22 @@ _CALLERS = re.compile(
     r"|^\s*(?:find|list|show)\b.*\bcallers\b",
     re.IGNORECASE,
 )
+_VERBS = r"(?:run|build|test|lint|format|install|start|deploy|check|compile|release)\w*"
 _HOW_TO = re.compile(
-    r"\bhow (?:do|can|should|to|are|is)\b.*\b(?:run|build|test|lint|format|install|start|deploy|check|compile|release)\w*\b"
-    r"|\b(?:command|script)s?\b.*\b(?:run|build|test|lint|format|start)\w*\b",
+    rf"\bhow (?:(?:do|can|could|should|would|must) (?:i|we|you|one|people)|to)\b.*\b{_VERBS}\b"
+    r"|\bhow (?:are|is)\b.*\b(?:run|built|tested|linted|formatted|installed|started|deployed|checked|compiled|released)\W*$"
+    rf"|\b(?:command|script)s?\b.*\b{_VERBS}\b",
     re.IGNORECASE,
 )
+_WISH = re.compile(
+    r"\b(?:(?:can|could|would|will) you|please|help me|i (?:want|need|would like)|let'?s|go ahead)\b", re.IGNORECASE
+)
+_KIND = r"(?:function|method|class|type|struct|interface|enum|trait|constant|decorator|macro|module)"
+_BESIDE_KIND = re.compile(rf"\b(\w+)(?=\s+{_KIND}\b)|(?:(?<=\s)|^){_KIND}\s+(\w+)\b", re.IGNORECASE)
+_DEFINED = re.compile(r"\b(?:defined?|defines|definitions?|declared?|declares|declarations?)\b", re.IGNORECASE)
+_SECRET = r"[\"'`]?\[redacted:[a-z0-9-]+\][\"'`]?"
+_SECRET_SAID = re.compile(rf"(?:^|(?:\bis|\bare|\bto|[=:])\s+|=){_SECRET}", re.IGNORECASE)
+_SECRET_ALONE = re.compile(rf"\s*(?:[\w'-]+ ){{0,5}}?(?:[\w.-]+)?\s*[=:]?\s*{_SECRET}[.!;]?\s*", re.IGNORECASE)
 
 
 class Intent(Enum):
@@ -98,7 +109,7 @@ def intent(text: str) -> Intent:
         return Intent.REMEMBER
     if _LAST.search(text):
         return Intent.RESUME
-    if _ASKS.match(text):
+    if _ASKS.match(text) or (question and not _WISH.search(text)):  # `release tags?`: no order is put like that
         return Intent.ASK
     return Intent.ACT if _ACT.match(text) else Intent.ASK
 
@@ -116,6 +127,22 @@ def kept(text: str) -> Kept | None:
     if _RULE.match(content) or _PROJECT.search(content) or re.match(r"use\b", content, re.IGNORECASE):
         return Kept(line, "conventions")
     return Kept(line, "archival")
+
+
+def tells_secret(text: str) -> bool:
+    """Whether this is nothing but a secret, with its name perhaps."""
+    return bool(_SECRET_ALONE.fullmatch(text))
+
+
+def is_secret(line: str) -> bool:
+    """Whether what a line says is a placeholder: it would tell nothing later."""
+    return bool(_SECRET_SAID.search(line)) or tells_secret(line)
+
+
+def defined_names(text: str) -> list[str]:
+    """Words that may be names whose definition is asked for."""
+    names = [name for pair in _BESIDE_KIND.findall(text) for name in pair if name]
+    return names + (re.findall(r"\w+", text) if _DEFINED.search(text) else [])
 
 
 def asks_for_handling(text: str) -> bool:

@@ -45,17 +45,19 @@ def core_lines(found: dict[str, Lines], terms: Sequence[Term], *, about_user: bo
     """The lines of core memory that speak of the terms, labelled with their block."""
     own = [term for term in terms if term.weight == 1.0]
     needed = max(1, (len(own) + 1) // 2)
-    scored: list[tuple[int, int, str]] = []
+    scored: list[tuple[bool, int, int, str]] = []
     for label, lines in found.items():
         if label == "persona":
             continue
         for line, doubtful in lines:
             tokens = stems(line)
             count = sum(term.matches(tokens) for term in own)
-            wanted = bool(count and _is_command(line)) if commands else count >= needed or (about_user and label == "human")
-            if wanted:
-                scored.append((-count, len(scored), f"{label}{' (unverified)' if doubtful else ''}: {clip(line.strip(' -*'))}"))
-    return [text for _, _, text in sorted(scored)[:6]]
+            runs = bool(commands and count and _is_command(line))
+            if runs or count >= needed or (about_user and label == "human"):
+                said = f"{label}{' (unverified)' if doubtful else ''}: {clip(line.strip(' -*'))}"
+                scored.append((not runs, -count, len(scored), said))
+    asked = [row for row in scored if not row[0]] or scored  # commands, where they are asked for and known
+    return [row[-1] for row in sorted(asked)[:6]]
 
 
 def _is_command(line: str) -> bool:

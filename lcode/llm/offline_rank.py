@@ -59,6 +59,7 @@ class Wanted:
     tests: bool = False
     docs: bool = False
     commands: bool = False
+    names: Sequence[str] = ()  # whose definition is the answer
 
 
 @dataclass
@@ -102,7 +103,19 @@ def rank(files: dict[str, dict[int, str]], wanted: Wanted) -> list[Place]:
     for path, rows in files.items():
         places += _file_places(path, rows, tokens[path], weights, wanted)
     places.sort(key=lambda place: (-place.score, place.path, place.line))
+    exact = _defining(places, wanted.names)
+    if exact:
+        return _spread([*exact, *(place for place in places if place not in exact)])
     return _spread(places if wanted.handling else _definition_first(places, wanted.terms))
+
+
+def _defining(places: list[Place], names: Sequence[str]) -> list[Place]:
+    """The definitions of exactly these names, best first: they answer whatever else stands near the other words."""
+    exact = [place for place in places if definition(place.text) in names]
+    exact.sort(key=lambda place: (not place.source, place.text[:1].isspace(), -place.score))  # a method has the name of many
+    for place in exact[:1]:
+        place.score, place.covered = max(place.score, places[0].score), 1.0
+    return exact
 
 
 def _weights(tokens: dict[str, dict[int, frozenset[str]]], terms: Sequence[Term]) -> dict[Term, float]:

@@ -29,6 +29,8 @@ answer answered answers done enforced explain find found handle handled handles 
 happens implement implementation implemented implements live lives locate located made occur occurs perform performed
 responsible run runs stand stands turned work works mean means
 """
+_KINDS_TEXT = "function method class type struct interface enum trait constant decorator macro module"
+_KINDS = frozenset(_KINDS_TEXT.split())
 _IRREGULAR = {
     "settings": "setting",
     "setting": "setting",
@@ -168,3 +170,9 @@ def identifiers(question: str) -> list[str]:
     compound = re.findall(r"\b(?:[A-Za-z]\w*_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|_\w+)\b", question)
     bare = (name.removesuffix("()").rpartition(".")[2] or name for name in [*quoted, *called, *compound])
     return list(dict.fromkeys(name for name in bare if re.fullmatch(r"\w+", name)))
+
+
+def names_asked_for(question: str, beside: Iterable[str]) -> list[str]:
+    """Names whose definition answers: what is written like code, and of the words `beside` those that say something."""
+    plain = [word for word in beside if word.lower() not in _STOP | _SOFT | _KINDS and len(word) > 1]
+    return list(dict.fromkeys([*identifiers(question), *plain]))[:6]

@@ -174,6 +174,31 @@ def test_where_is_answered_with_the_right_file_and_line(
     assert text.endswith(FOOTER)
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["where is the echo function defined?", "Where is echo defined?", "which function echo is it?", "what does `echo` do?"],
+)
+def test_the_definition_of_exactly_the_name_wins_over_everything(bench: Bench, tmp_path: Path, question: str) -> None:
+    (tmp_path / "pages.py").write_text(
+        "def echo_via_pager(text):\n    pass\n\n\ndef unstyle(text):\n"
+        '    """It is not necessary to use this function as the echo function defined here will do."""\n'
+    )
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_echo.py").write_text("def echo(function):\n    pass\n")
+    (tmp_path / "utils.py").write_text(
+        "class Box:\n    def echo(self):\n        pass\n\n\n" + "def echo(\n    message,\n):\n    pass\n"
+    )
+    bench.context.root = bench.context.cwd = tmp_path
+    assert bench.ask(question).startswith("utils.py:6 (`echo`)")
+
+
+@pytest.mark.parametrize("question", ["how are release tags signed?", "release tags signed?"])
+def test_a_fact_that_holds_more_of_the_question_stands_before_code(bench: Bench, question: str) -> None:
+    bench.ask("remember that release tags are signed with the key of Ada")
+    text = bench.ask(question)
+    assert "signed with the key of Ada" in text.split("\n\n")[0]
+
+
 def test_callers_are_listed_without_the_definition(bench: Bench) -> None:
     text = bench.ask("who calls release_expired?")
     assert re.search(r"tasklane/queue.py:\d+: `self.store.release_expired\(now\)`", text)
@@ -247,6 +272,27 @@ def test_a_full_block_sends_the_fact_to_archival_memory(bench: Bench) -> None:
 
     bench.tools["core_memory_append"].run = refuse  # type: ignore[method-assign]
     assert bench.ask("I like tea").startswith("Kept in archival memory: I like tea")
+
+
+_KEY = "sk-ant-api03-" + "q7Rk2pWz9TnB4xYv" * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(_KEY, f"My anthropic key is {_KEY}", f"remember that my anthropic key is {_KEY}", f"ANTHROPIC_API_KEY={_KEY}"),
+        *(f"Remember: the key is {_KEY}, we use it in tests", f"remember {_KEY}"),
+    ],
+)
+def test_a_secret_is_not_kept_and_that_is_said(bench: Bench, text: str) -> None:
+    said = bench.ask(Redactor({}).redact(text))
+    assert said.startswith("Secrets are not kept")
+    assert bench.calls == []
+
+
+def test_a_line_with_more_than_a_secret_is_kept(bench: Bench) -> None:
+    url = "postgres://app:[redacted:url-credentials]@db.internal/app"
+    assert bench.ask(f"remember that staging lives at {url}").startswith("Kept in")
 
 
 def test_what_cannot_be_kept_is_said(bench: Bench) -> None:
@@ -433,6 +479,10 @@ def test_it_always_ends_and_only_calls_what_is_offered(
         ("Explain the scheduler", Intent.ASK),
         ("Could you please fix this?", Intent.ACT),
         ("run pytest", Intent.ACT),
+        ("Add a flag, please?", Intent.ACT),
+        ("release tags?", Intent.ASK),
+        ("build system?", Intent.ASK),
+        ("Test coverage?", Intent.ASK),
         ("hello", Intent.GREET),
         ("what did we do last time?", Intent.RESUME),
         ("where did I leave off", Intent.RESUME),
