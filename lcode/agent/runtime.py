@@ -17,7 +17,7 @@ from lcode.agent.outbox import Outbox
 from lcode.agent.session import Environment, News, Session
 from lcode.config import Settings
 from lcode.errors import MemoryEditError, StoreUnwritable, UserError
-from lcode.events import Usage
+from lcode.events import Notice, Usage
 from lcode.git.command import Git, GitError
 from lcode.git.repository import Place, find, root_commits, tracked
 from lcode.ids import new_id
@@ -52,7 +52,7 @@ class Runtime:
         self.place = place
         self.store = store
         self.agent = agent
-        self.notices: list[str] = []
+        self.notices: list[Notice] = []
         self._environ = environ
         self._database = database
         self._scratch = store.scratch() if store.ephemeral else None
@@ -87,7 +87,7 @@ class Runtime:
             runtime.cwd = directory.resolve()
             runtime._save_waiting()
             if told:
-                runtime.notices.append(told)
+                runtime.notices.append(Notice(told, "warning"))
             if fresh or not row.initialised:
                 runtime._first_look()
             elif place.common_dir and not row.roots and place.head:
@@ -140,7 +140,8 @@ class Runtime:
             with suppress(MemoryEditError):  # an empty folder leaves nothing to say; a second terminal was first
                 if value:
                     memory.blocks.rethink(label, value, by, base_version=0)
-        self.notices.append(f"first time here: looked over {self.place.root.name} and noted what its files say (unverified)")
+        name = self.place.root.name
+        self.notices.append(Notice(f"first time here: looked over {name} and noted what its files say (unverified)"))
 
     async def blocks(self) -> list[Block]:
         memory = self.memory()
@@ -152,7 +153,9 @@ class Runtime:
         """Save what sessions that are gone could not save."""
         if not self.ephemeral:
             paths = self.store.agent_paths(self.agent)
-            self.notices += spool.collect(spool.folders(paths, self._environ), self.agent.id, paths.locks, self.memory().recall)
+            folders = spool.folders(paths, self._environ)
+            found = spool.collect(folders, self.agent.id, paths.locks, self.memory().recall)
+            self.notices += [Notice(line, "warning") for line in found]
 
     def _outbox(self, memory: SessionMemory) -> Outbox:
         paths = self.store.agent_paths(self.agent)
@@ -247,7 +250,7 @@ class Runtime:
             session.note_usage(usage or Usage())
             if not same_place:
                 await memory.run(memory.recall.update_session, row.id, branch=self.branch, worktree=path_text(self.root))
-        self.notices += live.cut_off(settled)
+        self.notices += [Notice(line, "warning") for line in live.cut_off(settled)]
         return session
 
     def _usable(self, model: str) -> bool:

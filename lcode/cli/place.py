@@ -50,11 +50,23 @@ def opened(options: Options, *, writes: bool = False) -> Iterator[Runtime]:
     ephemeral = options.ephemeral or not (writes or options.agent or has_agent(where))
     runtime = Runtime.open(settings, where, agent=options.agent, ephemeral=ephemeral)
     try:
-        for notice in [*settings.warnings, *runtime.notices] if writes or options.verbose else ():
-            say(Styled(notice, "dim"), err=True)
+        _tell(settings, runtime, options, writes)
         yield runtime
     finally:
         runtime.store.close()
+
+
+def _tell(settings: Settings, runtime: Runtime, options: Options, writes: bool) -> None:
+    """What the user must know of this place is said once, whoever reads it; other notices to a person, or with -v."""
+    from lcode.cli.report import complain
+
+    ignored = settings.warnings if writes or options.verbose else ()
+    for line in [*ignored, *(notice.text for notice in runtime.notices if notice.level != "info")]:
+        complain(line)
+    if options.verbose or (writes and sys.stderr.isatty()):
+        for notice in runtime.notices:
+            if notice.level == "info":
+                say(Styled(notice.text, "dim"), err=True)
 
 
 def _refuse_ephemeral(options: Options, writes: bool) -> None:

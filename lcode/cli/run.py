@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lcode.cli.options import Options
 from lcode.cli.output import is_terminal, one_line, plural, say, short, table
 from lcode.cli.place import ask_number, choose_agent, directory, piped, settings_of
+from lcode.cli.report import complain
 from lcode.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED, SessionBusy, UsageError, UserError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def _message(text: str) -> str:
 
 def _open(options: Options, *, interactive: bool = False) -> Runtime:
     from lcode.agent.runtime import Runtime
+    from lcode.events import Notice
 
     record = options.record.absolute() if options.record else None
     settings = settings_of(options)
@@ -56,7 +58,7 @@ def _open(options: Options, *, interactive: bool = False) -> Runtime:
         settings, directory(options), agent=options.agent, ephemeral=options.ephemeral,
         choose=choose_agent if interactive else None,
     )  # fmt: skip
-    runtime.notices[:0] = settings.warnings
+    runtime.notices[:0] = [Notice(line, "warning") for line in settings.warnings]
     runtime.interactive = interactive
     runtime.record = record
     return runtime
@@ -115,13 +117,11 @@ async def _pick(runtime: Runtime) -> str | None:
 
 
 async def _answer(runtime: Runtime, options: Options, text: str) -> int:
-    from lcode.events import Notice
-
     try:
         session = await _session(runtime, options, ask=False)
         face = _face(runtime, session, options)
         for notice in runtime.notices:
-            face.emit(Notice(notice))
+            face.emit(notice)
         with _signals(session.interrupt):
             finished = await session.run(text, face.emit)
         return _exit_code(session, finished)
@@ -133,7 +133,8 @@ def _face(runtime: Runtime, session: Session, options: Options) -> PlainFace | J
     if options.output_format == "json":
         from lcode.ui.jsonl import JsonFace
 
-        return JsonFace(sys.stdout, session_id=session.id, agent_id=runtime.agent.id, model=session.model)
+        agent = runtime.agent.id
+        return JsonFace(sys.stdout, session_id=session.id, agent_id=agent, model=session.model, err=sys.stderr)
     from lcode.ui.plain import PlainFace
 
     return PlainFace(sys.stdout, sys.stderr, verbose=options.verbose)
@@ -180,8 +181,9 @@ def _exit_code(session: Session, finished: RunFinished) -> int:
         return failure.exit_code if isinstance(failure, UserError) else EXIT_ERROR
     if finished.refused:
         calls = plural(finished.refused, "call")
-        say(f"lcode: {calls} refused for want of permission", err=True)
-        say("hint: --permission-mode accept-edits lets it edit files, yolo also run commands", err=True)
+        advice = "--permission-mode accept-edits lets it edit files, yolo also run commands"
+        planning = session.mode == "plan"
+        complain(f"{calls} refused for want of permission", "leave plan mode: --permission-mode ask" if planning else advice)
         return EXIT_STOPPED
     return EXIT_OK
 

@@ -7,16 +7,18 @@ from dataclasses import asdict
 from typing import TextIO
 
 from lcode import clock
-from lcode.events import Answer, ApprovalRequested, Decision, Event, RunFinished
+from lcode.events import Answer, ApprovalRequested, Decision, Event, Notice, RunFinished
+from lcode.ui.plain import tell_warning
 
 
 class JsonFace:
-    """Writes the result of the run to `out`. Nobody can be asked: approvals are refused at once."""
+    """Writes the result of the run to `out`, warnings to `err`. Nobody can be asked: approvals are refused at once."""
 
     interactive = False
 
-    def __init__(self, out: TextIO, *, session_id: str, agent_id: str, model: str) -> None:
+    def __init__(self, out: TextIO, *, session_id: str, agent_id: str, model: str, err: TextIO | None = None) -> None:
         self._out = out
+        self._err = err
         self._session_id = session_id
         self._agent_id = agent_id
         self._model = model
@@ -25,6 +27,8 @@ class JsonFace:
     def emit(self, event: Event) -> None:
         if isinstance(event, ApprovalRequested) and not event.answer.done():
             event.answer.set_result(Answer(Decision.NO))
+        elif isinstance(event, Notice) and self._err is not None:
+            tell_warning(self._err, event)
         elif isinstance(event, RunFinished):
             # ASCII only: a terminal that shows the line sees no control characters, and no encoding can fail.
             self._out.write(json.dumps(self._result(event)) + "\n")

@@ -5,6 +5,7 @@ It moves no cursor and writes no colours, so it also serves pipes, dumb terminal
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TextIO
 
 from lcode.events import (
@@ -46,11 +47,21 @@ def tool_line(started: str, summary: str) -> str:
     return result if result.startswith(started) else f"{started} · {result}"
 
 
+def told(message: str, hint: str = "") -> str:
+    """The one form in which faults are told: `lcode: message`, and the hint on a line of its own."""
+    return f"lcode: {one_line(message, 400)}\n" + (f"hint: {one_line(hint, 400)}\n" if hint else "")
+
+
+def stop_hint(finished: RunFinished) -> str:
+    """What to do about a run that did not simply answer."""
+    limit = "`lcode -c` goes on from here; --max-turns or the setting max_steps allows more steps"
+    return finished.hint or (limit if finished.stop_reason is StopReason.MAX_STEPS else "")
+
+
 def stop_words(finished: RunFinished) -> str:
     """One line about a run that did not simply answer; empty where it did."""
     if finished.error:
-        words = one_line(finished.error, 400)
-        return words if words.startswith("stopped") else f"error: {words}"
+        return one_line(finished.error, 400)
     if finished.stop_reason is StopReason.END_TURN:
         return ""
     if finished.stop_reason is StopReason.CANCELLED:
@@ -58,10 +69,20 @@ def stop_words(finished: RunFinished) -> str:
     return f"stopped: {finished.stop_reason.value}"
 
 
+def tell_warning(stream: TextIO, notice: Notice) -> bool:
+    """Whether the notice is one that the user must know; then it is written, whoever watches."""
+    if notice.level == "info":
+        return False
+    with suppress(OSError):
+        write(stream, told(notice.text))
+    return True
+
+
 class PlainFace:
     """Writes the final answer to `out` when the run ends, and errors to `err`.
 
-    `progress` adds a line to `err` for each tool, retry and notice. Nobody can be asked: approvals are refused at once.
+    Warnings go to `err` too; `progress` adds a line for each tool, retry and other notice.
+    Nobody can be asked: approvals are refused at once.
     """
 
     interactive = False
@@ -91,7 +112,8 @@ class PlainFace:
             case Compacted():
                 self._say(f"context compacted: {event.tokens_before} to {event.tokens_after} tokens")
             case Notice():
-                self._say(one_line(event.text))
+                if not tell_warning(self._err, event):
+                    self._say(one_line(event.text))
             case RunFinished():
                 self._finish(event)
             case _:
@@ -99,11 +121,12 @@ class PlainFace:
 
     def _say(self, line: str) -> None:
         if self._progress:
-            write(self._err, line + "\n")
+            with suppress(OSError):  # nobody can read how it goes; the run goes on
+                write(self._err, line + "\n")
 
     def _finish(self, finished: RunFinished) -> None:
         if finished.text:
             write(self._out, finished.text.rstrip("\n") + "\n")
         words = stop_words(finished)
         if words:
-            write(self._err, f"lcode: {words}\n" + (f"  {one_line(finished.hint, 400)}\n" if finished.hint else ""))
+            write(self._err, told(words, stop_hint(finished)))

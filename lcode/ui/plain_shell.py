@@ -14,7 +14,7 @@ from typing import TextIO
 
 from lcode.errors import EXIT_INTERRUPTED, EXIT_OK, StoreError, UserError
 from lcode.events import Answer, ApprovalRequested, Decision, Event, RunFinished, ToolFinished
-from lcode.ui.plain import PlainFace, write
+from lcode.ui.plain import PlainFace, told, write
 from lcode.ui.ports import RuntimePort, SessionPort
 from lcode.ui.shell import banner, slash
 from lcode.ui.shell.diff import diff_rows
@@ -68,7 +68,7 @@ class PlainShell:
 
     async def run(self, first_prompt: str | None = None) -> int:
         self.say(await banner.rows(self.runtime, self.session))
-        self.say([[("", f"! {notice}")] for notice in self.runtime.notices])
+        self.say([[("", f"! {notice.text}")] for notice in self.runtime.notices])
         text = first_prompt
         while not self._left:
             if text is None:
@@ -116,7 +116,7 @@ class PlainShell:
                 if isinstance(failure, StoreError) and not self.interactive:  # nobody to be told: nothing more is tried
                     self._left, self._code = True, failure.exit_code
         except UserError as error:
-            write(self._out, f"error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+            write(self._out, told(error.message, error.hint))
 
     async def _answer(self, text: str) -> RunFinished:
         self.running = True

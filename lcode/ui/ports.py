@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from lcode.events import Emit, RunFinished
+from lcode.events import Emit, Notice, RunFinished
 from lcode.memory.model import Block, MessageRow, SessionRow
 
 
@@ -54,7 +54,7 @@ class RuntimePort(Protocol):
     @property
     def branch(self) -> str: ...
     @property
-    def notices(self) -> Sequence[str]: ...
+    def notices(self) -> Sequence[Notice]: ...
 
     def log_bug(self, error: BaseException) -> str: ...
     async def new_session(self, *, model: str | None = None, mode: Any = None) -> Any: ...

@@ -155,7 +155,7 @@ class FakeRuntime:
     root: Path
     agent: FakeAgent = FakeAgent()
     branch: str = "main"
-    notices: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     opened: list[FakeSession] = field(default_factory=list)
     bugs: list[BaseException] = field(default_factory=list)
 

@@ -13,6 +13,7 @@ from lcode.events import (
     ApprovalRequested,
     Decision,
     Event,
+    Notice,
     RunFinished,
     StopReason,
     TextDelta,
@@ -59,7 +60,26 @@ def test_progress_is_shown_to_who_watches(err: io.StringIO, verbose: bool) -> No
 def test_an_error_is_told_with_its_hint() -> None:
     out, err = io.StringIO(), io.StringIO()
     PlainFace(out, err).emit(RunFinished("r", StopReason.LLM_API_ERROR, "", Usage(), 1, error="401", hint="set a key"))
-    assert (out.getvalue(), err.getvalue()) == ("", "lcode: error: 401\n  set a key\n")
+    assert (out.getvalue(), err.getvalue()) == ("", "lcode: 401\nhint: set a key\n")
+
+
+def test_a_run_that_is_cut_by_its_limit_says_how_to_go_on() -> None:
+    err = io.StringIO()
+    PlainFace(io.StringIO(), err).emit(RunFinished("r", StopReason.MAX_STEPS, "", Usage(), 1, error="stopped after 1 step"))
+    assert err.getvalue().startswith("lcode: stopped after 1 step\nhint: `lcode -c` ")
+    assert "--max-turns" in err.getvalue()
+
+
+def test_warnings_are_told_also_where_nobody_watches() -> None:
+    for make in (
+        lambda err: PlainFace(io.StringIO(), err),
+        lambda err: JsonFace(io.StringIO(), session_id="s", agent_id="a", model="m", err=err),
+    ):
+        err = io.StringIO()
+        face = make(err)
+        face.emit(Notice("first time here"))
+        face.emit(Notice("it moved", "warning"))
+        assert err.getvalue() == "lcode: it moved\n"
 
 
 def test_what_the_encoding_lacks_is_replaced() -> None:
