@@ -16,7 +16,7 @@ MAX_TOKENS = 300
 
 def make_note(recall: Recall, session: SessionRow, commits: Sequence[str] = ()) -> str:
     """The note on `session`: at most 300 tokens, each line of one kind; '' where nothing was said."""
-    rows = recall.messages(session.id)
+    rows = recall.messages(session.id, copies=False)  # what a fork was given is in the original's note
     asked = [_words(row) for row in rows if row.kind == "user"]
     if not asked:
         return ""

@@ -265,13 +265,13 @@ class Recall:
         summaries = [row for row in rows if row.kind == "summary"]
         return [*summaries[-1:], *(row for row in rows if row.kind != "summary")]
 
-    def messages(self, session_id: str, *, after: int = 0, limit: int = -1) -> list[MessageRow]:
-        """The messages of a session with a sequence number over `after`, in order."""
+    def messages(self, session_id: str, *, after: int = 0, limit: int = -1, copies: bool = True) -> list[MessageRow]:
+        """The messages of a session with a sequence number over `after`, in order; without `copies` a fork's own ones."""
         rows = self._log.read(
             lambda connection: fetch_all(
                 connection,
-                f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?",
-                (session_id, after, limit),
+                f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND seq > ? AND (? OR copy_of = '') ORDER BY seq LIMIT ?",
+                (session_id, after, copies, limit),
             )
         )
         return [to_message(row) for row in rows]
