@@ -153,9 +153,9 @@ class Program:
         if not receive.poll(60):
             process.kill()
             raise TimeoutError("nothing was heard of a run with faults")
-        out, err, points, failed = receive.recv()
+        ended = Ended(*receive.recv())
         process.join(60)
-        return Ended(process.exitcode if process.exitcode is not None else -1, out, err, points, failed)
+        return ended
 
 
 def _child(arguments: list[str], environ: dict[str, str], plan: tuple[int, str, bool], limit: int, send: Any) -> None:
@@ -182,7 +182,7 @@ def _child(arguments: list[str], environ: dict[str, str], plan: tuple[int, str, 
     sys.stdout.flush()
     sys.stderr.flush()
     said = [os.read(output, 65_536).decode() if _holds(output) else "" for output in outputs]
-    send.send((*said, faults.count, faults.failed))
+    send.send((code, *said, faults.count, faults.failed))
     send.close()
     del calls
     os._exit(code)
