@@ -168,8 +168,8 @@ class CallRunner:
         assert item.tool is not None
         context = context or self.make_context(item.operation_id, step_id)
         verdict, why = self.permission.decide(item.effect.value, item.tool.paths(context, item.arguments), context.root, grant)
-        if verdict is Verdict.ALLOW and self.outbox.waiting and item.effect is not Effect.READ:
-            return Verdict.ASK, "memory cannot be written now"
+        if self.outbox.waiting and item.effect is not Effect.READ and verdict is not Verdict.REFUSE:
+            return Verdict.ASK, "; ".join(filter(None, ("memory cannot be written now", why)))
         return verdict, why
 
     async def _one(self, item: Prepared, run_id: str, step_id: str, emit: Emit) -> ToolResult:
