@@ -15,6 +15,7 @@ from lcode.agent import fork, guidance, live, note, prompt, recovery, spool
 from lcode.agent.calls import CallRunner
 from lcode.agent.outbox import Outbox
 from lcode.agent.session import Environment, News, Session
+from lcode.agent.upkeep import Upkeep
 from lcode.config import Settings
 from lcode.errors import MemoryEditError, StoreUnwritable, UserError
 from lcode.events import Notice, Usage
@@ -32,7 +33,6 @@ from lcode.path_text import path_text
 from lcode.safety.permission import Mode, Permission
 from lcode.store.database import Database
 from lcode.store.locks import NamedLock
-from lcode.store.paths import private_folder
 from lcode.store.probe import free
 from lcode.tools.base import Effect, ToolContext
 from lcode.tools.registry import all_tools
@@ -57,6 +57,7 @@ class Runtime:
         self._database = database
         self._scratch = store.scratch() if store.ephemeral else None
         self._sessions: list[Session] = []
+        self._upkeep = Upkeep(store, agent, database, environ)
         self.interactive = False
         self.record: Path | None = None
         self.unsaved: list[str] = []  # what is not in the store after `close`, in lines for the user
@@ -88,6 +89,7 @@ class Runtime:
             runtime._save_waiting()
             if told:
                 runtime.notices.append(Notice(told, "warning"))
+            runtime.notices += [Notice(line, "warning") for line in runtime._upkeep.notices()]
             if fresh or not row.initialised:
                 runtime._first_look()
             elif place.common_dir and not row.roots and place.head:
@@ -283,6 +285,7 @@ class Runtime:
             resolve=self._provider,
             end_note=self._end_note,
             log_bug=self.log_bug,
+            answered=self._upkeep.after_answer,
             max_steps=self.settings.max_steps,
             max_tokens=self.settings.max_tokens,
             thinking=self.settings.thinking,
@@ -380,15 +383,8 @@ class Runtime:
     # -- the end ----------------------------------------------------------------------------------------------------
 
     def log_bug(self, error: BaseException) -> str:
-        """Keep the trace of a fault of ours, unless nothing is to be written; the log's path."""
-        if self.ephemeral:
-            return "(an ephemeral session keeps no log)"
-        from lcode.log import log_exception
-
-        folder = self.store.paths.log
-        with suppress(UserError, OSError):
-            return str(log_exception(private_folder(folder), error, self.store.redactor))
-        return "(no log could be written)"
+        """Keep the trace of a fault of ours; the log's path."""
+        return self._upkeep.log_bug(error)
 
     async def close(self) -> None:
         for session in self._sessions:

@@ -40,8 +40,8 @@ News = Callable[[str], tuple[str, list[str]]]  # from the place last told of (''
 @dataclass
 class Environment:
     """What a session takes from the process that opened it. `render_system` makes the system text anew, `news` the lines
-    for the next user message, `resolve` a provider by its name, `end_note` the note that is kept at the end; `answered` is called
-    after each answer."""
+    for the next user message, `resolve` a provider by its name, `end_note` the note that is kept at the end; `answered` is
+    called after each answer."""
 
     render_system: Callable[[list[Block]], str]
     news: News

@@ -1,4 +1,6 @@
-"""Backups make themselves: after an answer, if one is due, in a process of its own that nobody waits for.
+"""What a session's process does for the store beside answering: backups that make themselves, notices, the log of faults.
+
+A backup is made after an answer, if one is due, in a process of its own that nobody waits for.
 
 Deciding costs less than a millisecond. The process outlives a headless run; it takes a named lock, so that of many sessions
 that find one due, one makes it.
@@ -12,12 +14,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from lcode.errors import StoreError
+from lcode.errors import StoreError, UserError
 from lcode.memory.agents import AgentRow
 from lcode.memory.store import Store
 from lcode.store.backup import Origin, is_due, made_at, mark_of, noted_damage
 from lcode.store.database import Database
 from lcode.store.filesystem import is_network, kind
+from lcode.store.paths import private_folder
 
 _PASSED_ON = ("LCODE_", "XDG_", "PYTHON", "LC_")
 _NAMES = ("HOME", "USERPROFILE", "LOCALAPPDATA", "SYSTEMROOT", "PATH", "LANG", "TZ", "TMPDIR", "TEMP")
@@ -49,6 +52,16 @@ class Upkeep:
                     f"a check in the background found {origin.path.name} damaged: {fault}; `lcode doctor --fix` mends it"
                 )
         return told
+
+    def log_bug(self, error: BaseException) -> str:
+        """Keep the trace of a fault of ours, unless nothing is to be written; the log's path."""
+        if self._store.ephemeral:
+            return "(an ephemeral session keeps no log)"
+        from lcode.log import log_exception
+
+        with suppress(UserError, OSError):
+            return str(log_exception(private_folder(self._store.paths.log), error, self._store.redactor))
+        return "(no log could be written)"
 
     def _back_up_if_due(self) -> None:
         if any(self._due(origin, database) for origin, database in self._databases.items()):

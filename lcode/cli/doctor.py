@@ -34,8 +34,9 @@ def doctor(options: Options, fix: bool, yes: bool, as_json: bool) -> int:
     if as_json:
         say_json([finding.shown() for finding in findings])
     else:
+        width = max(len(finding.check) for finding in findings)
         for finding in findings:
-            _print(finding)
+            _print(finding, width)
     return EXIT_ERROR if any(finding.state == "fail" for finding in findings) else EXIT_OK
 
 
@@ -75,10 +76,10 @@ def _guarded(check: Check, options: Options) -> list[Finding]:
     return found
 
 
-def _print(finding: Finding) -> None:
-    say(Styled(f"{finding.state:<5}", _COLOURS[finding.state]), f"{finding.check:<12} {finding.text}")
+def _print(finding: Finding, width: int) -> None:
+    say(Styled(f"{finding.state:<5}", _COLOURS[finding.state]), f"{finding.check:<{width}} {finding.text}")
     if finding.hint:
-        say(Styled(indent(finding.hint, " " * 18), "dim"))
+        say(Styled(indent(finding.hint, " " * (width + 6)), "dim"))
 
 
 # -- the program ----------------------------------------------------------------------------------------------------
