@@ -86,7 +86,9 @@ class Workload:
         self.session_id = self.sessions[0].recall.create_session(branch="main", worktree="/w", head="", model="m")
         self.acknowledged.append(Fact("session", self.session_id, ""))
         kinds = [self._message] * 8 + [self._passage] * 3 + [self._block] * 4 + [self._checkpoint] * 2 + [self._user_block]
-        kinds += [self._reopen, self._copy, self._beside_a_reader]
+        kinds += [self._reopen, self._copy]
+        logged = self.sessions[0].memory.read(lambda connection: scalar(connection, "PRAGMA journal_mode")) == "wal"
+        kinds += [self._beside_a_reader] if logged else []
         for _ in range(steps):
             self.rng.choice(kinds)(self.rng.choice(self.sessions))
 

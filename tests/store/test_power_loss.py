@@ -39,6 +39,14 @@ def test_a_loss_of_power_loses_nothing_that_was_acknowledged(tmp_path: Path, see
         assert found_after(snapshot, tmp_path, target, snapshot.number) == [], f"{snapshot.number}: {snapshot.operation}"
 
 
+def test_nor_does_it_where_there_is_no_write_ahead_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a network file system the store has a rollback journal: its removal is what commits, and must be on the disk too."""
+    monkeypatch.setattr("lcode.store.filesystem.on_network", lambda path: True)
+    for snapshot in snapshots(tmp_path, 13, POINTS):
+        target = tmp_path / str(snapshot.number)
+        assert found_after(snapshot, tmp_path, target, snapshot.number) == [], f"{snapshot.number}: {snapshot.operation}"
+
+
 def test_the_model_would_show_a_commit_that_was_not_synced(tmp_path: Path) -> None:
     """With less durability than the store asks for, the same points do lose commits: the test can fail."""
     taken = snapshots(tmp_path, 11, 20, pragmas=("synchronous=NORMAL",))
