@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import re
 from asyncio import AbstractEventLoop, Future, new_event_loop
+from dataclasses import replace
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcode.events import ApprovalRequested, TextDelta, ToolStarted
+from lcode.memory.model import MessageRow
 from lcode.ui.shell import cells
 from lcode.ui.shell.complete import ShellCompleter, list_files
 from lcode.ui.shell.diff import diff_rows
@@ -17,6 +19,7 @@ from lcode.ui.shell.render import Renderer
 from lcode.ui.shell.stream import BlockStream
 from lcode.ui.shell.theme import Theme
 from lcode.ui.shell.transcript import Transcript
+from tests.ui.fakes import message
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 BLOCKS = ["# T", "- a", "```py", "```", "x = 1", "", "<div>", "**b**", "| a | b |", "|--|--|"]
@@ -39,6 +42,7 @@ def rendered(text: str, columns: int = 80, *, color: bool = True) -> list[str]:
     return [renderer.block(block) for block in stream.feed(text) + stream.finish()]
 
 
+@settings(deadline=None)  # the first one imports Markdown
 @given(PIECES)
 def test_only_styles_are_ever_written(lines: list[str]) -> None:
     shown = plain("\n".join(rendered("\n".join(lines))))
@@ -117,6 +121,34 @@ def test_the_live_rows_never_take_more_than_they_may(tools: list[str], answer: s
     rows = transcript.live(columns, limit, 6)
     assert len(rows) <= limit
     assert all(sum(cells.width(text) for _, text in row) <= columns for row in rows)
+
+
+def test_a_continued_session_shows_how_its_calls_ended() -> None:
+    def call(number: int) -> dict[str, object]:
+        return {"type": "tool_call", "id": f"c{number}", "name": "shell", "arguments": {"command": f"echo {number}"}}
+
+    def result(number: int, text: str, is_error: bool = True) -> MessageRow:
+        part = {"type": "tool_result", "call_id": f"c{number}", "name": "shell", "text": text, "is_error": is_error}
+        return replace(message(number, "tool", text), role="tool", content=[part])
+
+    search = {"type": "tool_call", "id": "s", "name": "conversation_search", "arguments": {"query": "x"}}
+    text = "\n".join(["I try.", *(f"→ shell echo {number}" for number in range(5))])
+    reply = replace(message(2, "assistant", text), content=[
+        {"type": "text", "text": "I try."}, call(0), search, *(call(number) for number in range(1, 5)),
+    ])  # fmt: skip
+    ends = [result(0, "Refused: plan mode"), result(1, "hi", is_error=False), result(2, "not run: the user interrupted"),
+            result(3, "no such command")]  # fmt: skip
+    shown: list[str] = []
+    theme = Theme()
+    Transcript(shown.append, Renderer(theme, lambda: 80), theme).past([message(1, "user", "go"), reply, *ends])
+    lines = [plain(line).strip() for line in "\n".join(shown).splitlines() if "echo" in line]
+    assert lines == [
+        "✗ shell echo 0 · refused",
+        "→ shell echo 1",
+        "✗ shell echo 2 · interrupted",
+        "✗ shell echo 3 · failed",
+        "✗ shell echo 4 · interrupted",
+    ]
 
 
 def test_a_long_diff_is_cut_and_says_so() -> None:

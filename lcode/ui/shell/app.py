@@ -121,8 +121,7 @@ class Shell:
     async def _greet(self) -> None:
         self.say(await banner.rows(self.runtime, self.session))
         for notice in self.runtime.notices:
-            style = "dim" if notice.level == "info" else "warning"
-            self.say([[(style, "! "), ("", clean(notice.text))]])
+            self.say([[("dim" if notice.level == "info" else "warning", "! "), ("", clean(notice.text))]])
         self._transcript.past(await self.session.transcript(50))
 
     async def _close(self) -> None:

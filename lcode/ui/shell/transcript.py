@@ -28,7 +28,7 @@ from lcode.events import (
 from lcode.memory.model import MessageRow
 from lcode.sanitize import clean
 from lcode.ui.plain import one_line, stop_words, tool_line
-from lcode.ui.shell import cells
+from lcode.ui.shell import cells, past
 from lcode.ui.shell.diff import diff_rows
 from lcode.ui.shell.render import INDENT, Renderer
 from lcode.ui.shell.stream import Block, BlockStream
@@ -122,15 +122,21 @@ class Transcript:
         asked = max((index for index, row in enumerate(messages) if row.kind == "user"), default=None)
         if asked is not None:
             self.user(messages[asked].text)
-        said = [row.text.strip() for row in messages[(asked or 0) :] if row.kind == "assistant" and row.text.strip()]
-        for text in said if asked is not None else said[-1:]:
-            self._past_reply(text.split("\n"))
+        said = [row for row in messages[(asked or 0) :] if row.kind == "assistant" and row.text.strip()]
+        ends = past.ends(messages)
+        for row in said if asked is not None else said[-1:]:
+            self._past_reply(row.text.strip().split("\n"), past.call_ends(row, ends))
 
-    def _past_reply(self, lines: list[str]) -> None:
-        """A stored reply: its words, then a line for each call it made."""
+    def _past_reply(self, lines: list[str], ends: Sequence[str]) -> None:
+        """A stored reply: its words, then a line for each call it made; `ends` says of those that did not go well how they
+        ended."""
         calls: list[Row] = []
         while lines and lines[-1].startswith("→ "):
             calls.insert(0, [("dim", one_line(clean(lines.pop())))])
+        for at, end in enumerate(ends[: len(calls)]):
+            if end:
+                started = calls[at][0][1].removeprefix("→ ")
+                calls[at] = _marked(False, started, end, self._columns)
         if len(lines) > RESUME_LINES:
             self.say([[("dim", f"… {len(lines) - RESUME_LINES} lines before")]], "answer")
         self._show(self._stream.feed("\n".join(lines[-RESUME_LINES:])) + self._stream.finish())
