@@ -48,7 +48,7 @@ def read_guidance(place_root: Path, cwd: Path, tracked: Tracked) -> list[Guidanc
     for path, text in found.items():
         ordered[path] = text
         ordered |= {name: imported[name] for name in imports.get(path, ()) if name in imported}
-    return _cut(_unique(ordered))
+    return _cut(_unique(ordered), root)
 
 
 def render_guidance(files: list[GuidanceFile]) -> str:
@@ -153,7 +153,7 @@ def _unique(texts: dict[str, str]) -> Iterator[GuidanceFile]:
             yield GuidanceFile(path, text, digest)
 
 
-def _cut(files: Iterator[GuidanceFile]) -> list[GuidanceFile]:
+def _cut(files: Iterator[GuidanceFile], root: Path) -> list[GuidanceFile]:
     """All files within LIMIT: small ones whole, the large ones share what is left, and say what was cut."""
     listed = list(files)
     sizes = sorted(len(file.text.encode()) for file in listed)
@@ -165,14 +165,22 @@ def _cut(files: Iterator[GuidanceFile]) -> list[GuidanceFile]:
         room -= size
     else:
         return listed
-    return [_shortened(file, share) for file in listed]
+    return [_shortened(file, share, root) for file in listed]
 
 
-def _shortened(file: GuidanceFile, share: int) -> GuidanceFile:
+def _shortened(file: GuidanceFile, share: int, root: Path) -> GuidanceFile:
     content = file.text.encode()
     if len(content) <= share:
         return file
-    note = f"[cut: {{}} of {len(content):,} bytes shown; read_file {file.path} has the rest]"
+    note = f"[cut: {{}} of {_size(root / file.path, len(content)):,} bytes shown; read_file {file.path} has the rest]"
     kept = content[: max(share - len(note) - 12, 0)].decode(errors="ignore").rstrip()
     kept = kept[: kept.rfind("\n")] if "\n" in kept else kept
     return GuidanceFile(file.path, f"{kept}\n{note.format(f'{len(kept.encode()):,}')}", file.digest)
+
+
+def _size(path: Path, read: int) -> int:
+    """The bytes of a file of which `read` were looked at."""
+    try:
+        return max(path.stat().st_size, read)
+    except OSError:  # gone since
+        return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,18 +59,24 @@ def _list(options: Options, as_json: bool) -> None:
         return
     cells = [
         ("*" if here is not None and here.id == row.id else "", short(row.id), row.name, row.kind, local(row.created_at),
-         ", ".join(_place_name(path) for path in row.paths) or "(no place)")
+         ", ".join(place_names(row.paths)) or "(no place)")
         for row in rows
     ]  # fmt: skip
     table(("", "ID", "NAME", "KIND", "SINCE", "PLACES"), cells)
 
 
+def place_names(paths: Sequence[str]) -> list[str]:
+    """The places as people name them, each once: a folder that became a repository is known under both."""
+    return list(dict.fromkeys(map(_place_name, paths)))
+
+
 def _place_name(path: str) -> str:
     """A path as people name the place: the folder of a repository, not its .git; `~` for the home."""
+    from lcode.git.repository import worktree_of
     from lcode.path_text import text_path
 
     known = text_path(path)
-    folder = known.parent if known.name == ".git" else known
+    folder = known.parent if known.name == ".git" else worktree_of(known)
     gone = "" if known.exists() else " (gone)"
     try:
         return f"~/{folder.relative_to(Path.home()).as_posix()}{gone}"
@@ -108,8 +115,8 @@ def show(options: Options, name: str | None, as_json: bool) -> None:
         return
     say(Styled(agent.name, "bold"), "  ", Styled(agent.id, "dim"))
     say(f"  since   {local(agent.created_at)}")
-    for at, path in enumerate(agent.paths or ("(no place)",)):
-        say(f"  {'places ' if at == 0 else '       '} {_place_name(path) if agent.paths else path}")
+    for at, name_of_place in enumerate(place_names(agent.paths) or ["(no place)"]):
+        say(f"  {'places ' if at == 0 else '       '} {name_of_place}")
     say(f"  holds   {', '.join(plural(count, noun[:-1]) for noun, count in counts.items()) or 'nothing yet'}")
     say(f"  folder  {facts['folder']}")
 
@@ -127,6 +134,8 @@ def rename(options: Options, name: str, new: str) -> None:
         raise UsageError("the new name is empty")
     with registry(options) as (store, _):
         agent = store.agents.find(name)
+        if any(other.name == new.strip() and other.id != agent.id for other in store.agents.list()):
+            raise UserError(f"there is an agent '{new.strip()}' already", "choose another name; `lcode agents` lists them")
         store.agents.rename(agent.id, new.strip())
     say(f"{agent.name} is now {new.strip()}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lcode.cli.options import Options
-from lcode.cli.output import Styled, is_terminal, say
+from lcode.cli.output import Styled, is_terminal, one_line, say
 from lcode.errors import UsageError, UserError
 
 if TYPE_CHECKING:
@@ -103,9 +103,11 @@ def has_agent(where: Path) -> bool:
 
 def choose_agent(where: Path, agents: Sequence[AgentRow]) -> AgentRow | None:
     """Ask the person at the terminal about a copy or fork: share an agent, or None for one of its own."""
+    from lcode.cli.agents import place_names
+
     say(f"{where} shares its history with a repository that has an agent already.")
     for number, agent in enumerate(agents, 1):
-        say(f"  {number}  share the memory of {agent.name} ({', '.join(agent.paths) or agent.id})")
+        say(f"  {number}  share the memory of {agent.name} ({', '.join(place_names(agent.paths)) or agent.id})")
     say("  0  an agent of its own")
     at = ask_number(len(agents))
     return agents[at - 1] if at else None
@@ -122,6 +124,7 @@ def ask_number(highest: int, default: int = 0) -> int:
         typed = line.strip() or str(default)
         if typed.isdecimal() and int(typed) <= highest:
             return int(typed)
+        say(f"'{one_line(typed, 40)}' is not one of the choices: type a number from 0 to {highest}")
 
 
 def given_text(words: Sequence[str], what: str) -> str:

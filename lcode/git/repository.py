@@ -80,6 +80,15 @@ def tracked(place: Place, paths: Sequence[str]) -> set[str]:
     return set(paths) & {os.fsdecode(name) for name in listing.split(b"\0")}
 
 
+def worktree_of(git_dir: Path) -> Path:
+    """The folder whose repository is kept at `git_dir`, as a submodule's is in its parent; `git_dir` if it names none."""
+    named = re.search(r"(?mi)^\s*worktree\s*=\s*(.+?)\s*$", _text(git_dir / "config"))
+    try:
+        return (git_dir / named[1].strip('"')).resolve() if named else git_dir
+    except (OSError, ValueError, RuntimeError):
+        return git_dir
+
+
 def _place(root: Path, git_dir: Path) -> Place:
     common = _common(git_dir)
     branch, head = _head(git_dir, common)

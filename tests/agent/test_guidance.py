@@ -42,6 +42,12 @@ def test_untracked_files_say_nothing(tmp_path: Path) -> None:
     assert paths(read_guidance(tmp_path, tmp_path, lambda _: {"AGENTS.md", "notes.md"})) == ["AGENTS.md"]
 
 
+def test_a_cut_file_is_told_with_its_true_size(tmp_path: Path) -> None:
+    put(tmp_path / "AGENTS.md", "A rule.\n" * 50_000)
+    (file,) = read_guidance(tmp_path, tmp_path, everything)
+    assert " of 400,000 bytes shown; read_file AGENTS.md has the rest]" in file.text
+
+
 def test_the_same_text_is_given_once(tmp_path: Path) -> None:
     put(tmp_path / "AGENTS.md", "same\r\n")
     (tmp_path / "CLAUDE.md").symlink_to("AGENTS.md")

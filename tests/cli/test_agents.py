@@ -56,6 +56,33 @@ def test_an_agent_is_renamed(lcode: Lcode, shop: Path) -> None:
     assert lcode("agents", "rename", "store", " ").code == 2
 
 
+def test_a_name_that_is_taken_is_refused(lcode: Lcode, shop: Path, other: Path) -> None:
+    done = lcode("agents", "rename", "depot", "shop")
+    assert done.code == 1
+    assert "hint: " in done.err
+    assert {row["name"] for row in listed(lcode)} == {"shop", "depot"}
+    assert lcode("agents", "rename", "shop", "shop").code == 0
+
+
+def test_a_folder_that_became_a_repository_is_listed_once(lcode: Lcode, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    lcode("-C", str(folder), "remember", "one")
+    git(folder, "init", "-q")
+    lcode("-C", str(folder), "remember", "two")
+    assert lcode("agents").out.count(str(folder)) == 1
+    assert lcode("agents", "show", "plain").out.count(f" {folder}\n") == 1
+
+
+def test_the_place_of_a_submodule_is_its_worktree(lcode: Lcode, shop: Path) -> None:
+    vendored = make_repository(shop.parent / "vendored")
+    git(shop, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(vendored), "vend")
+    lcode("-C", str(shop / "vend"), "remember", "one")
+    listing = lcode("agents").out
+    assert str(shop / "vend") in listing
+    assert ".git" not in listing
+
+
 def test_a_clone_can_share_the_memory_and_be_split_again(lcode: Lcode, shop: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", str(shop), "copy")
     copy = tmp_path / "copy"
@@ -156,6 +183,8 @@ def test_an_unknown_fork_is_asked_about_at_a_terminal(
     agents = [AgentRow("agent-1", "shop", "git", (), ("/x",), True, "2026-01-01T00:00:00.000Z")]
     monkeypatch.setattr("sys.stdin", io.StringIO("7\n1\n"))
     assert choose_agent(tmp_path, agents) == agents[0]
-    assert "share the memory of shop (/x)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "share the memory of shop (/x (gone))" in told
+    assert "'7' is not one of the choices: type a number from 0 to 1" in told
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
     assert choose_agent(tmp_path, agents) is None
