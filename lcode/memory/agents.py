@@ -58,10 +58,12 @@ _PATH = "INTO agent_paths (path, agent_id, kind, first_seen, fingerprint) VALUES
 
 
 class Agents:
-    """All agents of this user."""
+    """All agents of this user. `intend` is told of each row that is about to change, as it will be: an agent's own store holds
+    it too, and is written first, so that a registry that is lost can be made again."""
 
-    def __init__(self, user: Database) -> None:
+    def __init__(self, user: Database, intend: Callable[[AgentRow], None] | None = None) -> None:
         self._user = user
+        self._intend = intend
 
     # -- looking up -------------------------------------------------------------------------------------------------
 
@@ -156,6 +158,27 @@ class Agents:
 
     # -- changing ---------------------------------------------------------------------------------------------------
 
+    def _change(self, work: Callable[[apsw.Connection], object]) -> None:
+        """Apply `work` to the registry, after its outcome was told."""
+        if self._intend is not None:
+            for row in self._outcome(work):
+                self._intend(row)
+        self._user.write(work)
+
+    def _outcome(self, work: Callable[[apsw.Connection], object]) -> Sequence[AgentRow]:
+        """The rows that `work` would change, as they would be."""
+
+        def attempt(connection: apsw.Connection) -> None:
+            before = fetch_all(connection, _SELECT)
+            work(connection)
+            raise _Outcome([_agent(row) for row in fetch_all(connection, _SELECT) if row not in before])
+
+        try:
+            self._user.write(attempt)
+        except _Outcome as outcome:  # nothing was written
+            return outcome.rows
+        raise AssertionError
+
     def _create(self, place: Place, roots: Sequence[str]) -> AgentRow:
         agent_id = new_id("agent")
         path, kind = _key(place)
@@ -186,7 +209,7 @@ class Agents:
             connection.execute(f"INSERT OR REPLACE {_PATH}", added)
             connection.execute("UPDATE agents SET kind = ?, roots = ? WHERE id = ?", (kind, both, agent_id))
 
-        self._user.write(work)
+        self._change(work)
 
     def _stays(self, agent: AgentRow, place: Place, fingerprint: str) -> AgentRow:
         """Take in what changed at a known place: a folder became a repository, or the git folder was made anew."""
@@ -204,24 +227,24 @@ class Agents:
         """Let the agent be known here no more; somebody else's entry, made meanwhile, stays."""
         bindings = (agent_id, _key(place)[0], path_text(place.root))
         sql = "DELETE FROM agent_paths WHERE agent_id = ? AND path IN (?, ?)"
-        self._user.write(lambda connection: connection.execute(sql, bindings))
+        self._change(lambda connection: connection.execute(sql, bindings))
 
     def split(self, place: Place) -> AgentRow:
         """Give the place an agent of its own; the one it shared stays as it is elsewhere."""
         path, _ = _key(place)
-        self._user.write(lambda connection: connection.execute("DELETE FROM agent_paths WHERE path = ?", (path,)))
+        self._change(lambda connection: connection.execute("DELETE FROM agent_paths WHERE path = ?", (path,)))
         return self._create(place, root_commits(place) if place.common_dir else ())
 
     def forget_path(self, path: str) -> None:
-        self._user.write(lambda connection: connection.execute("DELETE FROM agent_paths WHERE path = ?", (path,)))
+        self._change(lambda connection: connection.execute("DELETE FROM agent_paths WHERE path = ?", (path,)))
 
     def rename(self, agent_id: str, name: str) -> None:
         name = encodable(name)
-        self._user.write(lambda connection: connection.execute("UPDATE agents SET name = ? WHERE id = ?", (name, agent_id)))
+        self._change(lambda connection: connection.execute("UPDATE agents SET name = ? WHERE id = ?", (name, agent_id)))
 
     def learn_roots(self, agent_id: str, roots: Sequence[str]) -> None:
         """A repository that had no commit when its agent was made has some now."""
-        self._user.write(
+        self._change(
             lambda connection: connection.execute(
                 "UPDATE agents SET roots = ? WHERE id = ?", (json.dumps(list(roots)), agent_id)
             )
@@ -238,6 +261,14 @@ class Agents:
             connection.execute("DELETE FROM agent_paths WHERE agent_id = ?", (agent_id,))
 
         self._user.write(work)
+
+
+class _Outcome(Exception):
+    """Carries what a change would have made out of its transaction, which is rolled back."""
+
+    def __init__(self, rows: Sequence[AgentRow]) -> None:
+        super().__init__()
+        self.rows = rows
 
 
 def _key(place: Place) -> tuple[str, str]:

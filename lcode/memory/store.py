@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 
 import apsw
 
-from lcode.errors import StoreDamaged
+from lcode.errors import StoreDamaged, StoreError
 from lcode.git.repository import Place
 from lcode.memory.agents import AgentRow, Agents, Choose, Resolution
 from lcode.memory.archival import Archival
@@ -42,7 +43,7 @@ class Store:
         self.user = self._keep(
             Database(path, migrations.USER, lock=self._lock(self.paths.locks / "user.lock"), read_only=ephemeral and exists)
         )
-        self.agents = Agents(self.user)
+        self.agents = Agents(self.user, None if ephemeral else self._intend)
 
     def _lock(self, path: Path) -> Path | None:
         return None if self.ephemeral else path
@@ -50,6 +51,15 @@ class Store:
     def _keep(self, database: Database) -> Database:
         self._databases.append(database)
         return database
+
+    def _intend(self, agent: AgentRow) -> None:
+        """Write the agent's own row before the registry's. Where that is not possible it is made up for when it is opened."""
+        paths = self.agent_paths(agent)
+        if not agent.initialised or not paths.memory_db.exists():
+            return
+        database = Database(paths.memory_db, migrations.MEMORY, lock=paths.locks / "memory.lock")
+        with suppress(StoreError), closing(database):
+            _write_identity(database, agent)
 
     def resolve(self, place: Place, choose: Choose | None = None) -> Resolution:
         """Whose agent `place` is (see Agents.resolve); an ephemeral look makes nothing and changes nothing."""
