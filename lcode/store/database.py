@@ -7,15 +7,9 @@ subprocess or a question to the user: a transaction is a plain function of the c
 
 from __future__ import annotations
 
-import asyncio
-import math
-import queue
 import random
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,7 +28,7 @@ Row = tuple[Any, ...]
 
 OLDEST_SQLITE = (3, 51, 3)  # before it two connections that checkpoint at once can corrupt a WAL database
 GRACE = 5.0  # seconds more that a caller waits for its thread to say that it got no turn
-_job = threading.local()  # `give_up`: when the job that a database's thread is doing gets no turn any more
+NETWORK_WAIT = 2_000  # milliseconds for the last one to let go of a store that is converted
 _BUSY = (apsw.BusyError, apsw.LockedError)
 _UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)
 # a text that is no longer UTF-8, or a length beyond all bounds, is damage that SQLite did not see itself
@@ -45,7 +39,7 @@ class Database:
     """A database file at `path` with the tables of `schema`; None is a private one in memory.
 
     `lock` is the queue's file. `read_only` never writes, not even a schema. `vfs` names the file system layer that SQLite
-    is to use. The thread starts with the first call and never holds the interpreter's exit.
+    is to use.
     """
 
     def __init__(
@@ -69,7 +63,6 @@ class Database:
         self._starting = threading.Lock()
         self._connection: apsw.Connection | None = None
         self._depth = 0
-        self._closed = False
 
     # -- calling ----------------------------------------------------------------------------------------------------
 
@@ -139,9 +132,7 @@ class Database:
         self._jobs.put(execute)
         return future
 
-    def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
+    def _finish(self) -> None:
         if self._connection is not None:
             with suppress(apsw.Error):
                 self._connection.close()
@@ -156,8 +147,6 @@ class Database:
     def _too_busy(self) -> StoreBusy:
         holder = self._queue_lock.holder() if self._queue_lock else "another process"
         return StoreBusy(f"the memory store {self.path} is held by {holder}", "wait for it, or end that process, and try again")
-
-    # -- on the thread ----------------------------------------------------------------------------------------------
 
     def _guarded(self, work: Callable[[apsw.Connection], T]) -> T:
         try:
@@ -260,7 +249,7 @@ class Database:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA journal_size_limit={64 * 1024 * 1024}")
             return
-        connection.set_busy_timeout(2_000)
+        connection.set_busy_timeout(NETWORK_WAIT)
         with suppress(*_BUSY), self._queue_lock.held() if self._queue_lock else nullcontext():
             connection.execute("PRAGMA synchronous=EXTRA")  # the removal of the journal commits: the folder is synced too
             mode = scalar(connection, "PRAGMA journal_mode=DELETE")
