@@ -98,29 +98,6 @@ def test_a_write_that_was_given_up_never_lands(pair: list[Database], monkeypatch
     assert names(waiting) == ["holder", "later"]
 
 
-def test_a_write_inside_another_store_s_write_keeps_the_deadline_of_who_waits(
-    pair: list[Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    holder, waiting = pair
-    outer = Database(tmp_path / "outer.db", migrations.MEMORY, lock=tmp_path / "outer.lock")
-    names(outer)
-    held = Held(holder)
-
-    def work(connection: apsw.Connection) -> None:
-        with monkeypatch.context() as long:
-            long.setattr(store, "WAIT", 30.0)
-            waiting.write(add("nested"))
-
-    with monkeypatch.context() as short:
-        short.setattr(store, "WAIT", 0.05)
-        short.setattr(store, "GRACE", 0.05)
-        with pytest.raises(StoreBusy):
-            outer.write(work)
-    held.release()
-    outer.close()
-    assert names(waiting) == ["holder"]
-
-
 def test_readers_go_on_while_a_writer_holds_the_store(pair: list[Database]) -> None:
     holder, reader = pair
     held = Held(holder)

@@ -1,0 +1,128 @@
+"""The one thread that owns a database's connection, and how work gets there and back.
+
+A caller waits on a plain lock: that costs half of what a `Future` does, and each write pays it. Work that could not begin
+before its deadline is refused, so that what a caller was told as not done is not done later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from lcode.errors import StoreError
+
+T = TypeVar("T")
+_here = threading.local()  # `deadline`: of the work that this thread is doing
+
+
+def deadline() -> float:
+    """When, on the monotonic clock, the work of this thread gets no turn any more."""
+    return getattr(_here, "deadline", math.inf)
+
+
+class _Job(Generic[T]):
+    """Work on its way: `done` is called on the thread when there is an outcome."""
+
+    __slots__ = ("deadline", "done", "error", "refuse", "value", "work")
+
+    def __init__(self, work: Callable[[], T], wait: float, refuse: Callable[[], Exception]) -> None:
+        self.work = work
+        self.deadline = min(time.monotonic() + wait, deadline())  # within the deadline of who waits for who waits
+        self.refuse = refuse
+        self.done: Callable[[], None]
+        self.value: T
+        self.error: BaseException | None = None
+
+    def execute(self) -> None:
+        _here.deadline = self.deadline
+        try:
+            if time.monotonic() > self.deadline:
+                raise self.refuse()
+            self.value = self.work()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            self.error = error
+        self.done()
+
+    def outcome(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class OwnerThread:
+    """Starts with the first call and never holds the interpreter's exit. `finish` is its last work; `refuse` makes the error
+    for a caller that waited in vain."""
+
+    def __init__(self, name: str, finish: Callable[[], None], refuse: Callable[[], Exception]) -> None:
+        self._name = name
+        self._finish = finish
+        self._refuse = refuse
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def call(self, work: Callable[[], T], wait: float, grace: float) -> T:
+        """The outcome of `work`, which may wait for `wait` seconds; `grace` is for the thread to say that it did in vain."""
+        if threading.current_thread() is self._thread:
+            return work()
+        job = _Job(work, wait, self._refuse)
+        done = threading.Lock()
+        done.acquire()
+        job.done = done.release
+        self._put(job)
+        if not done.acquire(timeout=wait + grace):
+            raise self._refuse()
+        return job.outcome()
+
+    async def awaited(self, work: Callable[[], T], wait: float, grace: float) -> T:
+        """The same for a task. What was begun goes on when its task is cancelled."""
+        job = _Job(work, wait, self._refuse)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+                loop.call_soon_threadsafe(_end, future)
+
+        job.done = tell
+        self._put(job)
+        # not wait_for: on Python 3.11 that may swallow a cancellation
+        done, _ = await asyncio.wait({future}, timeout=wait + grace)
+        if not done:
+            raise self._refuse()
+        return job.outcome()
+
+    def close(self, timeout: float) -> None:
+        """End the thread after what is queued; gives up waiting for it after `timeout` seconds."""
+        self._closed = True
+        if self._thread is not None and self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join(timeout)
+
+    def _put(self, job: _Job[T]) -> None:
+        if self._closed:
+            raise StoreError("the store is closed")
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+                    self._thread.start()
+        self._jobs.put(job.execute)
+
+    def _serve(self) -> None:
+        while (execute := self._jobs.get()) is not None:
+            execute()
+            del execute  # a result must not live on until the next work comes
+        self._finish()
+
+
+def _end(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,98 @@
+"""Work on the thread of a database: handed over, waited for, refused when its time has passed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from lcode.errors import StoreError
+from lcode.store.owner_thread import OwnerThread, deadline
+
+
+class TooLate(Exception):
+    pass
+
+
+@pytest.fixture
+def threads() -> Iterator[list[OwnerThread]]:
+    made = [OwnerThread(name, lambda: None, TooLate) for name in ("one", "two")]
+    yield made
+    for thread in made:
+        thread.close(5)
+
+
+def test_an_outcome_or_an_error_comes_back(threads: list[OwnerThread]) -> None:
+    assert threads[0].call(lambda: threading.current_thread().name, 5, 1) == "one"
+    with pytest.raises(ZeroDivisionError):
+        threads[0].call(lambda: 1 // 0, 5, 1)
+    assert asyncio.run(threads[0].awaited(lambda: threading.current_thread().name, 5, 1)) == "one"
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(threads[0].awaited(lambda: 1 // 0, 5, 1))
+
+
+def test_who_waits_for_who_waits_shares_the_deadline(threads: list[OwnerThread]) -> None:
+    one, two = threads
+    outer, inner = one.call(lambda: (deadline(), two.call(deadline, 60, 1)), 5, 1)
+    assert inner == outer
+    assert two.call(deadline, 60, 1) > outer
+
+
+def test_work_that_could_not_begin_in_time_is_never_done(threads: list[OwnerThread]) -> None:
+    thread, begun, leave, done = threads[0], threading.Event(), threading.Event(), []
+    first = threading.Thread(target=thread.call, args=(lambda: begun.set() or leave.wait(20), 60, 1))
+    first.start()
+    assert begun.wait(20)
+    with pytest.raises(TooLate):
+        thread.call(lambda: done.append("late"), 0.01, 0.01)
+    with pytest.raises(TooLate):
+        asyncio.run(thread.awaited(lambda: done.append("late"), 0.01, 0.01))
+    leave.set()
+    first.join()
+    thread.call(lambda: done.append("in time"), 20, 1)
+    assert done == ["in time"]
+
+
+def test_what_was_begun_goes_on_when_its_task_is_cancelled(threads: list[OwnerThread]) -> None:
+    thread, begun, leave, done = threads[0], threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        begun.set()
+        leave.wait(20)
+        done.append("all of it")
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(thread.awaited(work, 20, 1))
+        await asyncio.to_thread(begun.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())  # the loop is gone when the work ends
+    leave.set()
+    assert thread.call(lambda: list(done), 20, 1) == ["all of it"]
+
+
+def test_an_outcome_does_not_live_on_until_the_next_work(threads: list[OwnerThread]) -> None:
+    class Result:
+        pass
+
+    kept = weakref.ref(threads[0].call(Result, 5, 1))
+    gc.collect()
+    threads[1].call(lambda: None, 5, 1)
+    threads[0].call(lambda: None, 5, 1)
+    assert kept() is None
+
+
+def test_a_closed_thread_takes_no_more_work_but_ends_what_it_has() -> None:
+    finished: list[str] = []
+    thread = OwnerThread("short", lambda: finished.append("finished"), TooLate)
+    thread.call(lambda: finished.append("work"), 5, 1)
+    thread.close(5)
+    assert finished == ["work", "finished"]
+    with pytest.raises(StoreError, match="closed"):
+        thread.call(lambda: None, 5, 1)
