@@ -7,15 +7,9 @@ subprocess or a question to the user: a transaction is a plain function of the c
 
 from __future__ import annotations
 
-import asyncio
-import math
-import queue
 import random
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +20,7 @@ from lcode.errors import StoreBusy, StoreDamaged, StoreError, StoreNewer, StoreU
 from lcode.store import check, commits, filesystem, migrations
 from lcode.store.connect import WAIT, connect, own
 from lcode.store.locks import QueueLock
+from lcode.store.owner_thread import OwnerThread, deadline
 from lcode.store.paths import create_private_file, private_folder
 from lcode.store.presence import Presence
 
@@ -35,7 +30,6 @@ Row = tuple[Any, ...]
 OLDEST_SQLITE = (3, 51, 3)  # before it two connections that checkpoint at once can corrupt a WAL database
 NETWORK_WAIT = 2_000  # milliseconds for the last one to let go of a store that is converted
 GRACE = 5.0  # seconds more that a caller waits for its thread to say that it got no turn
-_job = threading.local()  # `give_up`: when the job that a database's thread is doing gets no turn any more
 _BUSY = (apsw.BusyError, apsw.LockedError)
 _UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)
 # a text that is no longer UTF-8, or a length beyond all bounds, is damage that SQLite did not see itself
@@ -46,7 +40,7 @@ class Database:
     """A database file at `path` with the tables of `schema`; None is a private one in memory.
 
     `lock` is the queue's file. `read_only` never writes, not even a schema. `vfs` names the file system layer that SQLite
-    is to use. The thread starts with the first call and never holds the interpreter's exit.
+    is to use.
     """
 
     def __init__(
@@ -65,12 +59,9 @@ class Database:
         self._queue_lock = QueueLock(lock) if lock is not None else None
         self._note = commits.Note(path) if path is not None else None
         self._presence = Presence(path) if path is not None and lock is not None and not read_only else None
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._thread = OwnerThread(f"lcode {schema.name}", self._finish, self._too_busy)
         self._connection: apsw.Connection | None = None
         self._depth = 0
-        self._closed = False
 
     # -- calling ----------------------------------------------------------------------------------------------------
 
@@ -87,13 +78,7 @@ class Database:
 
     async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """`function(...)` on the database's thread, awaited: reads and writes inside it do not change threads."""
-        future = asyncio.wrap_future(self._submit(lambda: function(*arguments, **named)))
-        # not wait_for: on Python 3.11 that may swallow a cancellation; and what was begun is not cancelled with its caller
-        done, _ = await asyncio.wait({future}, timeout=WAIT + GRACE)
-        if not done:
-            future.cancel()  # what has not begun never will: it is told as not done
-            raise self._too_busy()
-        return future.result()
+        return await self._thread.awaited(lambda: function(*arguments, **named), WAIT, GRACE)
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
@@ -101,48 +86,14 @@ class Database:
 
     def close(self, timeout: float = 5.0) -> None:
         """Close the connection and end the thread; gives up waiting after `timeout` seconds."""
-        self._closed = True
-        if self._thread is not None and self._thread.is_alive():
-            self._jobs.put(None)
-            self._thread.join(timeout)
+        self._thread.close(timeout)
 
-    # -- the thread -------------------------------------------------------------------------------------------------
+    def _call(self, work: Callable[[], T]) -> T:
+        return self._thread.call(work, WAIT, GRACE)
 
-    def _call(self, job: Callable[[], T]) -> T:
-        if threading.current_thread() is self._thread:
-            return job()
-        future = self._submit(job)
-        try:
-            return future.result(WAIT + GRACE)
-        except FutureTimeout:
-            future.cancel()
-            raise self._too_busy() from None
+    # -- on the thread ----------------------------------------------------------------------------------------------
 
-    def _submit(self, job: Callable[[], T]) -> Future[T]:
-        if self._closed:
-            raise StoreError("the store is closed")
-        future: Future[T] = Future()
-        give_up = min(time.monotonic() + WAIT, getattr(_job, "give_up", math.inf))  # within the deadline of who waits for it
-
-        def execute() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            _job.give_up = give_up
-            try:
-                future.set_result(job())
-            except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-                future.set_exception(error)
-
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name=f"lcode {self._schema.name}", daemon=True)
-                self._thread.start()
-        self._jobs.put(execute)
-        return future
-
-    def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
+    def _finish(self) -> None:
         if self._connection is not None:
             with suppress(apsw.Error):
                 self._connection.close()
@@ -157,8 +108,6 @@ class Database:
     def _too_busy(self) -> StoreBusy:
         holder = self._queue_lock.holder() if self._queue_lock else "another process"
         return StoreBusy(f"the memory store {self.path} is held by {holder}", "wait for it, or end that process, and try again")
-
-    # -- on the thread ----------------------------------------------------------------------------------------------
 
     def _guarded(self, work: Callable[[apsw.Connection], T]) -> T:
         try:
@@ -186,7 +135,7 @@ class Database:
             try:
                 return self._attempt(connection, known)
             except _BUSY as error:
-                if time.monotonic() > _job.give_up:
+                if time.monotonic() > deadline():
                     raise self._too_busy() from error
                 time.sleep(random.uniform(0.001, 0.05))  # on the store's own thread
             except _DAMAGED as error:
@@ -196,7 +145,7 @@ class Database:
 
     def _attempt(self, connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
         with self._queue_lock.held() if self._queue_lock else nullcontext():
-            if time.monotonic() > _job.give_up:  # the caller was told that nothing was written
+            if time.monotonic() > deadline():  # the caller was told that nothing was written
                 raise self._too_busy()
             connection.execute("BEGIN IMMEDIATE")
             self._depth = 1
@@ -221,7 +170,7 @@ class Database:
             try:
                 self._connection = self._open()
             except _BUSY:  # several open a new file at once: the change to WAL does not wait for its turn
-                if time.monotonic() > _job.give_up:
+                if time.monotonic() > deadline():
                     raise
                 time.sleep(random.uniform(0.001, 0.05))
         return self._connection
