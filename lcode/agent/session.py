@@ -305,7 +305,7 @@ class Session:
             to_messages(self.rows),
             self.environment.max_tokens,
             self.environment.thinking,  # type: ignore[arg-type]
-            self.id,
+            self.forked_from or self.id,  # a fork begins with what its original's cache holds
         )
 
     async def _render(self) -> None:

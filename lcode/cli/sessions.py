@@ -109,7 +109,8 @@ def show(options: Options, name: str, at: str | None, full: bool, as_json: bool)
             say_json(transcript.document(row, runtime.agent, messages))
             return
     say(one_line(row.title or "(untitled)"))
-    say(" · ".join(filter(None, [row.id, row.branch, row.model, plural(row.messages, "message")])))
+    origin = f"forked from {short(row.forked_from)}" if row.forked_from else ""
+    say(" · ".join(filter(None, [row.id, origin, row.branch, row.model, plural(row.messages, "message")])))
     say()
     for message in messages:
         marked = at is not None and _names(message, at)

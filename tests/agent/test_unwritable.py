@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import stat
 import subprocess
@@ -281,6 +282,55 @@ def test_every_write_of_a_turn_may_fail_and_nothing_is_lost_or_doubled(repo: Pat
         for at in (1, 2, 3, 5, 8, 13, 21, 34):
             reached.append(run(work(at, lasting, kind)))
     assert sum(reached) >= 12
+
+
+class Flapping(Faults):
+    """Now and then an operation fails, and sometimes a few after it."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.random = random.Random(seed)
+        self.on, self.left = False, 0
+
+    def due(self, operation: str) -> bool:
+        with self.lock:
+            if self.on and not self.left and self.random.random() < 0.05:
+                self.left = self.random.choice((1, 1, 3, 40))
+            self.left = max(0, self.left - 1)
+            if self.left:
+                self.failed.append(operation)
+            return bool(self.left)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_disk_that_fails_now_and_then_loses_and_doubles_nothing(repo: Path, seed: int) -> None:
+    async def work() -> None:
+        disk, person = Flapping(seed), Person()
+        calls = FaultyCalls(disk, default=True)
+        try:
+            harness = interactive(repo)
+            answers = [answer for number in range(6) for answer in (reply("Look.", READ, SHELL), reply(f"answer {number}"))]
+            script = harness.script([*answers, reply("the last")])
+            session = await harness.runtime.new_session()
+            disk.on = True
+            for number in range(6):
+                assert (await session.run(f"question {number}", person)).text == f"answer {number}"
+            disk.on, disk.left = False, 0
+            assert (await session.run("question", person)).text == "the last"
+            assert disk.failed
+            assert_all_stored(session)
+            assert_prefix(script.requests)
+            assert [row.text for row in session.rows if row.kind == "user"] == [
+                *(f"question {n}" for n in range(6)),
+                "question",
+            ]
+            assert (repo / "side-effect").read_text() == "ran\n" * 6
+            await harness.runtime.close()
+            assert harness.runtime.unsaved == []
+        finally:
+            calls.close()
+
+    run(work())
 
 
 def test_an_interrupt_meanwhile_keeps_what_was_done_and_said(repo: Path, disk: Faults) -> None:
