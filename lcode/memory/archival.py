@@ -15,13 +15,19 @@ from lcode.memory.model import Actor, Passage, Provenance, Source, Trust
 from lcode.memory.terms import identifier_parts, match_expression
 from lcode.redact import Redactor
 from lcode.sanitize import encodable
-from lcode.store.database import Database, fetch_all, fetch_one, scalar
+from lcode.store.database import Database, Row, fetch_all, fetch_one, scalar
 
 MAX_TEXT = 20_000  # characters
 KINDS = ("fact", "attempt", "note", "decision", "summary", "commit")
 _COLUMNS = (
     "id, text, kind, (SELECT json_group_array(tag) FROM passage_tags WHERE passage_seq = passages.seq), citations, created_at,"
     " actor, source, trust, session_id"
+)
+
+# each side of the OR has its index: that of the text is over its beginning
+_SAME = (
+    "SELECT seq, citations, operation_id FROM passages WHERE operation_id = ?"
+    " OR (substr(text, 1, 60) = substr(?, 1, 60) AND text = ? AND superseded_by = '') ORDER BY operation_id = ? DESC LIMIT 1"
 )
 
 
@@ -49,17 +55,12 @@ class Archival:
         passage_id = by.operation_id.replace("op-", "passage-", 1)
         terms = identifier_parts(clean)
 
-        def work(connection: apsw.Connection) -> str:
-            twin = fetch_one(
-                connection,
-                "SELECT id, seq, citations, operation_id FROM passages WHERE operation_id = ?"
-                " OR (text = ? AND superseded_by = '') ORDER BY operation_id = ? DESC LIMIT 1",
-                (by.operation_id, clean, by.operation_id),
-            )
-            if twin and twin[3] != by.operation_id:
-                _enrich(connection, twin[1], labels, json.loads(twin[2]), cited)
+        def work(connection: apsw.Connection) -> Row:
+            twin = fetch_one(connection, _SAME, (by.operation_id, clean, clean, by.operation_id))
+            if twin and twin[2] != by.operation_id:
+                _enrich(connection, twin[0], labels, json.loads(twin[1]), cited)
             if twin:
-                return str(twin[0])
+                return _at(connection, twin[0])
             connection.execute(
                 "INSERT INTO passages (id, operation_id, text, terms, kind, citations, created_at, actor, source,"
                 " trust, session_id,"
@@ -70,16 +71,16 @@ class Archival:
             seq = connection.last_insert_rowid()
             connection.execute("INSERT INTO passages_fts (rowid, text, terms) VALUES (?, ?, ?)", (seq, clean, terms))
             connection.executemany("INSERT INTO passage_tags VALUES (?, ?)", [(seq, tag) for tag in labels])
-            return passage_id
+            return _at(connection, seq)
 
-        return self.get(self._memory.write(work))
+        return _passage(self._memory.write(work), 0.0)
 
     def get(self, passage_id: str) -> Passage:
         """The passage with this id or unique beginning of one. Raises MemoryEditError."""
         bare = passage_id if passage_id.startswith("passage-") else f"passage-{passage_id}"
         rows = self._memory.read(
             lambda connection: fetch_all(
-                connection, f"SELECT {_COLUMNS} FROM passages WHERE substr(id, 1, ?) = ? LIMIT 2", (len(bare), bare)
+                connection, f"SELECT {_COLUMNS} FROM passages WHERE id >= ? AND id < ? LIMIT 2", (bare, f"{bare}\U0010ffff")
             )
         )
         if len(rows) != 1:
@@ -142,6 +143,11 @@ def _enrich(connection: apsw.Connection, seq: int, tags: Sequence[str], there: S
     if together != list(there):
         text = json.dumps(together, ensure_ascii=False)
         connection.execute("UPDATE passages SET citations = ? WHERE seq = ?", (text, seq))
+
+
+def _at(connection: apsw.Connection, seq: int) -> Row:
+    """The columns of the passage with this number."""
+    return fetch_all(connection, f"SELECT {_COLUMNS} FROM passages WHERE seq = ?", (seq,))[0]
 
 
 def _filters(kind: str, tags: Sequence[str], tag_match: str, start: str, end: str) -> tuple[str, list[Any]]:

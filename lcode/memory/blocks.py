@@ -187,16 +187,27 @@ class Blocks:
     def _write(self, target: str | Block, operation: Operation, by: Provenance) -> Block:
         """Apply `operation` to the block of this label, or make this block, as all blocks are now."""
         edit = operation.cleaned(lambda text: text.replace("\x00", ""))
+        fresh = not isinstance(target, str)  # not in the prompt so far
 
         def work(connection: apsw.Connection) -> Block:
             users, landed = self._user.read(lambda user: (self._user_rows(user), _landed(user, by.operation_id)))
             if done := landed or _landed(connection, by.operation_id):
                 return done
             own = self._own_rows(connection)
-            scope = self._target(target, [*users, *own])[0].scope
-            if scope is not Scope.USER:
-                return self._apply(connection, target, scope, [*users, *own], edit, by)
-            return self._user.write(lambda user: self._apply(user, target, scope, [*self._user_rows(user), *own], edit, by))
+            block, others = self._target(target, [*users, *own])
+            if block.scope is not Scope.USER:
+                return self._apply(connection, block, others, edit, by, fresh=fresh)
+
+            def shared(user: apsw.Connection) -> Block:
+                """The same on the user's database, whose blocks others may have changed since."""
+                if done := _landed(user, by.operation_id):
+                    return done
+                block, others = self._target(target, [*self._user_rows(user), *own])
+                if block.scope is not Scope.USER:  # removed and made again elsewhere, between two looks
+                    raise EditRefused(f"'{block.label}' was changed at this moment; nothing was written, try again", block)
+                return self._apply(user, block, others, edit, by, fresh=fresh)
+
+            return self._user.write(shared)
 
         return self._memory.write(work)
 
@@ -215,23 +226,18 @@ class Blocks:
     def _apply(
         self,
         connection: apsw.Connection,
-        target: str | Block,
-        scope: Scope,
-        rows: Sequence[Block],
+        block: Block,
+        others: Sequence[Block],
         operation: Operation,
         by: Provenance,
+        *,
+        fresh: bool,
     ) -> Block:
         """Check the operation against the block as it is in this transaction, and store what it makes of it."""
-        if done := _landed(connection, by.operation_id):
-            return done
-        block, others = self._target(target, rows)
-        if block.scope is not scope:  # removed and made again elsewhere, between two looks
-            raise EditRefused(f"'{block.label}' was changed at this moment; nothing was written, try again", block)
-        if isinstance(target, str) and block.read_only and by.actor is not Actor.USER:
+        if block.read_only and not fresh and by.actor is not Actor.USER:
             raise MemoryEditError(f"'{block.label}' is read-only: only the user may change it")
         operation.check(block)
         value = self._redact(operation.apply(block.value))
-        fresh = not isinstance(target, str)  # not in the prompt so far
         if value == block.value and not fresh and operation.kind != "delete":
             raise EditRefused(f"this leaves '{block.label}' as it is; nothing was written", block)
         self._check_limits(block, value, others, fresh=fresh)

@@ -79,7 +79,9 @@ _STOP = frozenset(
 def identifier_parts(text: str, limit: int = 2_000) -> str:
     """The parts of the compound identifiers and paths in `text` (camelCase, snake_case, a/b.c), each once, spaced."""
     parts: dict[str, None] = {}
-    for match in _IDENTIFIER.finditer(text):
+    # most words are plain ones, in which the expression would look in vain
+    words = [word for word in dict.fromkeys(text.split()) if not (word.isalpha() and word[1:].islower())]
+    for match in _IDENTIFIER.finditer(" ".join(words)):
         for part in _PARTS.findall(match.group()):
             if len(part) > 1:
                 parts[part.lower()] = None

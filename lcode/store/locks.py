@@ -93,10 +93,17 @@ class QueueLock:
             _lock(self._descriptor, block=True)
         try:
             with suppress(OSError):  # a full disk: nobody can be told who holds the lock, and it holds all the same
-                os.pwrite(self._descriptor, b"%-20d" % os.getpid(), 0) if hasattr(os, "pwrite") else None
+                self._sign(self._descriptor)
             yield
         finally:
             _unlock(self._descriptor)
+
+    @staticmethod
+    def _sign(descriptor: int) -> None:
+        """Write who holds the lock into its file, if it was another who held it last."""
+        name = b"%-20d" % os.getpid()
+        if hasattr(os, "pwrite") and os.pread(descriptor, 20, 0) != name:
+            os.pwrite(descriptor, name, 0)
 
     def holder(self) -> str:
         """Who took the lock last, for messages: `process 123`, and whether it is stopped."""

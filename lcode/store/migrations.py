@@ -162,6 +162,7 @@ def _memory_1(connection: apsw.Connection) -> None:
             {checksum.column("passages")}
         ) STRICT;
         CREATE INDEX passages_by_time ON passages (created_at);
+        CREATE INDEX passages_by_beginning ON passages (substr(text, 1, 60));
         CREATE TABLE passage_tags (
             passage_seq INTEGER NOT NULL REFERENCES passages (seq), tag TEXT NOT NULL, PRIMARY KEY (passage_seq, tag)
         ) STRICT, WITHOUT ROWID;
