@@ -66,6 +66,7 @@ def restore(origin: Origin, backup: Backup | None = None, finish: Finish | None 
         raise StoreBusy(f"{origin.path} is being restored ({lock.owner()})", "wait until it is done")
     try:
         with Presence(origin.path).alone():
+            _reunite(origin)
             return _restore(origin, backup or newest_good(origin), finish)
     except (OSError, apsw.FullError, apsw.IOError, apsw.ReadOnlyError) as error:
         raise StoreUnwritable(f"{origin.path} could not be restored: {error}", "nothing was lost by the attempt") from error
@@ -174,10 +175,11 @@ def _lacking(target: apsw.Connection, views: Sequence[apsw.Connection], backup: 
 
 
 def _count(connection: apsw.Connection, table: str) -> int:
-    with suppress(apsw.Error, UnicodeDecodeError):
-        return int(str(connection.execute(f"SELECT count(*) FROM {table} NOT INDEXED").fetchall()[0][0]))
-    with suppress(apsw.Error, UnicodeDecodeError):
-        return int(str(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]))
+    """How many rows there are, as far as that can be read; versions of which only the number is left do not count."""
+    real = " WHERE operation != 'lost'" if table == "block_versions" else ""
+    for how in (" NOT INDEXED", ""):
+        with suppress(apsw.Error, UnicodeDecodeError):
+            return int(str(connection.execute(f"SELECT count(*) FROM {table}{how}{real}").fetchall()[0][0]))
     return salvage.highest(connection, table)
 
 
@@ -198,6 +200,16 @@ def _move_aside(origin: Origin) -> Path | None:
         file.replace(folder / file.name)
     sync_folder(folder)
     return folder
+
+
+def _reunite(origin: Origin) -> None:
+    """An attempt that was killed while it moved the files: a log is worth nothing without its database, so it goes back."""
+    for folder in origin.damaged.glob("*/"):
+        if (folder / _DONE).exists() or (folder / origin.path.name).exists() or not origin.path.exists():
+            continue
+        for file in folder.iterdir():
+            file.replace(origin.path.with_name(file.name))
+        folder.rmdir()
 
 
 def _finish_aside(origin: Origin, done: Restored) -> None:
