@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +101,9 @@ def _file_system(folder: Path) -> Iterator[Finding]:
 
 def _private(paths: StorePaths) -> Finding:
     """Memory is for its owner's eyes: folders 0700, files 0600."""
-    bare = [path for path in _private_paths(paths) if stat.S_IMODE(path.lstat().st_mode) & 0o077]
+    from lcode.store.check import open_to_others
+
+    bare = [path for path in _private_paths(paths) if open_to_others(path)]
     if not bare:
         return Finding("permissions", "ok", "for you alone")
     names = ", ".join(map(str, bare[:3])) + (" …" if len(bare) > 3 else "")
@@ -112,12 +114,13 @@ def _private_paths(paths: StorePaths) -> Iterator[Path]:
     for folder in (paths.home, *paths.home.glob("agents/*")):
         yield folder
         for pattern in ("*.db*", "backups", "backups/*", "damaged", "damaged/*", "damaged/*/*", "locks", "locks/*"):
-            yield from (path for path in folder.glob(pattern) if not path.is_symlink())
+            yield from folder.glob(pattern)
 
 
 def _close(bare: Sequence[Path]) -> str:
     for path in bare:
-        path.chmod(0o700 if path.is_dir() else 0o600)
+        with suppress(FileNotFoundError):  # a log may go meanwhile
+            path.chmod(0o700 if path.is_dir() else 0o600)
     return f"{plural(len(bare), 'file')} and folders are for you alone now"
 
 
@@ -216,7 +219,10 @@ def _backed_up(origin: Origin) -> str:
 
 def _log(name: str, origin: Origin) -> Iterator[Finding]:
     log = origin.path.with_name(f"{origin.path.name}-wal")
-    if log.exists() and (size := log.stat().st_size) > _LARGE_LOG:
+    size = 0
+    with suppress(OSError):
+        size = log.stat().st_size
+    if size > _LARGE_LOG:
         text = f"its write-ahead log has {size // 1_000_000} MB"
         yield Finding(name, "warn", text, f"a session may be reading for long; {_FIX}", partial(_shortened, origin))
 

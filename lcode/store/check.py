@@ -255,8 +255,16 @@ def _modes(path: Path) -> list[Problem]:
     if sys.platform == "win32":
         return []
     files = [path.parent, *(path.with_name(path.name + end) for end in ("", "-wal", "-shm"))]
-    bare = [file.name for file in files if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077]
+    bare = [file.name for file in files if open_to_others(file)]
     return [Problem("mode", f"others can read {', '.join(bare)}")] if bare else []
+
+
+def open_to_others(path: Path) -> bool:
+    """Whether anybody but its owner may do anything with a file; it may go while it is looked at, as logs do."""
+    try:
+        return bool(stat.S_IMODE(path.lstat().st_mode) & 0o077) and not path.is_symlink()
+    except OSError:
+        return False
 
 
 def _exists(connection: apsw.Connection, table: str) -> bool:
