@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from lcode.events import RunFinished, StopReason
+from lcode.store import owner_thread
 from lcode.store.database import Database
 from tests.e2e.agent import Agent, Talk
 from tests.e2e.program import tool_results
@@ -75,24 +76,23 @@ class Moments:
 
 
 class Landings:
-    """Counts what a process waits for on other threads; when the `target`-th has just ended, before anybody has heard of it,
-    the run is interrupted. Where `asyncio.wait_for` stands in between it swallows that."""
+    """Counts what a process waits for on the store's threads; when the `target`-th has just ended, before anybody has heard
+    of it, the run is interrupted. Where `asyncio.wait_for` stands in between it swallows that."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
         self.target = 0
         self.act: Callable[[], None] = lambda: None
         self.loop: asyncio.AbstractEventLoop | None = None
-        wrap = asyncio.wrap_future
+        end = owner_thread._end
 
-        def counted(future: Any, **options: Any) -> Any:
+        def counted(future: asyncio.Future[None]) -> None:
             self.count += 1
-            wrapped = wrap(future, **options)
             if self.count == self.target:
-                wrapped.add_done_callback(lambda _: self.act())
-            return wrapped
+                future.add_done_callback(lambda _: self.act())
+            end(future)
 
-        monkeypatch.setattr(asyncio, "wrap_future", counted)
+        monkeypatch.setattr(owner_thread, "_end", counted)
 
 
 async def interrupted(talk: Talk, moments: Moments | Landings, target: int) -> tuple[RunFinished, bool]:
