@@ -67,14 +67,14 @@ class Database:
 
     def read(self, work: Callable[[apsw.Connection], T]) -> T:
         """The result of `work` on the connection. Raises StoreError."""
-        return self._call(lambda: self._guarded(work))
+        return self._thread.call(lambda: self._guarded(work), WAIT, GRACE, short=True)
 
     def write(self, work: Callable[[apsw.Connection], T]) -> T:
         """The result of `work` in one immediate transaction; inside another `write` it joins that one.
 
         `work` may run more than once and must do nothing but SQL. Raises StoreBusy, StoreUnwritable, StoreDamaged.
         """
-        return self._call(lambda: self._transaction(work))
+        return self._thread.call(lambda: self._transaction(work), WAIT, GRACE)
 
     async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """`function(...)` on the database's thread, awaited: reads and writes inside it do not change threads."""
@@ -87,9 +87,6 @@ class Database:
     def close(self, timeout: float = 5.0) -> None:
         """Close the connection and end the thread; gives up waiting after `timeout` seconds."""
         self._thread.close(timeout)
-
-    def _call(self, work: Callable[[], T]) -> T:
-        return self._thread.call(work, WAIT, GRACE)
 
     # -- on the thread ----------------------------------------------------------------------------------------------
 

@@ -67,11 +67,21 @@ class OwnerThread:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._turn = threading.Lock()  # held by whoever uses the connection
+        self._user = 0
 
-    def call(self, work: Callable[[], T], wait: float, grace: float) -> T:
-        """The outcome of `work`, which may wait for `wait` seconds; `grace` is for the thread to say that it did in vain."""
-        if threading.current_thread() is self._thread:
+    def call(self, work: Callable[[], T], wait: float, grace: float, *, short: bool = False) -> T:
+        """The outcome of `work`, which may wait for `wait` seconds; `grace` is for the thread to say that it did in vain.
+
+        `short` work, which waits for no other process, is done at once on a thread that owns another connection and holds
+        its lock while it waits for this one; on other threads an interrupt could break it off.
+        """
+        if self._user == threading.get_ident():
             return work()
+        if short and self._thread is not None and hasattr(_here, "deadline") and self._turn.acquire(blocking=False):
+            if not self._closed:
+                return self._use(work)
+            self._turn.release()
         job = _Job(work, wait, self._refuse)
         done = threading.Lock()
         done.acquire()
@@ -118,9 +128,20 @@ class OwnerThread:
 
     def _serve(self) -> None:
         while (execute := self._jobs.get()) is not None:
-            execute()
+            self._turn.acquire()
+            self._use(execute)
             del execute  # a result must not live on until the next work comes
-        self._finish()
+        with self._turn:
+            self._finish()
+
+    def _use(self, work: Callable[[], T]) -> T:
+        """Do the work with the turn that was taken, and give it back."""
+        self._user = threading.get_ident()
+        try:
+            return work()
+        finally:
+            self._user = 0
+            self._turn.release()
 
 
 def _end(future: asyncio.Future[None]) -> None:

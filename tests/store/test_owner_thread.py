@@ -96,3 +96,37 @@ def test_a_closed_thread_takes_no_more_work_but_ends_what_it_has() -> None:
     assert finished == ["work", "finished"]
     with pytest.raises(StoreError, match="closed"):
         thread.call(lambda: None, 5, 1)
+
+
+def test_short_work_asked_for_on_another_owner_s_thread_is_done_there(threads: list[OwnerThread]) -> None:
+    one, two = threads
+
+    def name() -> str:
+        return threading.current_thread().name
+
+    two.call(name, 5, 1)
+    assert two.call(name, 5, 1, short=True) == "two"  # from a thread that an interrupt can reach
+    assert one.call(lambda: two.call(name, 5, 1, short=True), 5, 1) == "one"
+    assert one.call(lambda: two.call(name, 5, 1), 5, 1) == "two"
+    nested = one.call(lambda: two.call(lambda: two.call(name, 5, 1), 5, 1, short=True), 5, 1)
+    assert nested == "one"  # what it asks for in turn joins it
+
+
+def test_short_work_waits_its_turn_behind_what_is_under_way(threads: list[OwnerThread]) -> None:
+    one, two = threads
+    begun, leave, order = threading.Event(), threading.Event(), []
+
+    def long() -> None:
+        begun.set()
+        leave.wait(20)
+        order.append("long")
+
+    first = threading.Thread(target=two.call, args=(long, 20, 1))
+    first.start()
+    assert begun.wait(20)
+    second = threading.Thread(target=one.call, args=(lambda: two.call(lambda: order.append("short"), 20, 1, short=True), 20, 1))
+    second.start()
+    leave.set()
+    first.join()
+    second.join()
+    assert order == ["long", "short"]
