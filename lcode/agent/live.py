@@ -94,7 +94,8 @@ async def claim(
     for row in rows:
         lock = lock_of(row.id)
         if lock.acquire("session", branch):
-            return row, lock
+            with released_on_error(lock):  # what its last holder left, who may have gone just now
+                return await memory.run(memory.recall.session, row.id), lock
         if name:
             raise busy(row.id, lock.owner())
     raise none_free(bool(rows))
