@@ -20,6 +20,7 @@ from lcode.errors import StoreBusy, StoreDamaged, StoreError, StoreNewer, StoreU
 from lcode.store import check, commits, filesystem, migrations
 from lcode.store.connect import WAIT, connect, own
 from lcode.store.locks import QueueLock
+from lcode.store.log_size import LogSize
 from lcode.store.owner_thread import OwnerThread, deadline
 from lcode.store.paths import create_private_file, private_folder
 from lcode.store.presence import Presence
@@ -61,6 +62,7 @@ class Database:
         self._presence = Presence(path) if path is not None and lock is not None and not read_only else None
         self._thread = OwnerThread(f"lcode {schema.name}", self._finish, self._too_busy)
         self._connection: apsw.Connection | None = None
+        self._log_size: LogSize | None = None
         self._depth = 0
 
     # -- calling ----------------------------------------------------------------------------------------------------
@@ -153,6 +155,8 @@ class Database:
                 connection.execute("COMMIT")
                 if state is not None and self._note is not None and self._queue_lock is not None:
                     self._note.write(state)
+                if self._log_size is not None:
+                    self._log_size.tidy(connection)
                 return result
             except BaseException:
                 with suppress(apsw.Error):
@@ -205,7 +209,7 @@ class Database:
     def _configure(self, connection: apsw.Connection) -> None:
         if self.path is None or not filesystem.on_network(self.path):
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute(f"PRAGMA journal_size_limit={64 * 1024 * 1024}")
+            self._log_size = LogSize(connection, WAIT)
             return
         connection.set_busy_timeout(NETWORK_WAIT)
         with suppress(*_BUSY), self._queue_lock.held() if self._queue_lock else nullcontext():

@@ -170,3 +170,45 @@ def test_the_queue_is_asked_for_before_the_store(pair: list[Database], tmp_path:
     held.release()
     asked.join()
     assert names(waiting) == ["holder", "waited"]
+
+
+def test_the_log_stays_small_while_somebody_always_reads(tmp_path: Path, pair: list[Database]) -> None:
+    """Readers overlap, so that there is no moment without one; SQLite alone would never start the log anew."""
+    writer, _ = pair
+    readers = [apsw.Connection(str(tmp_path / "memory.db")) for _ in range(2)]
+    for reader in readers:
+        reader.set_busy_timeout(10_000)
+    log, largest = tmp_path / "memory.db-wal", 0
+    readers[0].execute("BEGIN; SELECT count(*) FROM jobs")
+    stop = threading.Event()
+
+    def overlap() -> None:
+        at = 1
+        while not stop.is_set():
+            readers[at].execute("BEGIN; SELECT count(*) FROM jobs")
+            readers[1 - at].execute("COMMIT")
+            at = 1 - at
+            stop.wait(0.002)
+
+    reading = threading.Thread(target=overlap)
+    reading.start()
+    for number in range(60):
+        big = "x" * 1_000_000
+        writer.write(lambda c, n=number, b=big: c.execute("INSERT INTO jobs VALUES (?, 'k', ?, 's', 'a', 'b')", (f"{n}", b)))
+        largest = max(largest, log.stat().st_size)
+    stop.set()
+    reading.join()
+    for reader in readers:
+        reader.close()
+    assert largest < 24 * 1024 * 1024
+
+
+def test_a_reader_that_never_ends_does_not_stop_the_writers(tmp_path: Path, pair: list[Database]) -> None:
+    writer, _ = pair
+    reader = apsw.Connection(str(tmp_path / "memory.db"))
+    reader.execute("BEGIN; SELECT count(*) FROM jobs")
+    for number in range(12):
+        big = "x" * 1_000_000
+        writer.write(lambda c, n=number, b=big: c.execute("INSERT INTO jobs VALUES (?, 'k', ?, 's', 'a', 'b')", (f"{n}", b)))
+    assert len(names(writer)) == 12
+    reader.close()
