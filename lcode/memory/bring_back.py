@@ -123,18 +123,29 @@ def _blocks(target: apsw.Connection, view: apsw.Connection) -> int:
         if row["version"] <= last:
             continue  # another edit has its place: an older view, or a copy that went another way
         came += 1
-        if row["version"] > last + 1:
-            for number in range(last + 1, row["version"]):
-                _insert(target, "block_versions", _lost_version(row, number, value))
-            row["arguments"] = json.dumps({"result": row["value"]}, ensure_ascii=False)  # it replays from what is known
-        _insert(target, "block_versions", {name: row[name] for name in checksum.COLUMNS["block_versions"]})
-        _settle_block(target, row)
-    for block in blocks.values():  # what no version holds
-        target.execute(
+        _add_version(target, row, last, value)
+    for block in blocks.values():
+        last, value = _last_version(target, block["id"])
+        if block["version"] > last and _make_block(target, block, {"block_id": block["id"]}):
+            came += 1  # its newest version is lost, and the block itself still holds that value
+            how = {"block_id": block["id"], "operation": "recovered", "arguments": "{}", "operation_id": new_id("op")}
+            _add_version(target, {**block, **how, "created_at": block["updated_at"]}, last, value, known=False)
+        target.execute(  # what no version holds
             "UPDATE blocks SET unverified = ?, read_only = ? WHERE id = ? AND version = ? AND value = ?",
             (block["unverified"], block["read_only"], block["id"], block["version"], block["value"]),
         )
     return came
+
+
+def _add_version(target: apsw.Connection, row: dict[str, Any], last: int, value: str, *, known: bool = True) -> None:
+    """The version `row` of a block whose last one is `last` with `value`; those between them are lost. `known` False: so is
+    how it came to be."""
+    for number in range(last + 1, row["version"]):
+        _insert(target, "block_versions", _lost_version(row, number, value))
+    if not known or row["version"] > last + 1:
+        row["arguments"] = json.dumps({"result": row["value"]}, ensure_ascii=False)  # it replays from what is known
+    _insert(target, "block_versions", {name: row[name] for name in checksum.COLUMNS["block_versions"]})
+    _settle_block(target, row)
 
 
 def _last_version(target: apsw.Connection, block_id: str) -> tuple[int, str]:

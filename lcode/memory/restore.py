@@ -162,10 +162,14 @@ def _lacking(target: apsw.Connection, views: Sequence[apsw.Connection], backup: 
     """What the damaged files held, or should have held, and the restored store does not."""
     lacks = []
     for table in tables_of(target):
-        had = max((_count(view, table) for view in views), default=0)
-        missing = had - _count(target, table)
+        counts = [_count(view, table) for view in views]
+        had = max((count for count in counts if count is not None), default=0)
+        missing = had - (_count(target, table) or 0)
+        name = table.replace("_", " ")
         if missing > 0:
-            lacks.append(f"{missing} of {had} {table.replace('_', ' ')}")
+            lacks.append(f"{missing} of {had} {name}")
+        elif counts and counts[-1] is None:  # not even an index of it could be read to its end
+            lacks.append(f"perhaps some {name}: how many there were cannot be read")
     since = f" since {clock.stamp(backup.taken)}" if backup else ""
     if not views:
         lacks.append(f"everything that was written{since}" if backup else "everything: no file could be read")
@@ -174,13 +178,23 @@ def _lacking(target: apsw.Connection, views: Sequence[apsw.Connection], backup: 
     return lacks
 
 
-def _count(connection: apsw.Connection, table: str) -> int:
-    """How many rows there are, as far as that can be read; versions of which only the number is left do not count."""
-    real = " WHERE operation != 'lost'" if table == "block_versions" else ""
+def _count(connection: apsw.Connection, table: str) -> int | None:
+    """How many rows there are, by the table itself or by an index of it; None where neither can be read to its end. Versions
+    of a block of which only the number is left do not count; where they cannot be read, the blocks say how many there are."""
+    if table == "block_versions":
+        with suppress(apsw.Error, UnicodeDecodeError):
+            lost = _number(connection, "SELECT count(*) FROM block_versions WHERE operation = 'lost'")
+            return max(_number(connection, "SELECT count(*) FROM block_versions") - lost, 0)
+        with suppress(apsw.Error, UnicodeDecodeError):
+            return _number(connection, "SELECT sum(version) FROM blocks")
     for how in (" NOT INDEXED", ""):
         with suppress(apsw.Error, UnicodeDecodeError):
-            return int(str(connection.execute(f"SELECT count(*) FROM {table}{how}{real}").fetchall()[0][0]))
-    return salvage.highest(connection, table)
+            return _number(connection, f"SELECT count(*) FROM {table}{how}")
+    return salvage.highest(connection, table) or None
+
+
+def _number(connection: apsw.Connection, sql: str) -> int:
+    return int(str(connection.execute(sql).fetchall()[0][0] or 0))
 
 
 # -- moving aside -----------------------------------------------------------------------------------------------------
