@@ -3,7 +3,8 @@
 `python -m benchmarks.store_soak --minutes 20 --sessions 8`: each process is a terminal in which sessions are opened, answer
 some messages and are closed again, over and over: they write messages, lines of core memory and passages, and search all
 three. The model is a function in the process. Beside them `lcode sessions export` reads whole sessions in a loop. Every
-few seconds the size of the log, and each process's open files and resident memory, are noted.
+few seconds the size of the log, and each process's open files and resident memory, are noted. The store is not new: it
+holds some thousand messages and passages from the start.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -22,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.store_bench import CHECKOUT, await_word, begin, finish, report, spawn, verdict
+from benchmarks.store_bench import CHECKOUT, await_word, begin, by, finish, report, spawn, verdict
 from lcode.agent.runtime import Runtime
 from lcode.config import load
 from lcode.events import RunFinished, StopReason, ToolFinished, Usage
@@ -31,7 +33,60 @@ from lcode.llm.protocol import Delta, Reply, Request, Text, ToolCall
 MEGABYTE = 1024 * 1024
 MOST_LOG = 64 * MEGABYTE
 RUNS = 12  # messages that a session answers before it is closed
+FILLED = 4_000  # messages that are there from the start, and a quarter as many passages
 LOG_NAMES = ("memory.db-wal", "user.db-wal")
+
+
+def words(count: int) -> str:
+    """Words that stand together by chance, some of them names as in code."""
+    picked = random.choices(range(600), k=count)
+    return " ".join(f"{_SYLLABLES[at % 24]}{_SYLLABLES[at // 24]}" + ("_count" if at % 9 == 0 else "") for at in picked)
+
+
+_SYLLABLES = [
+    "ba",
+    "co",
+    "di",
+    "fu",
+    "ga",
+    "he",
+    "ju",
+    "ki",
+    "lo",
+    "mu",
+    "na",
+    "pe",
+    "ro",
+    "su",
+    "ta",
+    "ve",
+    "wi",
+    "xo",
+    "ya",
+    "ze",
+    "cla",
+    "dri",
+    "pre",
+    "sto",
+    "qua",
+]
+
+
+def prefill(folder: Path, environ: Mapping[str, str]) -> None:
+    """An earlier time of this repository."""
+    runtime = Runtime.open(load(None, environ, {}), folder, environ=environ)
+    memory = runtime.memory()
+    session = memory.recall.create_session(branch="main", worktree=str(folder), head="", model="offline")
+
+    def work() -> None:
+        for at in range(FILLED):
+            text = words(60)
+            memory.recall.add_message("user", "user", [{"type": "text", "text": text}], text, by(session))
+            if at % 4 == 0:
+                memory.archival.insert(words(25), by(session))
+
+    memory.recall.atomically(work)
+    runtime.store.close()
 
 
 # -- one terminal -----------------------------------------------------------------------------------------------------
@@ -57,7 +112,7 @@ class Model:
         yield Reply((*parts, *made), "tool_calls" if made else "stop", Usage(input=2_000, output=50))
 
     def _writing(self) -> list[tuple[str, dict[str, Any]]]:
-        fact = f"Terminal {self.terminal} noted {self.runs}: HttpClient.retryAfter is honoured in src/net/client.py"
+        fact = f"Terminal {self.terminal} noted {self.runs}: {words(20)}"
         line = {"label": "conventions", "content": f"terminal {self.terminal} has answered {self.runs} messages"}
         if self.known:
             old = f"terminal {self.terminal} has answered {self.runs - 1} messages"
@@ -67,8 +122,7 @@ class Model:
         return [edit, ("archival_memory_insert", {"content": fact})]
 
     def _searching(self) -> list[tuple[str, dict[str, Any]]]:
-        words = f"retry {self.runs - 1} terminal {self.terminal}"
-        return [("conversation_search", {"query": words}), ("archival_memory_search", {"query": words})]
+        return [("conversation_search", {"query": words(3)}), ("archival_memory_search", {"query": words(3)})]
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -90,7 +144,7 @@ async def terminal(folder: Path, number: int, seconds: float, think: float) -> d
             if time.monotonic() >= end:
                 break
             start = time.monotonic()
-            failures += await _answer(session, f"message {model.runs} in terminal {number}: {'what about it? ' * 20}")
+            failures += await _answer(session, f"message {model.runs} in terminal {number}: {words(40)}")
             slowest = max(slowest, time.monotonic() - start)
             await asyncio.sleep(think)
         await runtime.close()
@@ -185,6 +239,7 @@ def run(base: Path, sessions: int, seconds: float, think: float) -> tuple[Watch,
     names = {"HOME": str(home), "LCODE_HOME": str(home / "lcode"), "GIT_CONFIG_NOSYSTEM": "1", "LCODE_MODEL": "offline"}
     environ = {**os.environ, **names, "PYTHONPATH": str(CHECKOUT)}
     subprocess.run(["git", "init", "-q", str(folder)], check=True, env=environ)
+    prefill(folder, environ)
     workers = [spawn("store_soak", "terminal", folder, number, seconds, think, environ=names) for number in range(sessions)]
     watch = Watch(workers, home)
     begin(workers)
