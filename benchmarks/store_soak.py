@@ -39,37 +39,11 @@ LOG_NAMES = ("memory.db-wal", "user.db-wal")
 
 def words(count: int) -> str:
     """Words that stand together by chance, some of them names as in code."""
-    picked = random.choices(range(600), k=count)
-    return " ".join(f"{_SYLLABLES[at % 24]}{_SYLLABLES[at // 24]}" + ("_count" if at % 9 == 0 else "") for at in picked)
+    picked = random.choices(range(900), k=count)
+    return " ".join(f"{_SYLLABLES[at % 30]}{_SYLLABLES[at // 30]}" + ("_count" if at % 9 == 0 else "") for at in picked)
 
 
-_SYLLABLES = [
-    "ba",
-    "co",
-    "di",
-    "fu",
-    "ga",
-    "he",
-    "ju",
-    "ki",
-    "lo",
-    "mu",
-    "na",
-    "pe",
-    "ro",
-    "su",
-    "ta",
-    "ve",
-    "wi",
-    "xo",
-    "ya",
-    "ze",
-    "cla",
-    "dri",
-    "pre",
-    "sto",
-    "qua",
-]
+_SYLLABLES = [f"{first}{second}" for first in "bdfgkmprst" for second in ("a", "o", "iu")]
 
 
 def prefill(folder: Path, environ: Mapping[str, str]) -> None:

@@ -268,7 +268,8 @@ class Blocks:
         """The living blocks among `rows` and the defaults that were never written, in order; the narrower scope counts."""
         found = {row.label: row for row in sorted(rows, key=lambda row: row.version >= 0)}  # a deleted one hides no living one
         for default in DEFAULTS:
-            found.setdefault(default.label, self._unwritten(default))
+            if default.label not in found:
+                found[default.label] = self._unwritten(default)
         order = {default.label: at for at, default in enumerate(DEFAULTS)}
         living = (block for block in found.values() if block.version >= 0)
         return sorted(living, key=lambda block: (order.get(block.label, len(order)), block.label))
