@@ -72,7 +72,7 @@ def test_only_immediate_transactions_are_opened() -> None:
     begins = [
         line for path in sources for line in path.read_text().splitlines() if re.search(r"execute\(\s*f?[\"']BEGIN", line)
     ]
-    assert [line.strip() for line in begins] == ['connection.execute("BEGIN IMMEDIATE")']
+    assert {line.strip() for line in begins} == {'connection.execute("BEGIN IMMEDIATE")'}
 
 
 def test_run_awaits_without_changing_threads(database: Database) -> None:
