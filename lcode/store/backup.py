@@ -321,7 +321,7 @@ def _remove_leftovers(origin: Origin) -> int:
 
 def rewrite(origin: Origin, change: Callable[[apsw.Connection], None]) -> int:
     """Apply `change` to every backup, so that what the user forgot is forgotten there too; how many there are. Deleted
-    text is overwritten. What was moved aside when the store was mended cannot be changed row by row and goes."""
+    text is overwritten. What was moved aside when the store was mended (`damaged/`) is the caller's to remove."""
     lock = origin.lock("backup")
     if not lock.acquire("forgetting"):
         raise StoreError(f"a backup of {origin.path} is being made ({lock.owner()})", "try again when it is done")
