@@ -128,8 +128,14 @@ def machine() -> dict[str, str]:
     return {"python": platform.python_version(), "system": platform.platform(), "cpus": str(os.cpu_count()), "load": load}
 
 
+_OTHERS = (
+    "Programs of their own: python -m benchmarks.imports, store_writers, store_sessions, store_blocks, store_throughput,"
+    " store_soak, crash_kills, crash_power, crash_faults. See docs/benchmarks.md."
+)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, epilog=_OTHERS)
     parser.add_argument("what", nargs="?", choices=("startup", "turn", "all"), default="all")
     parser.add_argument("--rounds", type=int, default=11, help="runs of each program (default: 11)")
     parser.add_argument(

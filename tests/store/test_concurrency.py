@@ -13,6 +13,7 @@ import apsw
 import pytest
 
 from benchmarks import store_writers
+from benchmarks.store_bench import Memory, by
 from lcode.errors import StoreBusy
 from lcode.store import database as store
 from lcode.store import migrations
@@ -170,6 +171,47 @@ def test_the_queue_is_asked_for_before_the_store(pair: list[Database], tmp_path:
     held.release()
     asked.join()
     assert names(waiting) == ["holder", "waited"]
+
+
+def test_no_read_of_memory_leaves_a_snapshot_open(tmp_path: Path) -> None:
+    """A snapshot that stays open would keep the log from being emptied."""
+    memory = Memory(tmp_path)
+    session = memory.recall.create_session(branch="main", worktree="/repo", head="", model="offline")
+    for number in range(30):
+        text = f"message {number} about the parser"
+        memory.recall.add_message("user", "user", [{"type": "text", "text": text}], text, by(session))
+        memory.archival.insert(f"passage {number} about the parser", by(session), tags=["a"])
+        memory.blocks.append("conventions", f"line {number}", by(session))
+    reads = [
+        memory.blocks.list,
+        lambda: memory.blocks.get("conventions"),
+        lambda: memory.blocks.versions("conventions"),
+        lambda: memory.blocks.value_at("conventions", 3),
+        lambda: memory.blocks.landed("op-none"),
+        lambda: memory.recall.sessions(5),
+        lambda: memory.recall.session(session),
+        lambda: memory.recall.session_value(session, "title"),
+        lambda: memory.recall.messages(session, limit=3),
+        lambda: memory.recall.context(session),
+        lambda: memory.recall.prompt(session),
+        lambda: memory.recall.last_usage(session),
+        lambda: memory.recall.pending_calls(session),
+        lambda: memory.recall.finished_calls(session),
+        lambda: memory.recall.search("parser", limit=3),
+        lambda: memory.recall.by_date("2020-01-01", "2100-01-01", limit=3),
+        memory.recall.count,
+        lambda: memory.archival.search("parser", limit=3),
+        lambda: memory.archival.search("", tags=["a"], limit=3),
+        lambda: memory.archival.landed("op-none"),
+        memory.archival.count,
+        memory.archival.tags,
+    ]
+    for read in reads:
+        read()
+        for database in (memory.memory, memory.user):
+            state = database._thread.call(lambda database=database: database._connection.txn_state("main"), 5, 1)
+            assert state == apsw.SQLITE_TXN_NONE
+    memory.close()
 
 
 def test_the_log_stays_small_while_somebody_always_reads(tmp_path: Path, pair: list[Database]) -> None:
