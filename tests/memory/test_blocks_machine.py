@@ -302,5 +302,6 @@ class TestBlocks(BlocksMachine.TestCase):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 class TestBlocksLong(BlocksMachine.TestCase):
     settings = settings(max_examples=400, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck))
