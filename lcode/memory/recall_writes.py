@@ -18,7 +18,19 @@ from lcode.store.database import fetch_one
 Operation = tuple[str, dict[str, Any]]
 
 _MAY_BE_SET = frozenset(
-    {"title", "ended_at", "archived", "model", "note", "prompt_id", "context_from", "memory_seen", "memory_told", "branch", "worktree"}
+    {
+        "title",
+        "ended_at",
+        "archived",
+        "model",
+        "note",
+        "prompt_id",
+        "context_from",
+        "memory_seen",
+        "memory_told",
+        "branch",
+        "worktree",
+    }
 )
 _MESSAGE = (
     "id", "run_id", "role", "kind", "content", "text", "terms", "call_id", "created_at", "actor", "source", "trust",
