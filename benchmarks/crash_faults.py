@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.victims import Victims
+from tests.e2e.victims import UNCLEAR, Victims, told
 from tests.support.faulty import KINDS, Ended, Faults, Program
 
 STORES = 60  # runs on one store, before the next begins
@@ -47,9 +47,9 @@ def session(victims: Victims, program: Program, faults: Faults, *, proceed: bool
 
 def unclear(ended: Ended) -> list[str]:
     """What is wrong with the words of a run that failed."""
-    lines = [line for line in ended.err.splitlines() if line.startswith("lcode: ")]
-    wrong = [word for word in ("Traceback", "internal error", "a bug") if word in ended.err]
-    return wrong if len(lines) == 1 else [*wrong, f"{len(lines)} lines"]
+    lines = told(ended.err)
+    wrong = [word for word in UNCLEAR if word in ended.err]
+    return wrong if len(lines) == 1 and "cannot" in lines[0] else [*wrong, f"not one line: {lines}"]
 
 
 def run_series(series: Series, every: int) -> tuple[Series, Counter[str], list[str]]:

@@ -27,11 +27,12 @@ from lcode.store.database import Database, fetch_all, scalar
 from lcode.store.locks import NamedLock
 from tests.e2e.program import CHECKOUT, MODELS
 from tests.support import fixture_repos
-from tests.support.provider_server import ProviderServer, Script, call, turn, user_text
+from tests.support.provider_server import ProviderServer, Recorded, Script, call, turn, user_text
 
 STRACE = shutil.which("strace")
 CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate")
 DEADLINE = 60.0
+UNCLEAR = ("Traceback", "internal error", "a bug")  # words that no fault of the storage may end in
 GONE = 3.0  # seconds in which what a killed session started must have ended
 
 
@@ -167,7 +168,8 @@ class Victims:
         if code == 0:
             self.faults += self._unfinished(name)
         self.faults += [f"{name}: {lock} is held by nobody" for lock in self._held()]
-        self.faults += [f"{name}: {refusal}" for refusal in self.server.refusals]
+        refused = [one for one in self.server.requests[before:] if one.refusal and not _cut_short(one)]
+        self.faults += [f"{name}: request {one.index}: {one.refusal}" for one in refused]
         return Ended(name, code, err, facts, first)
 
     def environ(self) -> dict[str, str]:
@@ -248,6 +250,17 @@ class Victims:
         finally:
             memory.close()
             user.close()
+
+
+def told(err: str) -> list[str]:
+    """The lines in which a run says what is wrong with it, but for the one on how the run before it ended."""
+    lines = [line for line in err.splitlines() if line.startswith("lcode: ")]
+    return [line for line in lines if not line.startswith("lcode: the session was cut off: ")]
+
+
+def _cut_short(request: Recorded) -> bool:
+    """Whether a request ended before its announced length: its client was killed while it sent."""
+    return len(request.raw) < int(request.headers.get("content-length", "0"))
 
 
 def _texts(database: Database, sql: str) -> str:

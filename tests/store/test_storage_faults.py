@@ -17,14 +17,13 @@ import pytest
 from lcode.errors import StoreUnwritable
 from lcode.store import migrations
 from lcode.store.database import Database, fetch_all
-from tests.e2e.victims import Victims
+from tests.e2e.victims import UNCLEAR, Victims, told
 from tests.support.faulty import KINDS, Ended, Faults, FaultyCalls, Program
 
 pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="stands under the unix VFS"), pytest.mark.timeout(120)]
 
 STEP = 6  # of the points at which a small store is written
 EVERY = 59  # of the points at which a turn writes; the long form takes all
-UNCLEAR = ("Traceback", "internal error", "a bug")
 
 
 @pytest.fixture
@@ -45,8 +44,7 @@ def turn_with(victims: Victims, program: Program, faults: Faults, limit: int = 0
 
 def assert_told(ended: Ended) -> None:
     """One line that says what is wrong and one that says what to do."""
-    told = [line for line in ended.err.splitlines() if line.startswith("lcode: ")]
-    lines = [line for line in told if "the session was cut off" not in line]  # what the run before left
+    lines = told(ended.err)
     assert len(lines) == 1, ended.err
     assert "cannot" in lines[0]
     assert not any(word in ended.err for word in UNCLEAR), ended.err
