@@ -33,12 +33,14 @@ class _Guardian:
     owner = 0
     lock = threading.Lock()
 
-    def tell(self, what: str, group: int) -> None:
+    def tell(self, line: str = "") -> None:
+        """Have the shell run, and hear `line`."""
         with self.lock, contextlib.suppress(OSError):  # without it a command runs all the same
             if self.process is None or self.owner != os.getpid():
                 self.process, self.owner = _started(), os.getpid()
             assert self.process.stdin is not None
-            os.write(self.process.stdin.fileno(), f"{what} {group}\n".encode())
+            if line:
+                os.write(self.process.stdin.fileno(), f"{line}\n".encode())
 
 
 _guardian = _Guardian()
@@ -57,14 +59,20 @@ def _started() -> subprocess.Popen[bytes]:
     )
 
 
+def prepare() -> None:
+    """Have the guardian run before the command does, so that between a command's start and its guard lies one write alone."""
+    if os.name == "posix":
+        _guardian.tell()
+
+
 @contextlib.contextmanager
 def guarded(group: int) -> Iterator[None]:
     """While this lasts, the process group `group` is ended should this process be killed."""
     if os.name != "posix":
         yield
         return
-    _guardian.tell("+", group)
+    _guardian.tell(f"+ {group}")
     try:
         yield
     finally:
-        _guardian.tell("-", group)
+        _guardian.tell(f"- {group}")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lcode import clock
-from lcode.tools.guardian import guarded
+from lcode.tools.guardian import guarded, prepare
 
 _CHUNK = 65_536
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
@@ -92,11 +92,12 @@ async def run(
     """Run `command` to its end, its output and errors in one stream. Raises OSError where it cannot be started. With
     `stop_when_full` it is ended as soon as `capture` does not keep everything."""
     started = clock.monotonic()
+    prepare()
     process = _started(command, cwd, environment)
-    reader = _in_thread(lambda: _read(process, capture, stop_when_full))
-    ended = _in_thread(process.wait)
     timed_out = False
     with guarded(process.pid):
+        reader = _in_thread(lambda: _read(process, capture, stop_when_full))
+        ended = _in_thread(process.wait)
         try:
             done, _ = await asyncio.wait({asyncio.wrap_future(ended)}, timeout=timeout)
             if not done:
