@@ -293,7 +293,7 @@ class Runtime:
             providers=self.settings.providers,
         )
         session = Session(memory.session_id, memory, provider, calls, environment, outbox, lock)
-        self._sessions.append(session)
+        self._sessions = [*(other for other in self._sessions if not other.closed), session]
         return session
 
     def _contexts(self, memory: SessionMemory) -> Callable[[str, str], ToolContext]:

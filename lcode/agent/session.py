@@ -74,6 +74,7 @@ class Session:
     failure: UserError | None = None
     broken: bool = False  # the last run ended in the middle of a step
     unsaved: str = ""  # in a line: what is not in the store after `close`
+    closed: bool = False  # with everything in the store: whoever resumes it now is another
     _where: str = ""
     _system: str = ""
     _specs: tuple[ToolSpec, ...] = ()
@@ -148,6 +149,8 @@ class Session:
 
     async def close(self) -> None:
         """Keep the note on where the session stopped, and free it; `unsaved` then says what could not be. Idempotent."""
+        if self.closed:
+            return
         self.interrupt()
         if self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
@@ -157,6 +160,7 @@ class Session:
             if self.rows and not self.unsaved:
                 with suppress(*NOT_NOW):  # the next start makes the note
                     await self.memory.run(self._end)
+            self.closed = not self.unsaved
         finally:
             if self.lock is not None:
                 self.lock.release()
