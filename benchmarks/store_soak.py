@@ -109,9 +109,9 @@ async def terminal(folder: Path, number: int, seconds: float, think: float) -> d
     slowest = 0.0
     end = time.monotonic() + seconds
     sessions = 0
+    runtime = Runtime.open(load(None, os.environ, {}), folder)
+    runtime._provider = lambda name: model  # type: ignore[method-assign,assignment,return-value]
     while time.monotonic() < end:
-        runtime = Runtime.open(load(None, os.environ, {}), folder)
-        runtime._provider = lambda name: model  # type: ignore[method-assign,assignment,return-value]
         session = await runtime.new_session()
         sessions += 1
         for _ in range(RUNS):
@@ -121,7 +121,8 @@ async def terminal(folder: Path, number: int, seconds: float, think: float) -> d
             failures += await _answer(session, f"message {model.runs} in terminal {number}: {words(40)}")
             slowest = max(slowest, time.monotonic() - start)
             await asyncio.sleep(think)
-        await runtime.close()
+        await session.close()
+    await runtime.close()
     return {"runs": model.runs, "sessions": sessions, "failures": failures[:20], "slowest": slowest}
 
 
