@@ -112,7 +112,7 @@ def recorded(home: Path, name: str, count: int) -> tuple[list[Transaction], list
     def note(cursor: apsw.Cursor, sql: str, values: Any) -> bool:
         if sql == "BEGIN IMMEDIATE":
             transactions.append([])
-        elif transactions and not sql.startswith(("COMMIT", "PRAGMA", "UPDATE store_state")):
+        elif transactions and not sql.startswith(("COMMIT", "PRAGMA", "UPDATE sqlite_sequence")):
             transactions[-1].append((sql.strip(), tuple(values or ())))
         return True
 

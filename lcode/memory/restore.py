@@ -24,7 +24,7 @@ from lcode.memory.bring_back import bring_back, tables_of
 from lcode.store import check, migrations, salvage
 from lcode.store.atomic import sync_folder
 from lcode.store.backup import Backup, Origin, compact, newest_good, note_damage, sync_file, verify
-from lcode.store.commits import Note, State, state_of
+from lcode.store.commits import Note, State, become, state_of
 from lcode.store.connect import connect
 from lcode.store.locks import NamedLock
 from lcode.store.paths import StorePaths, create_private_file, private_folder
@@ -122,7 +122,7 @@ def _prepare(origin: Origin, part: Path, done: Restored, finish: Finish | None, 
         with target:
             done.lacks += finish(target) if finish is not None else []
             commits = max(state.commits, seen, note.commits if note else 0) + 1
-            target.execute("UPDATE store_state SET id = ?, commits = ?", (state.store, commits))
+            become(target, state.store, commits)
         problems = check.examine_connection(target, origin.schema, origin.agent_id)
         return State(state.store, commits), problems[0].text if problems else ""
 
@@ -144,7 +144,7 @@ def _base(origin: Origin, part: Path, backup: Backup | None, note: State | None)
         with target:
             migrations.apply(target, origin.schema)
             if backup is None and note is not None:
-                target.execute("UPDATE store_state SET id = ?", (note.store,))
+                become(target, note.store, 0)
         state = state_of(target)
     assert state is not None  # every schema has it
     return state

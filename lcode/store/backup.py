@@ -140,8 +140,8 @@ def due_now(origin: Origin) -> bool:
 def mark_of(connection: apsw.Connection, schema: migrations.Schema) -> int:
     """How far the store has come: the number of its last message, or how many transactions changed the user's."""
     memory = schema.name == migrations.MEMORY.name
-    sql = "SELECT seq FROM sqlite_sequence WHERE name = 'messages'" if memory else "SELECT commits FROM store_state"
-    rows = connection.execute(sql).fetchall()
+    counted = "messages" if memory else "store_state"
+    rows = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (counted,)).fetchall()
     return int(str(rows[0][0])) if rows else 0
 
 

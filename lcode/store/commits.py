@@ -3,14 +3,16 @@
 A lost write-ahead log, a foreign one, or an older copy put in its place leave a database in which SQLite finds no fault.
 The count in the file is then behind the count in the note, or the file is another store. The note is written after the
 commit and never synced: after a power loss it may be behind the store, never ahead of it, so it raises no false alarm.
+
+The count is the row of `store_state` in SQLite's own table of sequences: that page is written with every message and passage
+anyway, and a page of its own would make a write a tenth longer.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -20,26 +22,40 @@ from lcode.store.paths import private_folder
 _SIZE = 56  # bytes of the note: always the same, so that it is overwritten in one piece
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """A store, and how many transactions have changed it."""
 
     store: str
     commits: int
 
 
+SCHEMA = """
+CREATE TABLE store_state (one INTEGER PRIMARY KEY AUTOINCREMENT CHECK (one = 1), id TEXT NOT NULL) STRICT;
+INSERT INTO store_state SELECT 1, lower(hex(randomblob(16)));
+"""
+_ROW = "WHERE name = 'store_state'"
+_STATE = f"SELECT CAST(id AS TEXT), CAST(seq AS INTEGER) FROM store_state JOIN sqlite_sequence {_ROW}"
+_COUNT = f"UPDATE sqlite_sequence SET seq = CAST(seq AS INTEGER) + 1 {_ROW} RETURNING seq"
+
+
 def state_of(connection: apsw.Connection) -> State | None:
     """What the database says of itself; None before its first schema. Raises apsw.Error."""
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'store_state'").fetchall():
         return None
-    rows = connection.execute("SELECT id, commits FROM store_state").fetchall()
-    return State(str(rows[0][0]), int(str(rows[0][1]))) if rows else None
+    rows: list[tuple[Any, ...]] = connection.execute(_STATE).fetchall()
+    return State(*rows[0]) if rows else None
 
 
-def count(connection: apsw.Connection) -> State | None:
-    """Count the transaction that is about to be committed."""
-    rows = connection.execute("UPDATE store_state SET commits = commits + 1 RETURNING id, commits").fetchall()
-    return State(str(rows[0][0]), int(str(rows[0][1]))) if rows else None
+def count(connection: apsw.Connection) -> int | None:
+    """Count the transaction that is about to be committed; None where nothing says which store this is."""
+    rows: list[tuple[Any, ...]] = connection.execute(_COUNT).fetchall()
+    return rows[0][0] if rows else None
+
+
+def become(connection: apsw.Connection, store: str, commits: int) -> None:
+    """Make the database one that goes on where `store` was after so many transactions."""
+    connection.execute("UPDATE store_state SET id = ?", (store,))
+    connection.execute(f"UPDATE sqlite_sequence SET seq = ? {_ROW}", (commits,))
 
 
 class Note:
@@ -59,13 +75,19 @@ class Note:
 
     def write(self, state: State) -> None:
         """Note the state. A note that cannot be written stays behind, which harms nothing."""
-        with suppress(OSError, StoreError):
+        try:
             if self._descriptor is None:
                 private_folder(self.path.parent)
                 flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
                 self._descriptor = os.open(self.path, flags, 0o600)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            os.write(self._descriptor, f"{state.store} {state.commits}".ljust(_SIZE - 1).encode() + b"\n")
+            text = b"%-*b\n" % (_SIZE - 1, b"%b %d" % (state.store.encode(), state.commits))
+            if hasattr(os, "pwrite"):
+                os.pwrite(self._descriptor, text, 0)
+            else:
+                os.lseek(self._descriptor, 0, os.SEEK_SET)
+                os.write(self._descriptor, text)
+        except (OSError, StoreError):
+            pass
 
     def close(self) -> None:
         if self._descriptor is not None:

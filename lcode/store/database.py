@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,11 +30,16 @@ Row = tuple[Any, ...]
 
 OLDEST_SQLITE = (3, 51, 3)  # before it two connections that checkpoint at once can corrupt a WAL database
 NETWORK_WAIT = 2_000  # milliseconds for the last one to let go of a store that is converted
+_MILLISECONDS = int(WAIT * 1000)
 GRACE = 5.0  # seconds more that a caller waits for its thread to say that it got no turn
 _BUSY = (apsw.BusyError, apsw.LockedError)
 _UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)
 # a text that is no longer UTF-8, or a length beyond all bounds, is damage that SQLite did not see itself
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.TooBigError, UnicodeDecodeError)
+
+
+class _Taken(Exception):
+    """The turn is another's, and this work does not wait for it."""
 
 
 class Database:
@@ -63,19 +68,25 @@ class Database:
         self._thread = OwnerThread(f"lcode {schema.name}", self._finish, self._too_busy)
         self._connection: apsw.Connection | None = None
         self._log_size: LogSize | None = None
+        self._store_id = ""
         self._depth = 0
 
     # -- calling ----------------------------------------------------------------------------------------------------
 
     def read(self, work: Callable[[apsw.Connection], T]) -> T:
         """The result of `work` on the connection. Raises StoreError."""
-        return self._thread.call(lambda: self._guarded(work), WAIT, GRACE, short=True)
+        return self._thread.call(lambda: self._guarded(work), WAIT, GRACE, here=self._log_size is not None)
 
     def write(self, work: Callable[[apsw.Connection], T]) -> T:
         """The result of `work` in one immediate transaction; inside another `write` it joins that one.
 
         `work` may run more than once and must do nothing but SQL. Raises StoreBusy, StoreUnwritable, StoreDamaged.
         """
+        if self._log_size is not None:
+            try:
+                return self._thread.call(lambda: self._transaction(work, wait=False), WAIT, GRACE, here=True)
+            except _Taken:
+                pass
         return self._thread.call(lambda: self._transaction(work), WAIT, GRACE)
 
     async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -118,22 +129,18 @@ class Database:
         except _UNWRITABLE as error:
             raise self._unwritable(error) from error
 
-    def _transaction(self, work: Callable[[apsw.Connection], T]) -> T:
-        connection = self._guarded(lambda connection: connection)
+    def _transaction(self, work: Callable[[apsw.Connection], T], *, wait: bool = True) -> T:
+        connection = self._connection or self._guarded(lambda connection: connection)
         if self.read_only:
             raise StoreUnwritable("this session reads memory and writes nothing")
         if self._depth:
             return work(connection)
-
-        def known(inside: apsw.Connection) -> T:
-            if not migrations.current(inside, self._schema):
-                raise self._overtaken()
-            return work(inside)
-
         while True:
             try:
-                return self._attempt(connection, known)
+                return self._attempt(connection, work, wait=wait)
             except _BUSY as error:
+                if not wait:
+                    raise _Taken from error
                 if time.monotonic() > deadline():
                     raise self._too_busy() from error
                 time.sleep(random.uniform(0.001, 0.05))  # on the store's own thread
@@ -142,29 +149,48 @@ class Database:
             except _UNWRITABLE as error:
                 raise self._unwritable(error) from error
 
-    def _attempt(self, connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
-        with self._queue_lock.held() if self._queue_lock else nullcontext():
+    def _attempt(
+        self, connection: apsw.Connection, work: Callable[[apsw.Connection], T], *, wait: bool = True, migrates: bool = False
+    ) -> T:
+        if self._queue_lock is not None and not self._queue_lock.take(wait=wait):
+            raise _Taken
+        try:
             if time.monotonic() > deadline():  # the caller was told that nothing was written
                 raise self._too_busy()
+            if connection.in_transaction:  # one interrupt broke it off, and another its end
+                connection.execute("ROLLBACK")
+            connection.set_busy_timeout(_MILLISECONDS if wait else 0)
             connection.execute("BEGIN IMMEDIATE")
             self._depth = 1
-            try:
-                before = connection.total_changes()
-                result = work(connection)
-                state = commits.count(connection) if connection.total_changes() != before else None
-                connection.execute("COMMIT")
-                if state is not None and self._note is not None and self._queue_lock is not None:
-                    self._note.write(state)
-                if self._log_size is not None:
-                    self._log_size.tidy(connection)
-                return result
-            except BaseException:
-                with suppress(apsw.Error):
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                raise
-            finally:
-                self._depth = 0
+            if not (migrates or migrations.current(connection, self._schema)):
+                raise self._overtaken()
+            return self._commit(connection, work)
+        except BaseException:
+            with suppress(apsw.Error):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._depth = 0
+            if not wait:
+                connection.set_busy_timeout(_MILLISECONDS)
+            if self._queue_lock is not None:
+                self._queue_lock.free()
+
+    def _commit(self, connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
+        """Do the work in the transaction that has begun, and end it."""
+        before = connection.total_changes()
+        result = work(connection)
+        count = commits.count(connection) if connection.total_changes() != before else None
+        state = commits.state_of(connection) if count is not None and not self._store_id else None
+        connection.execute("COMMIT")
+        if state is not None:
+            self._store_id = state.store
+        if count is not None and self._note is not None and self._queue_lock is not None:
+            self._note.write(commits.State(self._store_id, count))
+        if self._log_size is not None:
+            self._log_size.tidy(connection)
+        return result
 
     def _connected(self) -> apsw.Connection:
         while self._connection is None:
@@ -212,12 +238,19 @@ class Database:
             self._log_size = LogSize(connection, WAIT)
             return
         connection.set_busy_timeout(NETWORK_WAIT)
-        with suppress(*_BUSY), self._queue_lock.held() if self._queue_lock else nullcontext():
+        if self._queue_lock is not None:
+            self._queue_lock.take()
+        try:
             connection.execute("PRAGMA synchronous=EXTRA")  # the removal of the journal commits: the folder is synced too
             mode = scalar(connection, "PRAGMA journal_mode=DELETE")
-            connection.set_busy_timeout(int(WAIT * 1000))
+            connection.set_busy_timeout(_MILLISECONDS)
             if mode == "delete":
                 return
+        except _BUSY:
+            pass
+        finally:
+            if self._queue_lock is not None:
+                self._queue_lock.free()
         raise StoreBusy(
             f"the memory store {self.path} lies on a network and is open elsewhere in a form that is not safe there",
             "close every lcode that uses it, on every machine, and start this one again",
@@ -234,7 +267,7 @@ class Database:
                 migrations.backup_before(self.path, self._vfs)
             migrations.apply(inside, self._schema)
 
-        self._attempt(connection, apply)
+        self._attempt(connection, apply, migrates=True)
 
     def _overtaken(self) -> StoreNewer:
         return StoreNewer(

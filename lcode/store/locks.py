@@ -12,8 +12,7 @@ import random
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,26 +83,30 @@ class QueueLock:
         self._path = path
         self._descriptor: int | None = None
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the lock; waits in the kernel for as long as it takes (the caller of the thread keeps the deadline)."""
+    def take(self, *, wait: bool = True) -> bool:
+        """Take the lock; False if it is not free and nobody wants to wait. Waits in the kernel for as long as it takes (the
+        caller of the thread keeps the deadline)."""
         if self._descriptor is None:
             self._descriptor = _open(self._path)
-        if not _lock(self._descriptor, block=False):
-            _lock(self._descriptor, block=True)
-        try:
-            with suppress(OSError):  # a full disk: nobody can be told who holds the lock, and it holds all the same
-                self._sign(self._descriptor)
-            yield
-        finally:
+        if not _lock(self._descriptor, block=False) and not (wait and _lock(self._descriptor, block=True)):
+            return False
+        self._sign(self._descriptor)
+        return True
+
+    def free(self) -> None:
+        """Let go of the lock. It is free as well when this process ends, and nobody is kept out by one's own."""
+        if self._descriptor is not None:
             _unlock(self._descriptor)
 
     @staticmethod
     def _sign(descriptor: int) -> None:
         """Write who holds the lock into its file, if it was another who held it last."""
-        name = b"%-20d" % os.getpid()
-        if hasattr(os, "pwrite") and os.pread(descriptor, 20, 0) != name:
-            os.pwrite(descriptor, name, 0)
+        try:
+            name = b"%-20d" % os.getpid()
+            if hasattr(os, "pwrite") and os.pread(descriptor, 20, 0) != name:
+                os.pwrite(descriptor, name, 0)
+        except OSError:  # a full disk: nobody can be told who holds the lock, and it holds all the same
+            pass
 
     def holder(self) -> str:
         """Who took the lock last, for messages: `process 123`, and whether it is stopped."""

@@ -14,7 +14,7 @@ import apsw
 
 from lcode import clock
 from lcode.errors import StoreDamaged, StoreNewer, StoreUnwritable
-from lcode.store import checksum
+from lcode.store import checksum, commits
 from lcode.store.atomic import sync_folder
 from lcode.store.connect import connect
 from lcode.store.paths import create_private_file, private_folder
@@ -54,14 +54,6 @@ CREATE TABLE block_versions (
 ) STRICT;
 """
 
-# Which store this is and how many transactions it has seen: a file that went back, or is another's, is told by it.
-_STATE = """
-CREATE TABLE store_state (
-    one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, commits INTEGER NOT NULL
-) STRICT;
-INSERT INTO store_state SELECT 1, lower(hex(randomblob(16))), 0;
-"""
-
 
 def _statements(connection: apsw.Connection, script: str) -> None:
     connection.execute(script)
@@ -85,13 +77,13 @@ def _user_1(connection: apsw.Connection) -> None:
         CREATE INDEX agent_paths_by_agent ON agent_paths (agent_id);
         """
         + _BLOCKS
-        + _STATE,
+        + commits.SCHEMA,
     )
 
 
 def _memory_1(connection: apsw.Connection) -> None:
     """Identity, blocks, recall (sessions, runs, steps, messages) and archival passages of one agent."""
-    _statements(connection, _BLOCKS + _STATE)
+    _statements(connection, _BLOCKS + commits.SCHEMA)
     _statements(
         connection,
         f"""

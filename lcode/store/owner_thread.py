@@ -1,7 +1,8 @@
 """The one thread that owns a database's connection, and how work gets there and back.
 
-A caller waits on a plain lock: that costs half of what a `Future` does, and each write pays it. Work that could not begin
-before its deadline is refused, so that what a caller was told as not done is not done later.
+Work that waits for nobody is done at once where it is asked for, when nobody else uses the connection: the way to the
+thread and back costs a third of a write. All else a caller waits for on a plain lock, which costs half of what a `Future`
+does. Work that could not begin before its deadline is refused, so that what a caller was told as not done is not done later.
 """
 
 from __future__ import annotations
@@ -70,15 +71,14 @@ class OwnerThread:
         self._turn = threading.Lock()  # held by whoever uses the connection
         self._user = 0
 
-    def call(self, work: Callable[[], T], wait: float, grace: float, *, short: bool = False) -> T:
+    def call(self, work: Callable[[], T], wait: float, grace: float, *, here: bool = False) -> T:
         """The outcome of `work`, which may wait for `wait` seconds; `grace` is for the thread to say that it did in vain.
 
-        `short` work, which waits for no other process, is done at once on a thread that owns another connection and holds
-        its lock while it waits for this one; on other threads an interrupt could break it off.
+        `here`: it waits for no other process and stays whole when an interrupt breaks it off, so it need not change threads.
         """
         if self._user == threading.get_ident():
             return work()
-        if short and self._thread is not None and hasattr(_here, "deadline") and self._turn.acquire(blocking=False):
+        if here and self._thread is not None and self._turn.acquire(blocking=False):
             if not self._closed:
                 return self._use(work)
             self._turn.release()

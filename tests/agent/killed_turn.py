@@ -31,12 +31,12 @@ def count_writes(target: int, moment: str) -> list[int]:
     writes = [0]
     attempt = Database._attempt
 
-    def counted(self: Database, connection: Any, work: Any) -> Any:
+    def counted(self: Database, connection: Any, work: Any, **how: Any) -> Any:
         writes[0] += 1
         mine = writes[0]
         if mine == target and moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        result = attempt(self, connection, work)
+        result = attempt(self, connection, work, **how)
         if mine == target and moment == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return result

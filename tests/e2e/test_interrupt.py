@@ -55,13 +55,13 @@ class Moments:
         self.loop: asyncio.AbstractEventLoop | None = None
         attempt = Database._attempt
 
-        def counted(database: Database, connection: Any, work: Any) -> Any:
+        def counted(database: Database, connection: Any, work: Any, **how: Any) -> Any:
             self.count += 1
             if self.count == self.target and self.loop is not None:
                 handled = threading.Event()
                 self.loop.call_soon_threadsafe(self._handle, 5, handled)
                 handled.wait(10)
-            return attempt(database, connection, work)
+            return attempt(database, connection, work, **how)
 
         monkeypatch.setattr(Database, "_attempt", counted)
 

@@ -98,21 +98,33 @@ def test_a_closed_thread_takes_no_more_work_but_ends_what_it_has() -> None:
         thread.call(lambda: None, 5, 1)
 
 
-def test_short_work_asked_for_on_another_owner_s_thread_is_done_there(threads: list[OwnerThread]) -> None:
+def test_work_that_waits_for_nobody_is_done_where_it_is_asked_for(threads: list[OwnerThread]) -> None:
     one, two = threads
 
     def name() -> str:
         return threading.current_thread().name
 
-    two.call(name, 5, 1)
-    assert two.call(name, 5, 1, short=True) == "two"  # from a thread that an interrupt can reach
-    assert one.call(lambda: two.call(name, 5, 1, short=True), 5, 1) == "one"
+    assert two.call(name, 5, 1, here=True) == "two"  # the first work is the thread's: it opens the connection
+    assert two.call(name, 5, 1, here=True) == threading.current_thread().name
+    assert one.call(lambda: two.call(name, 5, 1, here=True), 5, 1) == "one"
     assert one.call(lambda: two.call(name, 5, 1), 5, 1) == "two"
-    nested = one.call(lambda: two.call(lambda: two.call(name, 5, 1), 5, 1, short=True), 5, 1)
+    nested = one.call(lambda: two.call(lambda: two.call(name, 5, 1), 5, 1, here=True), 5, 1)
     assert nested == "one"  # what it asks for in turn joins it
 
 
-def test_short_work_waits_its_turn_behind_what_is_under_way(threads: list[OwnerThread]) -> None:
+def test_the_turn_comes_back_when_an_interrupt_breaks_off_work(threads: list[OwnerThread]) -> None:
+    thread = threads[0]
+    thread.call(lambda: None, 5, 1)
+    with pytest.raises(KeyboardInterrupt):
+        thread.call(_interrupted, 5, 1, here=True)
+    assert thread.call(lambda: "next", 5, 1) == "next"
+
+
+def _interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def test_work_of_another_thread_waits_its_turn_behind_what_is_under_way(threads: list[OwnerThread]) -> None:
     one, two = threads
     begun, leave, order = threading.Event(), threading.Event(), []
 
@@ -124,7 +136,7 @@ def test_short_work_waits_its_turn_behind_what_is_under_way(threads: list[OwnerT
     first = threading.Thread(target=two.call, args=(long, 20, 1))
     first.start()
     assert begun.wait(20)
-    second = threading.Thread(target=one.call, args=(lambda: two.call(lambda: order.append("short"), 20, 1, short=True), 20, 1))
+    second = threading.Thread(target=one.call, args=(lambda: two.call(lambda: order.append("short"), 20, 1, here=True), 20, 1))
     second.start()
     leave.set()
     first.join()
