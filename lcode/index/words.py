@@ -24,7 +24,6 @@ _STOP_WORDS = (
     "which while who why will with without would you your"
 )
 _STOP = frozenset(_STOP_WORDS.split())
-)
 
 
 class _Splits(dict[str, str]):
