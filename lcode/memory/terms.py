@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from lcode.tokens import approximate_tokens as approximate_tokens
+
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_./:-][A-Za-z0-9]+)+|[A-Za-z]+[0-9]*[A-Z][A-Za-z0-9]*")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _WORDS = re.compile(r"\w+", re.UNICODE)
@@ -102,8 +104,3 @@ def query_terms(query: str) -> list[str]:
 def match_expression(query: str) -> str:
     """An FTS5 expression that matches any term of `query`, ranking left to BM25; '' if it holds no word."""
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in query_terms(query)[:64])
-
-
-def approximate_tokens(text: str) -> int:
-    """Tokens of `text`, about: 4 bytes each, the rule of thumb that Letta and the providers' own documents name."""
-    return (len(text.encode("utf-8", "replace")) + 3) // 4
