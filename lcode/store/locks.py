@@ -143,13 +143,14 @@ class Owner:
     started: str
     purpose: str = ""
     branch: str = ""
+    worktree: str = ""
 
     @classmethod
-    def here(cls, purpose: str = "", branch: str = "") -> Owner:
+    def here(cls, purpose: str = "", branch: str = "", worktree: str = "") -> Owner:
         terminal = ""
         with suppress(OSError):
             terminal = os.ttyname(0) if hasattr(os, "ttyname") else ""
-        return cls(os.getpid(), socket.gethostname(), terminal, clock.stamp(), purpose, branch)
+        return cls(os.getpid(), socket.gethostname(), terminal, clock.stamp(), purpose, branch, worktree)
 
     def __str__(self) -> str:
         where = f" on {self.terminal}" if self.terminal else ""
@@ -167,7 +168,7 @@ class NamedLock:
         self.path = path
         self._descriptor: int | None = None
 
-    def acquire(self, purpose: str = "", branch: str = "") -> bool:
+    def acquire(self, purpose: str = "", branch: str = "", worktree: str = "") -> bool:
         """Take the lock if it is free; False if somebody holds it."""
         for _ in range(TRIES):
             descriptor = _open(self.path)
@@ -179,7 +180,7 @@ class NamedLock:
                 time.sleep(random.uniform(0, 0.002))  # somebody only looked who holds it, or it is about to be free
                 continue
             if self._is_current(descriptor):
-                self._sign(descriptor, Owner.here(purpose, branch))
+                self._sign(descriptor, Owner.here(purpose, branch, worktree))
                 self._descriptor = descriptor
                 return True
             os.close(descriptor)
