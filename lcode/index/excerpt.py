@@ -24,10 +24,7 @@ def excerpt(text: str, start_line: int, query: str, limit: int) -> list[Line]:
     lines = text.expandtabs(4).rstrip().split("\n")
     first = next((at for at, line in enumerate(lines) if line.strip()), 0)
     last = len(lines)
-    if last - first <= limit:
-        chosen = set(range(first, last))
-    else:
-        chosen = _chosen(lines, first, query, max(1, limit))
+    chosen = set(range(first, last)) if last - first <= limit else _chosen(lines, first, query, max(1, limit))
     return _with_gaps(lines, sorted(chosen), start_line, last)
 
 
