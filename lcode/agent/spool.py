@@ -45,20 +45,19 @@ class Spool:
         if self.path is not None:
             if self._append(self.path, to_line(waiting[-1])):
                 return
-            self.path.unlink(missing_ok=True)
-            self.path = None
+            self.discard()  # it may have half a line at its end, and what follows it would be lost
         whole = _HEADER + "".join(map(to_line, waiting))
-        for folder in self._places:
+        for folder in filter(_private, self._places):
             path = folder / self._name
-            if _private(folder) and self._append(path, whole, fresh=True):
+            if self._append(path, whole, fresh=True):
                 self.path = path
                 return
+            _remove(path)  # begun, where there is no room for it
 
     def discard(self) -> None:
-        """All of it is in the store."""
+        """All of it is in the store, or in another file."""
         if self.path is not None:
-            with suppress(OSError):
-                self.path.unlink(missing_ok=True)
+            _remove(self.path)
             self.path = None
 
     @staticmethod
@@ -78,6 +77,11 @@ class Spool:
             return False
         finally:
             os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _private(folder: Path) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from lcode.agent.session import Session
+from lcode.agent.spool import Spool
 from lcode.errors import EXIT_TEMPORARY, StoreBusy, StoreUnwritable, UserError
 from lcode.events import Answer, ApprovalRequested, Decision, Event, Notice, StopReason, ToolFinished, ToolStarted
 from lcode.llm.protocol import Request, ToolResult
@@ -487,6 +488,18 @@ def test_a_file_of_waiting_writes_that_cannot_be_used_harms_nothing(
         await again.runtime.close()
 
     run(work())
+
+
+def test_a_place_that_fails_later_is_left_for_the_next_one(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    waiting = Spool([first, second], "agent-1", "session-1")
+    waiting.keep([[("end_run", {})]])
+    assert waiting.path is not None
+    waiting.path.unlink()
+    waiting.path.mkdir()  # neither to be written nor removed, as on a file system that became read-only
+    waiting.keep([[("end_run", {})], [("start_run", {})]])
+    assert waiting.path is not None and waiting.path.parent == second
+    assert waiting.path.read_text().count("\n") == 3
 
 
 KILLED = """

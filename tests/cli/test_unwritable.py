@@ -68,4 +68,5 @@ def test_what_is_lost_at_the_end_is_said(lcode: Lcode, repository: Path) -> None
     assert child.exitstatus == 0
     (row,) = lcode("sessions", "--json").json()
     assert not row["live"]
-    assert lcode("-c", "-p", "again").code == 0
+    again = lcode("-c", "-p", "again")
+    assert again.code == 0 and "could not be saved" not in again.err  # no file was left that holds nothing
