@@ -25,7 +25,7 @@ from lcode.store import check, migrations, salvage
 from lcode.store.atomic import sync_folder
 from lcode.store.backup import Backup, Origin, compact, newest_good, note_damage, sync_file, verify
 from lcode.store.commits import Note, State, become, state_of
-from lcode.store.connect import connect
+from lcode.store.connect import connect, copy_database
 from lcode.store.locks import NamedLock
 from lcode.store.paths import StorePaths, create_private_file, private_folder
 from lcode.store.presence import Presence
@@ -138,8 +138,8 @@ def _base(origin: Origin, part: Path, backup: Backup | None, note: State | None)
     create_private_file(part)
     with closing(connect(part)) as target:
         if backup is not None:
-            with closing(connect(backup.path, immutable=True)) as source, target.backup("main", source, "main") as run:
-                run.step()
+            with closing(connect(backup.path, immutable=True)) as source:
+                copy_database(source, target)
             target.execute("PRAGMA journal_mode=DELETE")
         with target:
             migrations.apply(target, origin.schema)

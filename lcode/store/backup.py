@@ -21,7 +21,7 @@ from lcode import clock
 from lcode.errors import StoreDamaged, StoreError, StoreUnwritable, UserError
 from lcode.store import check, migrations
 from lcode.store.atomic import sync_folder
-from lcode.store.connect import connect
+from lcode.store.connect import connect, copy_database
 from lcode.store.locks import NamedLock
 from lcode.store.paths import AgentPaths, StorePaths, create_private_file, private_folder
 
@@ -101,7 +101,7 @@ def list_backups(origin: Origin) -> list[Backup]:
 def find_backup(origin: Origin, name: str) -> Backup:
     """The backup with this id or unique beginning of one. Raises UserError."""
     found = [backup for backup in list_backups(origin) if backup.id == name] or [
-        backup for backup in list_backups(origin) if backup.id.startswith(name)
+        backup for backup in list_backups(origin) if name and backup.id.startswith(name)
     ]
     if len(found) == 1:
         return found[0]
@@ -192,8 +192,7 @@ def copy_checked(source: apsw.Connection, target: Path, origin: Origin) -> int:
     """A whole copy of `source` at `target`, on the disk and found sound; its mark. Raises StoreDamaged, apsw.Error."""
     create_private_file(target)
     with closing(connect(target)) as copy:
-        with copy.backup("main", source, "main") as run:
-            run.step()
+        copy_database(source, copy)
         copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
         problems = check.examine_connection(copy, origin.schema, origin.agent_id)
         note_damage(origin, problems[0].text if problems else "")
@@ -343,8 +342,7 @@ def rewrite(origin: Origin, change: Callable[[apsw.Connection], None]) -> int:
 def _rewrite(source: Path, part: Path, change: Callable[[apsw.Connection], None]) -> None:
     create_private_file(part)
     with closing(connect(source, immutable=True)) as old, closing(connect(part)) as copy:
-        with copy.backup("main", old, "main") as run:
-            run.step()
+        copy_database(old, copy)
         copy.execute("PRAGMA journal_mode=MEMORY")
         copy.execute("PRAGMA secure_delete=ON")
         with copy:

@@ -20,7 +20,7 @@ import apsw
 from lcode.errors import StoreDamaged, StoreError, StoreNewer
 from lcode.store import checksum, migrations
 from lcode.store.commits import Note, State, state_of
-from lcode.store.connect import connect
+from lcode.store.connect import connect, copy_database
 from lcode.store.paths import create_private_file
 
 QUICK = 1_000_000  # bytes up to which a database is checked whole when it is opened: 4 to 6 ms
@@ -166,8 +166,7 @@ def copied(source: apsw.Connection, path: Path) -> Iterator[apsw.Connection]:
         create_private_file(target)
     copy = connect(target)
     try:
-        with copy.backup("main", source, "main") as backup:
-            backup.step()
+        copy_database(source, copy)
         if target is not None:
             copy.execute("PRAGMA journal_mode=MEMORY")
         yield copy

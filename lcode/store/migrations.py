@@ -16,7 +16,7 @@ from lcode import clock
 from lcode.errors import StoreDamaged, StoreNewer, StoreUnwritable
 from lcode.store import checksum, commits
 from lcode.store.atomic import sync_folder
-from lcode.store.connect import connect
+from lcode.store.connect import connect, copy_database
 from lcode.store.paths import create_private_file, private_folder
 
 APPLICATION_ID = 0x6C636F64  # "lcod"
@@ -243,7 +243,6 @@ def _copy(source: apsw.Connection, target: Path, vfs: str | None) -> None:
     create_private_file(target)
     copy = connect(target, vfs=vfs)
     try:
-        with copy.backup("main", source, "main") as backup:
-            backup.step()
+        copy_database(source, copy)
     finally:
         copy.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from lcode import clock
 from lcode.errors import StoreDamaged, UserError
 from lcode.store import backup, migrations
 from lcode.store.backup import Origin
-from lcode.store.connect import connect
+from lcode.store.connect import connect, copy_database
 from lcode.store.database import Database, fetch_all
 from lcode.store.locks import NamedLock
 
@@ -100,6 +101,13 @@ def test_an_empty_store_is_not_backed_up(database: Database, origin: Origin) -> 
     origin.path.write_bytes(b"")
     with pytest.raises(StoreDamaged, match="nothing to back up"):
         backup.create(origin)
+
+
+def test_a_disk_that_is_full_is_told_as_such(database: Database, origin: Origin) -> None:
+    with closing(connect(origin.path, read_only=True)) as source, closing(connect(origin.path.with_name("copy.db"))) as target:
+        target.execute("PRAGMA max_page_count=1")
+        with pytest.raises(apsw.FullError, match="the disk is full"):
+            copy_database(source, target)
 
 
 def test_the_newest_and_one_a_day_and_one_a_week_are_kept(database: Database, origin: Origin, at: list[datetime]) -> None:
