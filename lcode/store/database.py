@@ -18,7 +18,7 @@ import apsw
 
 from lcode.errors import StoreBusy, StoreDamaged, StoreError, StoreNewer, StoreUnwritable
 from lcode.store import check, commits, filesystem, migrations
-from lcode.store.connect import WAIT, connect, own
+from lcode.store.connect import WAIT, Durability, connect, own
 from lcode.store.locks import QueueLock
 from lcode.store.log_size import LogSize
 from lcode.store.owner_thread import OwnerThread, deadline
@@ -46,7 +46,7 @@ class Database:
     """A database file at `path` with the tables of `schema`; None is a private one in memory.
 
     `lock` is the queue's file. `read_only` never writes, not even a schema. `vfs` names the file system layer that SQLite
-    is to use.
+    is to use. `extension` and `durability`, as `connect` takes them, are for derived data alone.
     """
 
     def __init__(
@@ -57,11 +57,15 @@ class Database:
         lock: Path | None = None,
         read_only: bool = False,
         vfs: str | None = None,
+        extension: Path | None = None,
+        durability: Durability = "FULL",
     ) -> None:
         self.path = path
         self.read_only = read_only
         self._schema = schema
         self._vfs = vfs
+        self._extension = extension
+        self._durability = durability
         self._queue_lock = QueueLock(lock) if lock is not None else None
         self._note = commits.Note(path) if path is not None else None
         self._presence = Presence(path) if path is not None and lock is not None and not read_only else None
@@ -206,7 +210,7 @@ class Database:
         check_sqlite()
         note = self._note.read() if self._note is not None else None  # before the file, which is never behind it
         if self.path is not None and self.read_only:
-            connection = _open_read_only(self.path, self._vfs)
+            connection = _open_read_only(self.path, self._vfs, self._extension)
         else:
             if self.path is not None:
                 check.refuse_lost(self.path, note)
@@ -214,7 +218,7 @@ class Database:
                 if self._presence is not None:
                     self._presence.enter()
                 create_private_file(self.path)
-            connection = connect(self.path, vfs=self._vfs)
+            connection = connect(self.path, vfs=self._vfs, extension=self._extension, durability=self._durability)
         try:
             migrations.check(connection, self._schema, self.path)
             if self.path is not None and migrations.version(connection):
@@ -311,14 +315,14 @@ def check_sqlite() -> None:
         )
 
 
-def _open_read_only(path: Path, vfs: str | None) -> apsw.Connection:
+def _open_read_only(path: Path, vfs: str | None, extension: Path | None) -> apsw.Connection:
     try:
-        return connect(path, read_only=True, vfs=vfs)
+        return connect(path, read_only=True, vfs=vfs, extension=extension)
     except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
         if not path.exists():
             raise
         # a WAL store in a folder that may not be written can be read only as a file that does not change
         try:
-            return connect(path, immutable=True, vfs=vfs)
+            return connect(path, immutable=True, vfs=vfs, extension=extension)
         except apsw.Error:
             raise error from None
