@@ -331,3 +331,15 @@ def test_the_history_is_private_and_redacted(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert "hunter2" not in path.read_text()
     assert list(open_history(path, str).load_history_strings()) == ["login [secret]"]
+
+
+def test_a_history_that_cannot_be_written_any_more_goes_on_in_memory(tmp_path: Path) -> None:
+    from lcode.ui.shell.history import open_history
+
+    path = tmp_path / "history"
+    history = open_history(path, str)
+    history.append_string("one")
+    path.unlink()
+    path.mkdir()
+    history.append_string("two")
+    assert history.get_strings()[-1] == "two"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
@@ -20,7 +21,8 @@ class PrivateHistory(FileHistory):
         path.chmod(0o600)
 
     def store_string(self, string: str) -> None:
-        super().store_string(self._redact(string))
+        with suppress(OSError):  # a full disk, a folder that became read-only: it is in memory all the same
+            super().store_string(self._redact(string))
 
 
 def open_history(path: Path | None, redact: Callable[[str], str]) -> History:
