@@ -78,7 +78,7 @@ class Runtime:
         place = find(directory)
         store = Store(environ, ephemeral=ephemeral)
         try:
-            if agent:
+            if agent is not None:
                 row, fresh, told = store.agents.find(agent), False, ""
             else:
                 resolution = store.resolve(place, choose)
@@ -243,7 +243,8 @@ class Runtime:
             for message in session.rows:
                 if message.role == "tool":
                     seen.output("\n".join(str(part.get("text", "")) for part in message.content))
-            same_place = (row.branch, row.worktree) == (self.branch, path_text(self.root))
+            branch, where = (memory.recall.redacted(name) for name in (self.branch, path_text(self.root)))  # as they are kept
+            same_place = (row.branch, row.worktree) == (branch, where)
             await memory.run(session.restore_prompt, last_message, same_place)
             compacted = next((message.created_at for message in session.rows if message.kind == "summary"), "")
             usage: Usage | None = await memory.run(memory.recall.last_usage, row.id, compacted)
@@ -251,7 +252,7 @@ class Runtime:
                 usage = await memory.run(memory.recall.last_usage, row.forked_from, compacted)
             session.note_usage(usage or Usage())
             if not same_place:
-                await memory.run(memory.recall.update_session, row.id, branch=self.branch, worktree=path_text(self.root))
+                await memory.run(memory.recall.update_session, row.id, branch=branch, worktree=where)
         self.notices += [Notice(line, "warning") for line in live.cut_off(settled)]
         return session
 

@@ -107,14 +107,14 @@ class Recall:
     def create_session(self, *, branch: str, worktree: str, head: str, model: str, session_id: str = "") -> str:
         session_id = session_id or new_id("session")
         self._write(
-            "add_session", id=session_id, created_at=clock.stamp(), branch=self.redacted(branch), worktree=worktree, head=head,
-            model=self.redacted(model),
+            "add_session", id=session_id, created_at=clock.stamp(), branch=self.redacted(branch),
+            worktree=self.redacted(worktree), head=head, model=self.redacted(model),
         )  # fmt: skip
         return session_id
 
     def update_session(self, session_id: str, **values: Any) -> None:
         """Set columns of a session: title, ended_at, archived, model, note, prompt_id, context_from, memory_seen,
-        memory_told, branch."""
+        memory_told, branch, worktree."""
         given = {name: self._redactor.redact(value) if isinstance(value, str) else value for name, value in values.items()}
         self._write("set_session", session_id=session_id, values=given)
 
@@ -141,6 +141,8 @@ class Recall:
         """The session with this id, unique beginning of an id, or title. Raises UserError."""
         name = self.redacted(name)  # as a title is kept
         bare = name if name.startswith("session-") else f"session-{name}"
+        if bare == "session-":  # the beginning of every id
+            raise UserError(f"there is no session '{name}'", "`lcode sessions` lists them")
         rows = self._memory.read(
             lambda connection: fetch_all(
                 connection,

@@ -16,6 +16,7 @@ from lcode.llm.protocol import Request, Text
 from lcode.llm.replay import ScriptedProvider
 from lcode.memory.model import Actor, Source
 from tests.agent.harness import Harness, reply, run
+from tests.support import fixture_repos
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +111,14 @@ def test_a_rewrite_of_a_block_that_moved_on_is_refused_then_possible(repo: Path)
     run(work())
 
 
-def test_a_prompt_resume_sends_the_same_bytes_and_appends_what_changed(repo: Path) -> None:
+@pytest.mark.parametrize("secret", ["", "correct-horse-battery"])
+def test_a_prompt_resume_sends_the_same_bytes_and_appends_what_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    repo = fixture_repos.make("python", tmp_path / "correct-horse-battery")
+    if secret:
+        monkeypatch.setenv("SHOP_TOKEN", secret)  # the name of the place, which is kept redacted then
+
     async def work() -> None:
         first = Harness.open(repo)
         before = first.script([reply("", ("list_dir", {})), reply("one")])

@@ -133,6 +133,16 @@ def test_what_is_stored_is_redacted_and_is_what_comes_back(tiers: Tiers) -> None
         assert b"correct-horse" not in file.read_bytes()
 
 
+def test_where_a_session_works_is_redacted_however_it_is_written(tiers: Tiers) -> None:
+    place = {"branch": "try/correct-horse-battery", "worktree": "/home/me/correct-horse-battery"}
+    made = tiers.recall.create_session(**place, head="", model="offline")
+    begun = tiers.recall.session(made)
+    tiers.recall.update_session(made, **place)
+    again = tiers.recall.session(made)
+    assert (begun.branch, begun.worktree) == (again.branch, again.worktree)
+    assert "correct-horse" not in f"{begun.branch} {begun.worktree}"
+
+
 def test_the_same_message_is_stored_once(tiers: Tiers) -> None:
     where = session(tiers)
     operation = by(session=where)
