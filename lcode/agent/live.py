@@ -90,13 +90,13 @@ async def claim(
     memory: SessionMemory, name: str | None, lock_of: Callable[[str], NamedLock], branch: str
 ) -> tuple[SessionRow, NamedLock]:
     """The session that is named, or the newest that nobody holds, and the lock on it, which is held now. Raises UserError."""
-    rows = [await memory.run(memory.recall.session, name)] if name else await memory.run(memory.recall.sessions, 50)
+    rows = [await memory.run(memory.recall.session, name)] if name is not None else await memory.run(memory.recall.sessions, 50)
     for row in rows:
         lock = lock_of(row.id)
         if lock.acquire("session", branch):
             with released_on_error(lock):  # what its last holder left, who may have gone just now
                 return await memory.run(memory.recall.session, row.id), lock
-        if name:
+        if name is not None:
             raise busy(row.id, lock.owner())
     raise none_free(bool(rows))
 

@@ -107,7 +107,7 @@ def show(options: Options, name: str | None, as_json: bool) -> None:
 
     with registry(options, writes=False) as (store, place):
         here = store.agents.known(place)
-        agent = _current(store, place, name or options.agent)
+        agent = _current(store, place, options.agent if name is None else name)
         counts = count_rows(store.agent_paths(agent).memory_db)
         facts = agent_json(store, agent, here) | {"counts": counts}
     if as_json:

@@ -107,7 +107,7 @@ def restore(options: Options, name: str | None, yes: bool, of_user: bool, as_jso
     paths = StorePaths(home(os.environ))
     row = None if of_user else _agent(options)
     origin = Origin.of_user(paths) if row is None else Origin.of_agent(paths.agent(row.id))
-    chosen = find_backup(origin, name) if name else None
+    chosen = find_backup(origin, name) if name is not None else None
     if not yes:
         confirm(origin, chosen)
     done = rebuild_registry(paths, chosen) if row is None else restore_agent(paths, row, chosen)
@@ -188,7 +188,7 @@ def _found(origins: list[Origin], name: str | None) -> list[tuple[Origin, Backup
     found = [(origin, one) for origin in origins for one in list_backups(origin)]
     if name is None:
         return found
-    named = [pair for pair in found if pair[1].id == name] or [pair for pair in found if pair[1].id.startswith(name)]
+    named = [pair for pair in found if pair[1].id == name] or [pair for pair in found if name and pair[1].id.startswith(name)]
     if not named:
         raise UserError(f"there is no backup '{name}'", "`lcode backup list` shows them")
     return named
@@ -208,7 +208,7 @@ def _origins(options: Options) -> list[Origin]:
             return [Origin.of_agent(paths.agent(options.agent)), *origins]
         return origins
     except UserError:
-        if options.agent:
+        if options.agent is not None:
             raise
         return origins
     return [Origin.of_agent(paths.agent(row.id)), *origins]
@@ -219,7 +219,7 @@ def _agent(options: Options) -> AgentRow:
     from lcode.cli.place import registry
 
     with registry(options, writes=False) as (store, place):
-        if options.agent:
+        if options.agent is not None:
             return store.agents.find(options.agent)
         row = store.agents.known(place)
     if row is None:

@@ -12,7 +12,7 @@ import click
 
 from lcode import __version__
 from lcode.cli.lazy import LazyGroup, Row
-from lcode.cli.options import Options
+from lcode.cli.options import UNNAMED, Options
 from lcode.errors import UsageError
 
 TABLE = {
@@ -104,7 +104,7 @@ def _protect_text(args: Sequence[str]) -> list[str]:
     "-r",
     "--resume",
     is_flag=False,
-    flag_value="",
+    flag_value=UNNAMED,
     metavar="[ID]",
     help="Continue a session: by id, its beginning, or title; asks without one.",
 )

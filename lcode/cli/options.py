@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+UNNAMED = "\0"  # the id of -r without one: nobody can type it, and `-r ""` names a session that there is not
 
 
 @dataclass
 class Options:
-    """The options of `lcode` itself. `prompt` is None without -p, `resume` None without -r and '' without an id."""
+    """The options of `lcode` itself. `prompt` is None without -p, `resume` None without -r and UNNAMED without an id."""
 
     directory: Path | None = None
     agent: str | None = None

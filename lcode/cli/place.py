@@ -47,7 +47,7 @@ def opened(options: Options, *, writes: bool = False) -> Iterator[Runtime]:
 
     _refuse_ephemeral(options, writes)
     settings, where = settings_of(options), directory(options)
-    ephemeral = options.ephemeral or not (writes or options.agent or has_agent(where))
+    ephemeral = options.ephemeral or not (writes or options.agent is not None or has_agent(where))
     runtime = Runtime.open(settings, where, agent=options.agent, ephemeral=ephemeral)
     try:
         _tell(settings, runtime, options, writes)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lcode.cli.options import Options
+from lcode.cli.options import UNNAMED, Options
 from lcode.cli.output import is_terminal, one_line, plural, say, short, table
 from lcode.cli.place import ask_number, choose_agent, directory, piped, settings_of
 from lcode.cli.report import complain
@@ -67,7 +67,9 @@ def _open(options: Options, *, interactive: bool = False) -> Runtime:
 async def _session(runtime: Runtime, options: Options, *, ask: bool) -> Session:
     if not options.proceed and options.resume is None:
         return await runtime.new_session()
-    name = options.resume or (await _pick(runtime) if ask and not options.proceed else None)
+    name = options.resume
+    if name == UNNAMED:
+        name = await _pick(runtime) if ask else None
     forks = options.fork
     while True:
         try:

@@ -102,7 +102,7 @@ def show(options: Options, name: str, at: str | None, full: bool, as_json: bool)
 
     with opened(options) as runtime:
         row, messages = _find(runtime, name)
-        found = _position(messages, at) if at else None
+        found = _position(messages, at) if at is not None else None
         if found is not None:
             messages = messages[max(0, found - AROUND) : found + AROUND + 1]
         if as_json:
@@ -118,7 +118,8 @@ def show(options: Options, name: str, at: str | None, full: bool, as_json: bool)
 
 
 def _names(message: MessageRow, name: str) -> bool:
-    return message.id.removeprefix("message-").startswith(name.removeprefix("message-"))
+    start = name.removeprefix("message-")
+    return bool(start) and message.id.removeprefix("message-").startswith(start)
 
 
 def _position(messages: list[MessageRow], name: str) -> int:

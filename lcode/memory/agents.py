@@ -75,7 +75,8 @@ class Agents:
         """The agent with this id, unique beginning of an id, or name. Raises UserError."""
         agents = self.list()
         exact = [agent for agent in agents if name in (agent.id, agent.name)]
-        found = exact or [agent for agent in agents if agent.id.removeprefix("agent-").startswith(name.removeprefix("agent-"))]
+        start = name.removeprefix("agent-")
+        found = exact or [agent for agent in agents if start and agent.id.removeprefix("agent-").startswith(start)]
         if len(found) == 1:
             return found[0]
         fault = f"there is no agent '{name}'" if not found else f"'{name}' fits several agents"

@@ -78,9 +78,10 @@ class Archival:
     def get(self, passage_id: str) -> Passage:
         """The passage with this id or unique beginning of one. Raises MemoryEditError."""
         bare = passage_id if passage_id.startswith("passage-") else f"passage-{passage_id}"
+        end = f"{bare}\U0010ffff" if bare != "passage-" else bare  # which every id begins with
         rows = self._memory.read(
             lambda connection: fetch_all(
-                connection, f"SELECT {_COLUMNS} FROM passages WHERE id >= ? AND id < ? LIMIT 2", (bare, f"{bare}\U0010ffff")
+                connection, f"SELECT {_COLUMNS} FROM passages WHERE id >= ? AND id < ? LIMIT 2", (bare, end)
             )
         )
         if len(rows) != 1:

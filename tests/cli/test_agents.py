@@ -56,6 +56,26 @@ def test_an_agent_is_renamed(lcode: Lcode, shop: Path) -> None:
     assert lcode("agents", "rename", "store", " ").code == 2
 
 
+@pytest.mark.parametrize("name", ["", "agent-"])
+def test_an_empty_id_is_not_the_beginning_of_every_id(lcode: Lcode, shop: Path, name: str) -> None:
+    for words in (
+        ("agents", "show", name),
+        ("agents", "rename", name, "depot"),
+        ("agents", "share", name),
+        ("agents", "merge", name, "shop"),
+        ("agents", "merge", "shop", name),
+        ("agents", "delete", name, "--yes"),
+        ("--agent", name, "agents", "show"),
+        ("--agent", name, "backup"),
+        ("--agent", name, "memory"),
+        ("--agent", name, "-p", "what is sold?"),
+    ):
+        done = lcode(*words)
+        assert done.code == 1 and not done.out, words
+        assert done.err.splitlines()[0] == f"lcode: there is no agent '{name}'"
+    assert [row["name"] for row in listed(lcode)] == ["shop"]
+
+
 def test_a_name_that_is_taken_is_refused(lcode: Lcode, shop: Path, other: Path) -> None:
     done = lcode("agents", "rename", "depot", "shop")
     assert done.code == 1

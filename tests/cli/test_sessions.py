@@ -133,6 +133,29 @@ def test_an_unknown_session_is_an_error_with_a_hint(lcode: Lcode, session: str) 
         assert "`lcode sessions` lists them" in done.err
 
 
+@pytest.mark.parametrize("name", ["", "session-"])
+def test_an_empty_id_is_not_the_beginning_of_every_id(lcode: Lcode, session: str, tmp_path: Path, name: str) -> None:
+    for words in (
+        ("sessions", "show", name),
+        ("sessions", "export", name),
+        ("sessions", "rename", name, "another title"),
+        ("sessions", "archive", name),
+        ("-r", name, "-p", "where is the port parsed?"),
+        ("-r", name, "--fork", "-p", "where is the port parsed?"),
+        ("sessions", "show", session, "--at", name.replace("session", "message")),
+        ("backup", "verify", name),
+        ("backup", "restore", name, "--yes"),
+    ):
+        done = lcode(*words)
+        assert done.code == 1 and not done.out, words
+        assert [line for line in done.err.splitlines() if line.startswith("lcode: there is no ")], done.err
+        assert len(done.err.splitlines()) <= 2
+    (row,) = listed(lcode)
+    assert row["title"] == "where is the port parsed?"
+    assert lcode("-p", "where is the port parsed?", "-r").code == 0  # no id at all: the newest
+    assert len(listed(lcode)) == 1
+
+
 def test_an_ephemeral_look_sees_the_stored_messages(lcode: Lcode, session: str) -> None:
     data = lcode("--ephemeral", "sessions", "show", session, "--json").json()
     assert len(data["messages"]) == data["session"]["messages"] > 0

@@ -24,6 +24,13 @@ def test_insert_returns_an_id_that_opens_it(tiers: Tiers) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["", "passage-"])
+def test_an_empty_id_is_not_the_beginning_of_every_id(tiers: Tiers, name: str) -> None:
+    tiers.archival.insert("Retries live in transport.py", by())
+    with pytest.raises(MemoryEditError, match="there is no passage"):
+        tiers.archival.get(name)
+
+
 def test_the_same_text_or_operation_is_kept_once(tiers: Tiers) -> None:
     operation = by()
     first = tiers.archival.insert("one fact", operation)
