@@ -1,8 +1,8 @@
 """What past commits say about the files of today: their messages, and which living files each touched, renames followed.
 
 A commit's subject tells in people's words what its files are about, and search uses that as a second index. Paths are kept as
-they are called now: a file that was moved keeps its history. Merges are left out, for they say nothing of their own; commits that
-touch very many files say nothing of each, and are kept without files. The newest `LIMIT` commits are known, of all checkouts.
+they are called now: a file that was moved keeps its history. Merges are left out, for they say nothing of their own; commits
+that touch very many files say nothing of each, and are kept without files. The newest `LIMIT` commits are known, of all checkouts.
 
 New commits alone are read where history only grew; where it was rewritten, or another branch is at hand, it is read anew.
 """
