@@ -2,7 +2,7 @@
 
 A commit's subject tells in people's words what its files are about, and search uses that as a second index. Paths are kept as
 they are called now: a file that was moved keeps its history. Merges are left out, for they say nothing of their own; commits
-that touch very many files say nothing of each, and are kept without files. The newest `LIMIT` commits are known, of all checkouts.
+that touch very many files say nothing of each, and are kept without files. The newest `LIMIT` are known, of all checkouts.
 
 New commits alone are read where history only grew; where it was rewritten, or another branch is at hand, it is read anew.
 """
