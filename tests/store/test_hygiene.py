@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from lcode.cli.main import main
+from lcode.index import vectors
 from lcode.store import migrations
 from lcode.store.connect import connect
 from lcode.store.database import Database
@@ -72,7 +73,7 @@ def test_connections_are_made_in_one_module_and_asked_for_in_the_store_alone() -
         for line, name in calls(path):
             if name in ("apsw.Connection", "Connection") and where != "store/connect.py":
                 faults.append(f"{where}:{line}: {name}")
-            if "load_extension" in name.replace("enable_", ""):
+            if "load_extension" in name.replace("enable_", "") and where != "store/connect.py":
                 faults.append(f"{where}:{line}: {name}")
         if not where.startswith("store/") and where not in ALONE and "lcode.store.connect" in path.read_text(encoding="utf-8"):
             faults.append(f"{where}: opens a connection of its own")
@@ -115,6 +116,54 @@ def test_a_connection_loads_no_extension_and_lets_nobody_write_the_schema(tmp_pa
     with pytest.raises(apsw.ConstraintError):
         connection.execute("INSERT INTO c VALUES (1)")
     connection.close()
+
+
+EXTENSION = vectors.extension_path()
+
+
+@pytest.mark.skipif(EXTENSION is None, reason="sqlite-vec has no build for this system")
+@pytest.mark.parametrize("path", [None, "new.db"])
+def test_derived_data_gets_the_one_extension_that_it_asks_for_and_no_other_afterwards(tmp_path: Path, path: str | None) -> None:
+    connection = connect(tmp_path / path if path else None, extension=EXTENSION, durability="NORMAL")
+    assert connection.execute("SELECT vec_length(vec_int8(x'0102'))").fetchall() == [(2,)]
+    assert settings(connection) == {**WANTED, "synchronous": 1}
+    with pytest.raises(apsw.Error, match="not authorized"):
+        connection.execute("SELECT load_extension('/tmp/none.so')")
+    with pytest.raises(apsw.Error, match="not authorized"):
+        connection.load_extension(str(EXTENSION))
+    connection.close()
+    other = connect(tmp_path / "other.db")
+    with pytest.raises(apsw.SQLError, match="no such function"):
+        other.execute("SELECT vec_version()")
+    other.close()
+
+
+@pytest.mark.skipif(EXTENSION is None, reason="sqlite-vec has no build for this system")
+def test_a_look_at_derived_data_has_the_extension_too(tmp_path: Path) -> None:
+    Database(tmp_path / "a.db", migrations.MEMORY, extension=EXTENSION).write(lambda connection: None)
+    looking = Database(tmp_path / "a.db", migrations.MEMORY, read_only=True, extension=EXTENSION)
+    assert looking.read(lambda connection: connection.execute("SELECT vec_length(vec_int8(x'01'))").fetchall()) == [(1,)]
+    looking.close()
+
+
+def test_an_extension_that_cannot_be_loaded_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "vec0.so").write_bytes(b"for another system")
+    for extension in (tmp_path / "vec0.so", tmp_path / "missing.so"):
+        connection = connect(tmp_path / "a.db", extension=extension)
+        assert settings(connection) == WANTED
+        connection.close()
+
+
+def test_nothing_of_memory_asks_for_an_extension_or_for_less_durability() -> None:
+    faults = []
+    for path in PACKAGE.rglob("*.py"):
+        where = path.relative_to(PACKAGE).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("Database", "connect"):
+                asked = {word.arg for word in node.keywords} & {"extension", "durability"}
+                if asked and not where.startswith("index/") and where != "store/database.py":
+                    faults.append(f"{where}:{node.lineno}: {asked}")
+    assert faults == []
 
 
 def test_a_schema_of_another_hand_runs_no_function_of_ours(tmp_path: Path) -> None:
