@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -62,13 +63,50 @@ def _entries(root: Path, folder: str) -> tuple[list[str], list[str]]:
     return files, folders
 
 
+class _Paths:
+    """Paths in the order in which equals are offered (short ones first), lower-cased once."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.source = paths
+        ordered = sorted((path for path in paths if path.isprintable()), key=lambda path: (len(path), path))
+        self._rows = [(path.lower(), path) for path in ordered]
+
+    def matches(self, typed: str, limit: int = MAX_SHOWN) -> list[str]:
+        """Paths that hold the typed letters in order: those whose name or whole begins with them first, then those with them
+        in the name, in the path, and at last apart. Looks no further than it must: this runs at each key."""
+        wanted = typed.lower()
+        tiers: tuple[list[str], ...] = ([], [], [])
+        for lowered, path in self._rows:
+            if wanted in lowered:
+                tier = _tier(lowered, wanted)
+                tiers[tier].append(path)
+                if tier == 0 and len(tiers[0]) >= limit:
+                    break
+        found = [path for tier in tiers for path in tier[:limit]][:limit]
+        if len(found) < limit and len(wanted) > 1:
+            found += islice(self._apart(wanted), limit - len(found))
+        return found
+
+    def _apart(self, wanted: str) -> Iterator[str]:
+        """Paths that hold the letters in order and not together. No letter is tried twice, however long the path is."""
+        pattern = re.compile("".join(f"[^{re.escape(letter)}]*+{re.escape(letter)}" for letter in wanted))
+        return (path for lowered, path in self._rows if pattern.match(lowered) and wanted not in lowered)
+
+
+def _tier(lowered: str, wanted: str) -> int:
+    name = lowered[lowered.rfind("/") + 1 :]
+    if name.startswith(wanted) or lowered.startswith(wanted):
+        return 0
+    return 1 if wanted in name else 2
+
+
 class ShellCompleter(Completer):
     """`commands` gives names and summaries; `files` the paths, called in the completion thread and kept for a while."""
 
     def __init__(self, commands: Sequence[tuple[str, str]], files: Callable[[], Sequence[str]]) -> None:
         self._commands = commands
         self._files = files
-        self._kept: Sequence[str] = ()
+        self._kept = _Paths(())
         self._kept_at = -_FRESH
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
@@ -79,23 +117,14 @@ class ShellCompleter(Completer):
                 if name.startswith(text[1:]):
                     yield Completion(f"/{name}", start_position=-len(text), display_meta=summary)
         elif word:
-            for path in self._matches(word[1])[:MAX_SHOWN]:
+            for path in self._matches(word[1]):
                 yield Completion(f"@{path}", start_position=-len(word[1]) - 1, display=clean(path))
 
     def _matches(self, typed: str) -> list[str]:
-        """Paths that hold the typed letters in order: those with the name first, then the rest."""
         now = clock.monotonic()
         if now - self._kept_at >= _FRESH:
-            self._kept, self._kept_at = self._files(), now
-        wanted = typed.lower()
-        pattern = re.compile(".*?".join(map(re.escape, wanted)), re.IGNORECASE)
-        ranked = [(_rank(path, wanted), len(path), path) for path in self._kept if pattern.search(path)]
-        return [path for _, _, path in sorted(ranked)]
-
-
-def _rank(path: str, wanted: str) -> int:
-    lowered = path.lower()
-    name = lowered.rpartition("/")[2]
-    if name.startswith(wanted) or lowered.startswith(wanted):
-        return 0
-    return 1 if wanted in name else 2 if wanted in lowered else 3
+            paths = self._files()
+            if paths is not self._kept.source:
+                self._kept = _Paths(paths)
+            self._kept_at = now
+        return self._kept.matches(typed)
