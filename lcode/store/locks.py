@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lcode import clock
-from lcode.errors import StoreUnwritable
-from lcode.store.paths import private_folder
+from lcode.store.paths import private_folder, unopened
 
 if sys.platform == "win32":  # pragma: no cover
     import ctypes
@@ -60,6 +59,9 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
+READ_ONLY = "mend the folder's permissions or set LCODE_HOME to another one; with --ephemeral memory is only read"
+
+
 def try_lock(descriptor: int) -> bool:
     """Lock the open file if it is free; closing the descriptor frees it."""
     return _lock(descriptor, block=False)
@@ -70,7 +72,7 @@ def _open(path: Path) -> int:
         private_folder(path.parent)
         return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     except OSError as error:
-        raise StoreUnwritable(f"cannot open the lock {path}: {error.strerror or error}") from error
+        raise unopened(f"cannot open the lock {path}", path, error, READ_ONLY) from error
 
 
 class QueueLock:
@@ -218,6 +220,10 @@ class NamedLock:
         opened = os.fstat(descriptor)
         return (opened.st_ino, opened.st_dev) == (at_path.st_ino, at_path.st_dev)
 
+    def lost(self) -> bool:
+        """Whether what is held is not the lock any more: its file was removed."""
+        return self._descriptor is None or not self._is_current(self._descriptor)
+
     def release(self) -> None:
         if self._descriptor is None:
             return
@@ -229,7 +235,7 @@ class NamedLock:
     def owner(self) -> Owner | None:
         """Who holds the lock now; None if nobody does. A file without a lock is what a killed owner left behind."""
         try:
-            descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))  # its folder may be read-only
         except OSError:
             return None
         try:

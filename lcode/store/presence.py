@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lcode.errors import StoreBusy, StoreUnwritable
-from lcode.store.paths import private_folder
+from lcode.errors import StoreBusy
+from lcode.store.locks import READ_ONLY
+from lcode.store.paths import private_folder, unopened
 
 
 class Presence:
@@ -53,7 +54,7 @@ class Presence:
             private_folder(self._path.parent)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreUnwritable(f"cannot open the lock {self._path}: {error.strerror or error}") from error
+            raise unopened(f"cannot open the lock {self._path}", self._path, error, READ_ONLY) from error
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:

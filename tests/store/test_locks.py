@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lcode.errors import StoreUnwritable
 from lcode.store.locks import NamedLock
 
 HOLDER = """
@@ -64,6 +66,26 @@ def test_looking_at_a_lock_does_not_take_it(tmp_path: Path) -> None:
     assert NamedLock(tmp_path / "a.lock").owner() is not None
     lock.release()
     assert NamedLock(tmp_path / "a.lock").owner() is None
+
+
+def test_a_lock_whose_file_may_only_be_read_can_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = NamedLock(tmp_path / "a.lock")
+    assert lock.acquire("session", "main")
+    opened = os.open
+
+    def read_only(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, flags, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", read_only)
+        owner = NamedLock(tmp_path / "a.lock").owner()
+        with pytest.raises(StoreUnwritable, match="cannot open the lock") as refused:
+            NamedLock(tmp_path / "b.lock").acquire()
+    assert owner is not None and (owner.pid, owner.branch) == (os.getpid(), "main")
+    assert "LCODE_HOME" in refused.value.hint
+    lock.release()
 
 
 FORKER = """
