@@ -77,9 +77,9 @@ def _guarded(check: Check, options: Options) -> list[Finding]:
 
 
 def _print(finding: Finding, width: int) -> None:
-    say(Styled(f"{finding.state:<5}", _COLOURS[finding.state]), f"{finding.check:<{width}} {finding.text}")
+    say(Styled(f"{finding.state:<6}", _COLOURS[finding.state]), f"{finding.check:<{width}} {finding.text}")
     if finding.hint:
-        say(Styled(indent(finding.hint, " " * (width + 6)), "dim"))
+        say(Styled(indent(finding.hint, " " * (width + 7)), "dim"))
 
 
 # -- the program ----------------------------------------------------------------------------------------------------
