@@ -26,7 +26,7 @@ from lcode.redact import Redactor
 from lcode.store import migrations
 from lcode.store.check import MEND
 from lcode.store.database import Database, fetch_all
-from lcode.store.paths import AgentPaths, StorePaths, home
+from lcode.store.paths import AgentPaths, StorePaths, home, refuse_closed
 
 
 class Store:
@@ -37,6 +37,7 @@ class Store:
         self.ephemeral = ephemeral
         self.redactor = Redactor(environ)
         self._databases: list[Database] = []
+        refuse_closed(self.paths.home)
         _refuse_lost_registry(self.paths)
         exists = self.paths.user_db.exists()
         path = None if ephemeral and not exists else self.paths.user_db
@@ -76,6 +77,7 @@ class Store:
     def open(self, agent: AgentRow) -> Database:
         """The agent's own database, with its identity in it. Raises StoreDamaged where a known store is gone."""
         paths = self.agent_paths(agent)
+        refuse_closed(paths.folder)
         if self.ephemeral:
             known = bool(agent.id) and paths.memory_db.exists()
             database = self._keep(Database(paths.memory_db if known else None, migrations.MEMORY, read_only=known))

@@ -22,7 +22,7 @@ from lcode.store.connect import WAIT, Durability, connect, own
 from lcode.store.locks import QueueLock
 from lcode.store.log_size import LogSize
 from lcode.store.owner_thread import OwnerThread, deadline
-from lcode.store.paths import create_private_file, private_folder
+from lcode.store.paths import create_private_file, private_folder, unopened
 from lcode.store.presence import Presence
 
 T = TypeVar("T")
@@ -280,10 +280,9 @@ class Database:
         )
 
     def _unwritable(self, error: Exception) -> StoreUnwritable:
-        return StoreUnwritable(
-            f"the memory store {self.path} cannot be written: {error}",
-            "free space or mend the folder's permissions; what was acknowledged is kept",
-        )
+        hint = "free space or mend the folder's permissions; what was acknowledged is kept"
+        what = f"the memory store {self.path} cannot be written"
+        return unopened(what, self.path, error, hint) if self.path is not None else StoreUnwritable(f"{what}: {error}", hint)
 
     def _damaged(self, error: Exception) -> StoreDamaged:
         return StoreDamaged(f"the memory store {self.path} is damaged: {error}", check.MEND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +13,14 @@ from pathlib import Path
 from lcode.errors import EXIT_ERROR, StoreUnwritable
 from lcode.store.atomic import sync_folder
 
-# A full disk, a quota, too many open files: what may be over when the command is tried again.
-_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EBUSY, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+# A full or broken disk, a quota, one that may only be read, too many open files: what may be over when it is tried again.
+_PASSING = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS),
+        *(errno.EBUSY, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    }
+)
+_ANOTHER = "move away what stands there or mend its permissions, or set LCODE_HOME to another folder"
 
 
 def home(environ: Mapping[str, str]) -> Path:
@@ -103,6 +110,44 @@ def unwritable(what: str, error: OSError, hint: str) -> StoreUnwritable:
     if error.errno not in _PASSING:
         fault.exit_code = EXIT_ERROR
     return fault
+
+
+def unopened(what: str, path: Path, error: Exception, hint: str) -> StoreUnwritable:
+    """The error of a file that cannot be opened or written; temporary unless something stands in the way that stays."""
+    reason = next(filter(None, (_obstacle(Path(f"{path}{end}")) for end in ("", "-wal", "-shm", "-journal"))), "")
+    text = error.strerror if isinstance(error, OSError) else None
+    fault = StoreUnwritable(f"{what}: {reason or text or error}", _ANOTHER if reason else hint)
+    if reason:
+        fault.exit_code = EXIT_ERROR
+    return fault
+
+
+def refuse_closed(folder: Path) -> None:
+    """Raise StoreUnwritable where `folder` is there and may not be looked into: that it seems empty would say nothing."""
+    try:
+        if not folder.exists() or os.access(f"{folder}{os.sep}.", os.R_OK | os.X_OK):
+            return
+        reason = "permission denied" if folder.is_dir() else "it is no folder"
+    except OSError as error:
+        reason = str(error.strerror)
+    fault = StoreUnwritable(f"memory in {folder} cannot be used: {reason}", _ANOTHER)
+    fault.exit_code = EXIT_ERROR
+    raise fault
+
+
+def _obstacle(path: Path) -> str:
+    """Why there can be no file at `path` for us however long one waits; '' where none is seen. What can be read, and only not
+    be written, may be so for a while: a file system that was mounted again as read-only."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        there = path.parent.exists()
+        return f"permission denied for {path.parent}" if there and not os.access(path.parent, os.R_OK | os.X_OK) else ""
+    except OSError as error:
+        return "" if error.errno in _PASSING else f"{path.name}: {error.strerror}"
+    if not stat.S_ISREG(mode):
+        return f"{path.name} is {'a folder' if stat.S_ISDIR(mode) else 'no file'}"
+    return "" if os.access(path, os.R_OK) else f"permission denied for {path.name}"
 
 
 def create_private_file(path: Path) -> None:

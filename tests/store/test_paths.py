@@ -25,4 +25,6 @@ def test_only_what_passes_by_itself_is_temporary(tmp_path: Path) -> None:
         private_folder(tmp_path / "file" / "store")
     assert caught.value.exit_code == EXIT_ERROR
     assert "LCODE_HOME" in caught.value.hint
-    assert unwritable("x", OSError(errno.ENOSPC, "full"), "").exit_code == EXIT_TEMPORARY
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+        assert unwritable("x", OSError(number, "fault"), "").exit_code == EXIT_TEMPORARY
+    assert unwritable("x", OSError(errno.EACCES, "denied"), "").exit_code == EXIT_ERROR

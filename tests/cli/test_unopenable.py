@@ -1,0 +1,104 @@
+"""A store that cannot be opened, told in one line: 75 where waiting may help, 1 where something is in the way that stays."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CHECKOUT, Lcode
+
+Change = Callable[[Path, Path], object]
+ASK = ("-p", "where is the port parsed?")
+
+
+def in_place(file: Path) -> None:
+    """Let a folder stand where the file was."""
+    file.unlink(missing_ok=True)
+    file.mkdir(parents=True)
+
+
+def assert_told(code: int, err: str, expected: int) -> None:
+    lines = err.splitlines()
+    assert code == expected, err
+    assert len(lines) == 2 and lines[0].startswith("lcode: ") and lines[1].startswith("hint: "), err
+    assert "internal error" not in err and "unable to open" not in err
+    assert expected == 75 or "LCODE_HOME" in lines[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda home, agent: in_place(agent / "memory.db"),
+        lambda home, agent: in_place(agent / "memory.db-wal"),
+        lambda home, agent: in_place(agent / "locks" / "memory.lock"),
+        lambda home, agent: in_place(home / "locks" / "user.open"),
+    ],
+)
+def test_a_folder_in_a_files_place_is_no_passing_failure(lcode: Lcode, repository: Path, home: Path, change: Change) -> None:
+    assert lcode(*ASK).code == 0
+    change(home, next((home / "agents").iterdir()))
+    done = lcode(*ASK)
+    assert_told(done.code, done.err, 1)
+    assert "is a folder" in done.err
+
+
+@pytest.mark.parametrize("name", ["", "agents", "locks"])
+def test_a_file_in_a_folders_place_is_no_passing_failure(lcode: Lcode, repository: Path, home: Path, name: str) -> None:
+    (home / name).parent.mkdir(parents=True, exist_ok=True)
+    (home / name).write_text("")
+    done = lcode(*ASK)
+    assert_told(done.code, done.err, 1)
+
+
+def everything(home: Path) -> None:
+    for path in [home, *home.rglob("*")]:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="gives up the capabilities by which root may do everything")
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda home, agent: home.chmod(0), 1),
+        (lambda home, agent: agent.chmod(0), 1),
+        (lambda home, agent: (agent / "memory.db").chmod(0), 1),
+        (lambda home, agent: agent.chmod(0o500), 75),
+        (lambda home, agent: (agent / "memory.db").chmod(0o400), 75),
+        (lambda home, agent: everything(home), 75),
+    ],
+    ids=["home closed", "agent closed", "file closed", "agent read-only", "file read-only", "all read-only"],
+)
+def test_what_may_be_read_and_not_written_may_pass_and_what_may_not_be_read_does_not(
+    lcode: Lcode, repository: Path, home: Path, change: Change, code: int
+) -> None:
+    assert lcode(*ASK).code == 0
+    agent = next((home / "agents").iterdir())
+    change(home, agent)
+    try:
+        done = as_anybody(*ASK)
+        assert_told(done.returncode, done.stderr, code)
+        looked = as_anybody("--ephemeral", *ASK)
+        assert (looked.returncode == 0) == (code == 75), looked.stderr  # never an empty memory in place of one that is there
+    finally:
+        home.chmod(0o700)
+        agent.chmod(0o700)
+
+
+def as_anybody(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`lcode ARGUMENTS`, held to the permissions of files also where the tests run as root."""
+    library = ctypes.CDLL(None)
+    return subprocess.run(
+        [sys.executable, "-m", "lcode", *arguments],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: [library.prctl(24, number, 0, 0, 0) for number in (1, 2, 3)] and None,  # PR_CAPBSET_DROP
+    )
