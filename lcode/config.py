@@ -38,6 +38,7 @@ class Settings:
     core_memory_tokens: int = 8_000
     context_window: int | None = None
     shell_timeout: float = 120.0
+    worker: bool = True
     vi_mode: bool = False
     history: bool = True
     providers: Mapping[str, ProviderSettings] = field(default_factory=lambda: MappingProxyType({}))

@@ -40,6 +40,7 @@ KEYS: Mapping[str, Key] = {
     "core_memory_tokens": Key(int, 8_000, "tokens of all blocks", least=500, most=100_000, from_repository=True),
     "context_window": Key(int, None, "tokens the model takes; unset: as its provider says", least=1_000),
     "shell_timeout": Key(float, 120.0, "seconds a command may run", least=1, most=3_600, from_repository=True),
+    "worker": Key(bool, True, "keep the code index current with a process in the background"),
     "vi_mode": Key(bool, False, "vi keys at the prompt"),
     "history": Key(bool, True, "keep what was typed at the prompt"),
 }

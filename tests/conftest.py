@@ -44,6 +44,7 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     monkeypatch.setenv("LCODE_HOME", str(home / "lcode"))
+    monkeypatch.setenv("LCODE_WORKER", "0")  # tests of the worker switch it on
     for name, folder in _FOLDERS.items():
         (home / folder).mkdir(parents=True, mode=0o700)
         monkeypatch.setenv(name, str(home / folder))

@@ -53,6 +53,7 @@ class Run:
         self.steps = 0
         self.answer = ""
         self.ending = False  # what is left is to be done whole: no interrupt any more
+        self._heard_nothing = True  # of the model
         self._partial: list[str] = []
         self._limits = Limits()
 
@@ -155,6 +156,9 @@ class Run:
         stop_if_asked()
         async with aclosing(self.session.provider.stream(request)) as stream:
             async for delta in stream:
+                if self._heard_nothing and self.session.environment.requested is not None:
+                    self.session.environment.requested()
+                    self._heard_nothing = False
                 if isinstance(delta, TextPiece):
                     self._partial.append(delta.text)
                     self.emit(TextDelta(delta.text))

@@ -57,7 +57,7 @@ class Runtime:
         self._database = database
         self._scratch = store.scratch() if store.ephemeral else None
         self._sessions: list[Session] = []
-        self._upkeep = Upkeep(store, agent, database, environ)
+        self._upkeep = Upkeep(store, agent, database, environ, place.root, worker=settings.worker)
         self.interactive = False
         self.record: Path | None = None
         self.unsaved: list[str] = []  # what is not in the store after `close`, in lines for the user
@@ -287,6 +287,7 @@ class Runtime:
             end_note=self._end_note,
             log_bug=self.log_bug,
             answered=self._upkeep.after_answer,
+            requested=self.prompted,
             max_steps=self.settings.max_steps,
             max_tokens=self.settings.max_tokens,
             thinking=self.settings.thinking,
@@ -304,18 +305,8 @@ class Runtime:
 
         def make(operation_id: str, step_id: str) -> ToolContext:
             redact = self.store.redactor.redact
-            return ToolContext(
-                self.root,
-                self.cwd,
-                seen,
-                memory,
-                self._outputs,
-                child,
-                operation_id,
-                step_id,
-                redact,
-                self.settings.shell_timeout,
-            )
+            root, timeout = self.root, self.settings.shell_timeout
+            return ToolContext(root, self.cwd, seen, memory, self._outputs, child, operation_id, step_id, redact, timeout)
 
         return make
 
@@ -381,6 +372,10 @@ class Runtime:
         commits = note.commits_since(Git(self.root), head) if head and now and head != now else []
         memory.recall.update_session(session_id, note=note.make_note(memory.recall, row, commits))
 
+    def prompted(self) -> None:
+        """A prompt is shown, or a request was sent: now the worker may be started."""
+        self._upkeep.worker.start(self.interactive)
+
     # -- the end ----------------------------------------------------------------------------------------------------
 
     def log_bug(self, error: BaseException) -> str:
@@ -388,6 +383,7 @@ class Runtime:
         return self._upkeep.log_bug(error)
 
     async def close(self) -> None:
+        self._upkeep.worker.leave()
         for session in self._sessions:
             with suppress(UserError):
                 await session.close()

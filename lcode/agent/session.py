@@ -41,7 +41,7 @@ News = Callable[[str], tuple[str, list[str]]]  # from the place last told of (''
 class Environment:
     """What a session takes from the process that opened it. `render_system` makes the system text anew, `news` the lines
     for the next user message, `resolve` a provider by its name, `end_note` the note that is kept at the end; `answered` is
-    called after each answer."""
+    called after each answer, `requested` once a request was sent."""
 
     render_system: Callable[[list[Block]], str]
     news: News
@@ -49,6 +49,7 @@ class Environment:
     end_note: Callable[[str], None]
     log_bug: Callable[[BaseException], str]
     answered: Callable[[], Awaitable[None]] | None = None
+    requested: Callable[[], None] | None = None
     max_steps: int = 50
     max_tokens: int | None = None
     thinking: str = "off"

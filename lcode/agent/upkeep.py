@@ -8,12 +8,11 @@ that find one due, one makes it.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from lcode.agent.helper_process import HelperProcess, launch
 from lcode.errors import StoreError, UserError
 from lcode.memory.agents import AgentRow
 from lcode.memory.store import Store
@@ -22,15 +21,16 @@ from lcode.store.database import Database
 from lcode.store.filesystem import is_network, kind
 from lcode.store.paths import private_folder
 
-_PASSED_ON = ("LCODE_", "XDG_", "PYTHON", "LC_")
-_NAMES = ("HOME", "USERPROFILE", "LOCALAPPDATA", "SYSTEMROOT", "PATH", "LANG", "TZ", "TMPDIR", "TEMP")
-
 
 class Upkeep:
     """Looks after the store of one agent while its sessions run."""
 
-    def __init__(self, store: Store, agent: AgentRow, database: Database, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, store: Store, agent: AgentRow, database: Database, environ: Mapping[str, str], root: Path, *, worker: bool
+    ) -> None:
         self._store = store
+        wanted = worker and not store.ephemeral
+        self.worker = HelperProcess(store.agent_paths(agent), agent.id, root, environ, enabled=wanted)
         self._agent_id = agent.id
         self._databases = {Origin.of_agent(store.agent_paths(agent)): database, Origin.of_user(store.paths): store.user}
         self._database = database
@@ -74,17 +74,7 @@ class Upkeep:
 
 def start_backup(agent_id: str, environ: Mapping[str, str]) -> None:
     """Start the process that makes the backups which are due. It shares nothing with this one."""
-    import subprocess
     import threading
 
-    child = subprocess.Popen(
-        [sys.executable, "-m", "lcode", "--agent", agent_id, "backup", "create", "--if-due", "--quiet"],
-        cwd=Path(__file__).resolve().parent.parent.parent,  # where the program is found, and no folder of the user's
-        env={name: value for name, value in environ.items() if name in _NAMES or name.startswith(_PASSED_ON)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        creationflags=0x0800_4000 if os.name == "nt" else 0,  # no window, below normal priority
-    )
+    child = launch(["lcode", "--agent", agent_id, "backup", "create", "--if-due", "--quiet"], environ)
     threading.Thread(target=child.wait, name="lcode backup", daemon=True).start()  # or it would stay as a zombie

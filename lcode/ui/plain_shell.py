@@ -73,6 +73,7 @@ class PlainShell:
         while not self._left:
             if text is None:
                 self._prompt("> ")
+                self.runtime.prompted()
                 text = await self._reader.read()
                 if text is None:
                     break

@@ -163,6 +163,9 @@ class FakeRuntime:
         self.bugs.append(error)
         return "the log"
 
+    def prompted(self) -> None:
+        pass
+
     async def new_session(self, *, model: str | None = None, mode: Any = None) -> FakeSession:
         self.opened.append(FakeSession(id="session-cccc3333", model=model or "openai/gpt-test"))
         return self.opened[-1]

@@ -61,13 +61,12 @@ class Shell:
         self.runtime = runtime
         self.session = session
         self.panel: ApprovalPanel | None = None
-        self.running = False
         self.queue: deque[str] = deque()
         self._work: asyncio.Task[None] | None = None
         self._warm: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._questions: deque[ApprovalRequested] = deque()
-        self._leaving = self._signalled = False
+        self.running = self._leaving = self._signalled = False
         self._spoken = False  # something was asked in this session
         self.hint = ""
         self._last_fault = ""
@@ -91,6 +90,7 @@ class Shell:
         )
         self._renderer = Renderer(theme, lambda: self.screen.columns)
         self._transcript = Transcript(self.screen.commit, self._renderer, theme)
+        self.screen.app.after_render += lambda _: self.runtime.prompted()
         self._spinner = Spinner(self.screen.redraw)
         self._composer = Composer(self, self._panes, self._transcript, self._spinner)
 

@@ -1,0 +1,111 @@
+"""Processes that a session starts beside itself and does not wait for: the worker, and backups.
+
+They share nothing with the session: a session of their own, no terminal, no open files, and of its environment only what the
+program needs. The worker is started after the first prompt is shown or the first request was sent, on a thread of its own, and
+is started again when it died; a session that cannot have one goes on without.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lcode.errors import LcodeError
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+    from lcode.store.locks import NamedLock
+    from lcode.store.paths import AgentPaths
+    from lcode.worker.clients import Membership
+
+_PASSED_ON = ("LCODE_", "XDG_", "PYTHON", "LC_")
+_NAMES = frozenset(
+    {
+        *("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "SYSTEMROOT", "PATH", "LANG", "TZ", "TMPDIR", "TEMP"),
+        *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CEILING_DIRECTORIES", "GIT_EXEC_PATH"),
+    }
+)
+LOOK = 5.0  # seconds between two looks whether the worker is alive
+_LONGEST = 300.0  # seconds until a worker that keeps failing is started again
+_LIVED = 60.0  # seconds after which one that ended was no failed start
+
+
+def launch(arguments: Sequence[str], environ: Mapping[str, str]) -> Popen[bytes]:
+    """Start `python -m ARGUMENTS`. It shares nothing with this process. Raises OSError."""
+    import subprocess
+
+    isolated = ["-I"] if sys.flags.isolated else []
+    return subprocess.Popen(
+        [sys.executable, *isolated, "-m", *arguments],
+        cwd=Path(__file__).resolve().parent.parent.parent,  # where the program is found, and no folder of the user's
+        env={name: value for name, value in environ.items() if name in _NAMES or name.startswith(_PASSED_ON)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        creationflags=0x0800_4000 if os.name == "nt" else 0,  # no window, below normal priority
+    )
+
+
+class HelperProcess:
+    """Sees to it that the agent has a worker while this process works in `root`."""
+
+    def __init__(self, paths: AgentPaths, agent_id: str, root: Path, environ: Mapping[str, str], *, enabled: bool) -> None:
+        self._paths = paths
+        self._agent_id = agent_id
+        self._root = root
+        self._environ = environ
+        self._enabled = enabled and bool(agent_id)
+        self._lock = threading.Lock()
+        self._left = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._member: Membership | None = None
+
+    def start(self, interactive: bool) -> None:
+        """See to it from now on. Costs the caller nothing but a thread; the second call does nothing."""
+        if self._enabled and self._thread is None and not self._left.is_set():
+            self._thread = threading.Thread(target=self._keep, args=(interactive,), name="lcode worker", daemon=True)
+            self._thread.start()
+
+    def leave(self) -> None:
+        """This process does not need the worker any more."""
+        self._left.set()
+        with self._lock:
+            if self._member is not None:
+                self._member.leave()
+                self._member = None
+
+    def _keep(self, interactive: bool) -> None:
+        with suppress(LcodeError, OSError, ImportError):
+            from lcode.store.locks import NamedLock
+            from lcode.worker import clients
+            from lcode.worker.status import lock_file
+
+            throwaway = not interactive and self._environ.get("CI", "").lower() not in ("", "0", "false")
+            purpose = clients.TERMINAL if interactive else clients.THROWAWAY if throwaway else clients.HEADLESS
+            with self._lock:
+                if self._left.is_set():
+                    return
+                self._member = clients.Membership(self._paths, self._root)
+                self._member.enter(purpose)
+            self._watch(NamedLock(lock_file(self._paths)))
+
+    def _watch(self, lock: NamedLock) -> None:
+        """Start the worker whenever there is none; one that ends at once, again and again, less and less often."""
+        from lcode.clock import monotonic
+
+        pause, child, began = LOOK, None, 0.0
+        while not self._left.is_set():
+            if child is not None and child.poll() is not None:  # collected, or it would stay as a zombie
+                failed = child.returncode != 0 and monotonic() - began < _LIVED
+                pause = min(_LONGEST, pause * 2) if failed else LOOK
+                child = None
+            elif child is None and lock.owner() is None:
+                child, began = launch(["lcode.worker", self._agent_id], self._environ), monotonic()
+            self._left.wait(pause)

@@ -1,0 +1,87 @@
+"""A checkout that the worker serves: what watches it, what changed there, how far its work is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from lcode import clock
+from lcode.git.repository import find
+from lcode.path_text import path_text
+from lcode.worker.changes import Changes
+from lcode.worker.status import POLLING, CheckoutStatus
+from lcode.worker.watch import Watch
+
+_FIRST_REST, _LONGEST_REST = 2.0, 60.0  # seconds between two looks where saves are not told of
+_REST_SHARE = 20  # times as long as the look took, at least
+
+
+class Checkout:
+    """Made for each checkout with a client; `close` ends the watch. Used by the worker's main thread; `tell` by its jobs."""
+
+    def __init__(self, root: Path, wake: Callable[[], None]) -> None:
+        self.root = root
+        self.place = find(root)
+        self.changes = Changes(wake)
+        self.watch = Watch(self.place, self.changes)
+        self.vectors = 0  # chunks that have none yet
+        self.error = ""
+        self.saved: set[str] = set()  # what was indexed while a job looked at everything
+        self._job = ""
+        self._done = self._total = 0
+        self._since = self._from = 0.0
+        self._look_at = clock.monotonic()
+        self._rest = _FIRST_REST
+
+    def close(self) -> None:
+        self.watch.stop()
+
+    def there(self) -> bool:
+        with suppress(OSError):
+            return self.root.is_dir()
+        return False
+
+    def moved(self) -> bool:
+        """Whether git stands elsewhere than when it was last asked: another branch, or another commit."""
+        before = self.place
+        self.place = find(self.root)
+        return (before.branch, before.head) != (self.place.branch, self.place.head)
+
+    # -- looking from time to time ------------------------------------------------------------------------------------
+
+    def look_due(self) -> float | None:
+        """When to look for changes, where nothing tells of them."""
+        return self._look_at if self.watch.mode == POLLING else None
+
+    def looked(self, seconds: float, *, changed: bool) -> None:
+        """A look took `seconds`: rest the longer, the longer it took and the longer nothing changed."""
+        least = max(_FIRST_REST, seconds * _REST_SHARE)
+        self._rest = least if changed else min(max(least, self._rest * 1.5), max(least, _LONGEST_REST))
+        self._look_at = clock.monotonic() + self._rest
+
+    # -- how far ------------------------------------------------------------------------------------------------------
+
+    def begin(self, job: str) -> None:
+        self._job = job
+        self._done = self._total = 0
+        self._since = clock.monotonic()
+
+    def tell(self, done: int, total: int) -> None:
+        """How far the job is. What an earlier start had done counts as done, not as speed."""
+        if not self._total:
+            self._from, self._since = done, clock.monotonic()
+        self._done, self._total = done, total
+
+    def end(self) -> None:
+        self._job = ""
+        self._done = self._total = 0
+
+    def status(self, waiting: tuple[str, ...]) -> CheckoutStatus:
+        passed = clock.monotonic() - self._since
+        rate = (self._done - self._from) / passed if self._job and passed > 0.5 and self._total else 0.0
+        left = (self._total - self._done) / rate if rate > 0 and self._total >= self._done else None
+        return CheckoutStatus(
+            path_text(self.root), self._job, self._done, self._total, round(rate, 1), None if left is None else round(left, 1),
+            waiting, self.changes.pending(), self.vectors, self.watch.mode, self.watch.reason, self.error,
+        )  # fmt: skip

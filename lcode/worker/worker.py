@@ -1,0 +1,268 @@
+"""The worker's main loop: who needs it, what was saved, which job is next; and when it ends.
+
+It waits for whatever comes first: a save, the end of a job, a signal, or the next look at who is still there. A save is taken
+up here, at once, while the jobs run in a thread of their own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from lcode import __version__, clock
+from lcode.git.repository import Place
+from lcode.store.locks import NamedLock
+from lcode.store.paths import AgentPaths
+from lcode.worker import clients, nudge, status
+from lcode.worker.changes import Batch
+from lcode.worker.checkouts import Checkout
+from lcode.worker.jobs import Busy, Job
+from lcode.worker.runner import Outcome, Runner
+from lcode.worker.schedule import Schedule
+
+TICK = 2.0  # seconds between two looks at who is still there
+TELL = 0.5  # seconds between two writes of the status
+OUTLIVE = 600.0  # seconds of work that are still done after the last session has gone
+_END = 3.0  # seconds that a job has to stop
+
+
+class Saves(Protocol):
+    """Takes up what was saved: `paths` below the checkout's root. Returns how many chunks have no vector yet."""
+
+    def __call__(self, place: Place, paths: frozenset[str]) -> int: ...
+
+
+class Worker:
+    """Serves the agent at `paths` until nobody needs it. The caller holds the worker's lock."""
+
+    def __init__(
+        self, paths: AgentPaths, lock: NamedLock, jobs: Sequence[Job], saves: Saves, log: Callable[[str], None]
+    ) -> None:
+        self._paths = paths
+        self._lock = lock
+        self._jobs = {job.name: job for job in jobs}
+        self._saves = saves
+        self._log = log
+        self._wake: SimpleQueue[Outcome | None] = SimpleQueue()  # may be put into from a signal handler
+        self._schedule = Schedule(list(self._jobs))
+        self._runner = Runner(self._wake.put)
+        self._checkouts: dict[Path, Checkout] = {}
+        self._ending = False
+        self._linger: float | None = 0.0
+        self._alone_since: float | None = clock.monotonic()
+        self._ticked = self._told_at = float("-inf")
+        self._told: status.WorkerStatus | None = None
+        self._started = clock.stamp()
+
+    def end(self) -> None:
+        """End soon; may be called from a signal handler."""
+        self._ending = True
+        self._wake.put(None)
+
+    def run(self) -> bool:
+        """Serve; whether it ended because nobody needed it (else it was told to)."""
+        try:
+            while not self._ending:
+                self._tick()
+                if self._done():
+                    return True
+                self._look()
+                for checkout in list(self._checkouts.values()):
+                    self._take_up(checkout)
+                self._start_next()
+                self._tell()
+                self._wait()
+            return False
+        finally:
+            self._close()
+
+    # -- who is there -------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        now = clock.monotonic()
+        if now - self._ticked < TICK:
+            return
+        self._ticked = now
+        if self._lock.lost():  # the agent's folder was removed or put back
+            self._ending = True
+            return
+        live = list(clients.live(self._paths))
+        if live:
+            self._alone_since = None
+            longest = [clients.LINGER.get(client.purpose, 0.0) for client in live]
+            self._linger = max((seconds for seconds in longest if seconds is not None), default=None)
+        elif self._alone_since is None:
+            self._alone_since = now
+        self._serve({client.root for client in live})
+        for root in nudge.take(self._paths):
+            if root in self._checkouts:
+                self._checkouts[root].changes.check()
+
+    def _serve(self, roots: set[Path]) -> None:
+        """Have exactly these checkouts; those whose last client has gone stay as long as there is work for them."""
+        roots = {root for root in roots if root.is_dir()}
+        for root in roots - self._checkouts.keys():
+            checkout = self._checkouts[root] = Checkout(root, lambda: self._wake.put(None))
+            checkout.watch.start()
+            self._schedule.add(root, self._jobs)
+        for root in self._checkouts.keys() - roots:
+            gone = not self._checkouts[root].there()
+            if gone or (self._alone_since is None and self._runner.root != root and not self._schedule.waiting(root)):
+                self._drop(root)
+
+    def _drop(self, root: Path) -> None:
+        self._schedule.drop(root)
+        if self._runner.root == root:
+            self._runner.stop()
+        self._checkouts.pop(root).close()
+
+    def _done(self) -> bool:
+        """Whether nobody needs the worker any more."""
+        if self._alone_since is None:
+            return False
+        alone = clock.monotonic() - self._alone_since
+        if self._linger is None or alone > OUTLIVE:
+            return True
+        pending = any(checkout.changes.due() is not None for checkout in self._checkouts.values())
+        return not (self._runner.root or self._schedule.work_left() or pending) and alone >= self._linger
+
+    # -- what was saved -----------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Where nothing tells of saves: have the checkout looked at from time to time."""
+        now = clock.monotonic()
+        for checkout in self._checkouts.values():
+            if checkout.watch.broken():
+                self._log(f"{checkout.root}: {checkout.watch.reason}")
+            due = checkout.look_due()
+            if due is not None and due <= now and self._runner.root != checkout.root:
+                self._schedule.add(checkout.root, self._first())
+
+    def _first(self) -> list[str]:
+        return list(self._jobs)[:1]
+
+    def _take_up(self, checkout: Checkout) -> None:
+        batch = checkout.changes.take()
+        if batch is None:
+            return
+        if not checkout.there():
+            return
+        moved = batch.git and checkout.moved()
+        if moved:
+            self._schedule.add(checkout.root, self._jobs)
+        if batch.everything or moved:
+            self._schedule.add(checkout.root, self._first())
+        elif batch.paths:
+            self._save(checkout, batch)
+
+    def _save(self, checkout: Checkout, batch: Batch) -> None:
+        began = clock.monotonic()
+        try:
+            checkout.vectors = self._saves(checkout.place, batch.paths)
+        except Busy:
+            self._schedule.add(checkout.root, self._first(), rest=1.0)
+            return
+        except Exception as error:  # noqa: BLE001 - the look at everything that follows finds out what it was
+            self._failed(checkout, "saves", error)
+            self._schedule.add(checkout.root, self._first(), rest=5.0)
+            return
+        if self._runner.root == checkout.root:
+            checkout.saved |= batch.paths  # a job that looks at everything may have read an older text
+        checkout.looked(clock.monotonic() - began, changed=True)
+        first = self._jobs[self._first()[0]]
+        for name, rest in first.then.items():
+            self._schedule.add(checkout.root, [name], rest=rest)
+
+    # -- jobs ---------------------------------------------------------------------------------------------------------
+
+    def _start_next(self) -> None:
+        if self._runner.root is not None:
+            return
+        while (following := self._schedule.next()) is not None:
+            root, name = following
+            checkout = self._checkouts.get(root)
+            if checkout is None:
+                self._schedule.drop(root)
+                continue
+            self._schedule.start(root, name)
+            if not checkout.there():
+                continue
+            checkout.begin(name)
+            self._runner.start(self._jobs[name], checkout.place, checkout.tell)
+            return
+
+    def _ended(self, outcome: Outcome) -> None:
+        self._runner.free()
+        checkout = self._checkouts.get(outcome.root)
+        if checkout is None:
+            return
+        checkout.end()
+        if outcome.error is None:
+            self._schedule.done(outcome.root, outcome.name)
+            checkout.error = ""
+            if outcome.did:
+                for name, rest in self._jobs[outcome.name].then.items():
+                    self._schedule.add(outcome.root, [name], rest=rest)
+        elif outcome.busy or outcome.stopped:
+            self._schedule.again(outcome.root, outcome.name)
+        else:
+            self._failed(checkout, outcome.name, outcome.error)
+            self._schedule.failed(outcome.root, outcome.name)
+        if outcome.name in self._first():
+            checkout.looked(outcome.seconds, changed=outcome.did)
+            for path in checkout.saved:
+                checkout.changes.save(path)
+            checkout.saved.clear()
+
+    def _failed(self, checkout: Checkout, name: str, error: BaseException) -> None:
+        import traceback
+
+        checkout.error = f"{name}: {error or type(error).__name__}".splitlines()[0][:300]
+        trace = "".join(traceback.format_exception(error, limit=-30))
+        self._log(f"worker, {name} of {checkout.root}: {trace}")
+
+    # -- telling and waiting ------------------------------------------------------------------------------------------
+
+    def _tell(self, *, now: bool = False) -> None:
+        """Write what is going on, if it is news, and not too often."""
+        if clock.monotonic() - self._told_at < TELL and not now:
+            return
+        working = self._runner.root is not None or self._schedule.work_left()
+        told = status.WorkerStatus(
+            os.getpid(), status.WORKING if working else status.IDLE, __version__, self._started,
+            tuple(checkout.status(self._schedule.waiting(checkout.root)) for checkout in self._checkouts.values()),
+        )  # fmt: skip
+        if told == self._told:
+            return
+        self._told_at = clock.monotonic()
+        with suppress(OSError):  # a full disk: the work goes on untold
+            status.write(self._paths, told)
+            self._told = told
+
+    def _wait(self) -> None:
+        """Until something is to be done."""
+        now = clock.monotonic()
+        moments = [self._ticked + TICK]
+        for checkout in self._checkouts.values():
+            moments += [due for due in (checkout.changes.due(), checkout.look_due()) if due is not None]
+        if self._runner.root is None and (at := self._schedule.wake_at()) is not None:
+            moments.append(at)
+        if self._runner.root is not None:
+            moments.append(self._told_at + TELL)
+        try:
+            outcome = self._wake.get(timeout=max(0.0, min(moments) - now))
+        except Empty:
+            return
+        if outcome is not None:
+            self._ended(outcome)
+
+    def _close(self) -> None:
+        self._runner.close(_END)
+        for root in list(self._checkouts):
+            self._checkouts.pop(root).close()
+        with suppress(OSError):
+            status.status_file(self._paths).unlink(missing_ok=True)
