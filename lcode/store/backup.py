@@ -21,6 +21,7 @@ from lcode import clock
 from lcode.errors import StoreDamaged, StoreError, StoreUnwritable, UserError
 from lcode.store import check, migrations
 from lcode.store.atomic import sync_folder
+from lcode.store.commits import state_of
 from lcode.store.connect import connect, copy_database
 from lcode.store.locks import NamedLock
 from lcode.store.paths import AgentPaths, StorePaths, create_private_file, private_folder
@@ -139,9 +140,10 @@ def due_now(origin: Origin) -> bool:
 
 def mark_of(connection: apsw.Connection, schema: migrations.Schema) -> int:
     """How far the store has come: the number of its last message, or how many transactions changed the user's."""
-    memory = schema.name == migrations.MEMORY.name
-    counted = "messages" if memory else "store_state"
-    rows = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (counted,)).fetchall()
+    if schema.name != migrations.MEMORY.name:
+        state = state_of(connection)
+        return state.commits if state else 0
+    rows = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchall()
     return int(str(rows[0][0])) if rows else 0
 
 

@@ -28,6 +28,8 @@ _IN_MEMORY = 64_000_000  # bytes up to which the copy that is checked stays in m
 FULL_TEXT = (("messages", "messages_fts"), ("passages", "passages_fts"))
 MEND = "`lcode doctor --fix` mends it, from the newest good backup if it must"
 
+_UNKNOWN = "what it says of itself is missing or another store's (a foreign -wal file)"
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -63,7 +65,7 @@ def at_open(connection: apsw.Connection, schema: migrations.Schema, path: Path, 
 def _behind(found: State | None, note: State | None) -> str:
     """Whether the file is another store than the note is of, or an earlier state of it."""
     if found is None:
-        return "its own description is missing"
+        return _UNKNOWN
     if note is None:
         return ""
     if note.store != found.store:
@@ -242,7 +244,7 @@ def _blocks(connection: apsw.Connection) -> Iterator[Problem]:
 
 def _identity(connection: apsw.Connection, schema: migrations.Schema, agent_id: str) -> Iterator[Problem]:
     if state_of(connection) is None:
-        yield Problem("file", "its own description is missing")
+        yield Problem("file", _UNKNOWN)
     if schema.name != migrations.MEMORY.name or not agent_id:
         return
     found = [str(row[0]) for row in connection.execute("SELECT agent_id FROM identity")]

@@ -4,8 +4,9 @@ A lost write-ahead log, a foreign one, or an older copy put in its place leave a
 The count in the file is then behind the count in the note, or the file is another store. The note is written after the
 commit and never synced: after a power loss it may be behind the store, never ahead of it, so it raises no false alarm.
 
-The count is the row of `store_state` in SQLite's own table of sequences: that page is written with every message and passage
-anyway, and a page of its own would make a write a tenth longer.
+The count is a row of SQLite's own table of sequences: that page is written with every message and passage anyway, and a page
+of its own would make a write a tenth longer. The row has the store's id in its name, so that each transaction in a log says
+which store it is of: where it is not the one that the file says, the log is another's.
 """
 
 from __future__ import annotations
@@ -32,17 +33,26 @@ class State(NamedTuple):
 SCHEMA = """
 CREATE TABLE store_state (one INTEGER PRIMARY KEY AUTOINCREMENT CHECK (one = 1), id TEXT NOT NULL) STRICT;
 INSERT INTO store_state SELECT 1, lower(hex(randomblob(16)));
+UPDATE sqlite_sequence SET name = 'store ' || (SELECT id FROM store_state), seq = 0 WHERE name = 'store_state';
 """
-_ROW = "WHERE name = 'store_state'"
-_STATE = f"SELECT CAST(id AS TEXT), CAST(seq AS INTEGER) FROM store_state JOIN sqlite_sequence {_ROW}"
+_ROW = "WHERE name GLOB 'store *'"
+_STATE = "SELECT CAST(id AS TEXT), CAST(seq AS INTEGER) FROM store_state JOIN sqlite_sequence ON name = 'store ' || id"
+_LAST = f"SELECT substr(name, 7), CAST(seq AS INTEGER) FROM sqlite_sequence {_ROW}"
 _COUNT = f"UPDATE sqlite_sequence SET seq = CAST(seq AS INTEGER) + 1 {_ROW} RETURNING seq"
 
 
 def state_of(connection: apsw.Connection) -> State | None:
-    """What the database says of itself; None before its first schema. Raises apsw.Error."""
+    """What the database says of itself; None before its first schema, and where what it says does not fit together. Raises
+    apsw.Error."""
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'store_state'").fetchall():
         return None
     rows: list[tuple[Any, ...]] = connection.execute(_STATE).fetchall()
+    return State(*rows[0]) if rows else None
+
+
+def last_written(connection: apsw.Connection) -> State | None:
+    """The same by its last transaction alone, which a log may hold: where the rest is damaged too. Raises apsw.Error."""
+    rows: list[tuple[Any, ...]] = connection.execute(_LAST).fetchall()
     return State(*rows[0]) if rows else None
 
 
@@ -55,7 +65,7 @@ def count(connection: apsw.Connection) -> int | None:
 def become(connection: apsw.Connection, store: str, commits: int) -> None:
     """Make the database one that goes on where `store` was after so many transactions."""
     connection.execute("UPDATE store_state SET id = ?", (store,))
-    connection.execute(f"UPDATE sqlite_sequence SET seq = ? {_ROW}", (commits,))
+    connection.execute(f"UPDATE sqlite_sequence SET name = 'store ' || ?, seq = ? {_ROW}", (store, commits))
 
 
 class Note:

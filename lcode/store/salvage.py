@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 
 from lcode.store import checksum
-from lcode.store.commits import state_of
+from lcode.store.commits import last_written, state_of
 from lcode.store.connect import connect
 from lcode.store.paths import create_private_file
 
@@ -91,18 +91,20 @@ def _mend_header(copy: Path, sound: Path, *, graft: bool, log: bool) -> None:
 def _is_of(connection: apsw.Connection, store: str, *, certain: bool) -> bool:
     """Whether what is read is of this store. A log says so in each of its transactions; a damaged file may not be able to."""
     try:
-        state = state_of(connection)
+        last = last_written(connection)
+        if last is None:
+            return not certain
+        if store or not certain:
+            return store in ("", last.store)
+        return state_of(connection) == last  # nothing but the file itself tells whether the log is its own
     except _BROKEN:
         return not certain
-    if state is None:
-        return not certain
-    return not store or state.store == store
 
 
 def commits(connection: apsw.Connection) -> int:
     """How many transactions this view has seen; 0 where it cannot be read."""
     with suppress(*_BROKEN):
-        state = state_of(connection)
+        state = last_written(connection)
         return state.commits if state else 0
     return 0
 
