@@ -56,7 +56,7 @@ def at_open(connection: apsw.Connection, schema: migrations.Schema, path: Path, 
     fault = _truncated(connection, path) or _unexpected(connection, schema) or _behind(state_of(connection), note)
     if not fault and path.stat().st_size <= QUICK:
         found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)")]
-        fault = "" if found == ["ok"] else found[0]
+        fault = "" if found == ["ok"] else in_a_line(found[0])
         fault = fault or next((problem.text for problem in _rows(connection)), "")
     if fault:
         raise StoreDamaged(f"the memory store {path} is damaged: {fault}", MEND)
@@ -199,7 +199,12 @@ def _integrity(connection: apsw.Connection) -> Iterator[Problem]:
     for (text,) in connection.execute("PRAGMA integrity_check(10)"):
         if text != "ok":
             full_text = "FTS5" in str(text) or "fts5" in str(text)
-            yield Problem("text" if full_text else "file", " ".join(str(text).split()))
+            yield Problem("text" if full_text else "file", in_a_line(str(text)))
+
+
+def in_a_line(fault: str) -> str:
+    """What SQLite's check found, which may be in several lines, the first of them a heading."""
+    return " ".join(fault.removeprefix("*** in database main ***").split())
 
 
 def _references(connection: apsw.Connection) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ import apsw
 
 from lcode.errors import StoreError
 from lcode.store import migrations
+from lcode.store.check import in_a_line
 from lcode.store.connect import connect
 from lcode.store.database import Database
 
@@ -48,7 +49,7 @@ def inspect(path: Path, schema: migrations.Schema) -> Health:
     try:
         with closing(_open(path)) as connection:
             found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
-            problem = "" if found == ["ok"] else "; ".join(found)
+            problem = "" if found == ["ok"] else "; ".join(map(in_a_line, found))
             version = migrations.version(connection)
             migrations.check(connection, schema, path)
             tables = _tables(connection)

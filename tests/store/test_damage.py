@@ -118,6 +118,17 @@ def test_what_no_migration_made_is_refused(home: damage.Home, statement: str) ->
         opened(home.memory_db)
 
 
+def test_what_is_found_when_a_store_is_opened_is_told_in_one_line(home: damage.Home) -> None:
+    with closing(sqlite3.connect(home.memory_db)) as plain:  # the last to close carries the log over
+        (page,) = plain.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'messages_by_time'").fetchone()
+    with home.memory_db.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    with pytest.raises(StoreDamaged, match=f"page {page}") as refused:
+        opened(home.memory_db)
+    assert "\n" not in refused.value.message and "***" not in refused.value.message
+
+
 def test_a_lost_log_is_told_by_the_count_of_writes(home: damage.Home) -> None:
     home.memory_db.with_name("memory.db-wal").unlink()
     with pytest.raises(StoreDamaged, match=r"writes are missing"):
