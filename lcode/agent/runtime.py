@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from lcode.agent import fork, guidance, live, note, prompt, recovery, spool
+from lcode.agent.background import Background
 from lcode.agent.calls import CallRunner
 from lcode.agent.outbox import Outbox
 from lcode.agent.session import Environment, News, Session
@@ -58,6 +59,7 @@ class Runtime:
         self._scratch = store.scratch() if store.ephemeral else None
         self._sessions: list[Session] = []
         self._upkeep = Upkeep(store, agent, database, environ, place.root, worker=settings.worker)
+        self.background = Background(store.agent_paths(agent), place.root)
         self.interactive = False
         self.record: Path | None = None
         self.unsaved: list[str] = []  # what is not in the store after `close`, in lines for the user
@@ -305,8 +307,8 @@ class Runtime:
 
         def make(operation_id: str, step_id: str) -> ToolContext:
             redact = self.store.redactor.redact
-            root, timeout = self.root, self.settings.shell_timeout
-            return ToolContext(root, self.cwd, seen, memory, self._outputs, child, operation_id, step_id, redact, timeout)
+            root, timeout, code = self.root, self.settings.shell_timeout, self.background.code
+            return ToolContext(root, self.cwd, seen, memory, self._outputs, child, operation_id, step_id, redact, timeout, code)
 
         return make
 
@@ -384,6 +386,7 @@ class Runtime:
 
     async def close(self) -> None:
         self._upkeep.worker.leave()
+        self.background.close()
         for session in self._sessions:
             with suppress(UserError):
                 await session.close()

@@ -61,6 +61,12 @@ class RepositoryMap:
         found: dict[str, Any] = json.loads(self._fitted(made, max(LEAST, min(budget, MOST))))
         return found
 
+    def chart(self, budget: int) -> str:
+        """The same as a Mermaid flow chart."""
+        from lcode.index.mermaid import chart
+
+        return chart(self.shape, self.path, max(LEAST, min(budget, MOST)))
+
     def _fitted(self, made: Callable[[int, int], str], budget: int) -> str:
         """The longest of what `made` gives for a number of files, and then for a number of names, that fits."""
         low, high = 0, len(self.ranked)

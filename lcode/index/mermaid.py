@@ -13,6 +13,7 @@ from lcode.index.text import clean
 from lcode.tokens import approximate_tokens
 
 _FEWEST, _MOST = 4, 60  # boxes
+_MARKS = {"&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;", "#": "&num;"}
 _TOKENS = 40  # that a box takes with its arrows, about
 
 
@@ -80,5 +81,4 @@ def _parents(path: str) -> list[str]:
 
 def _escaped(text: str) -> str:
     """Text in a box: no quotation mark may end it, and nothing in it is markup."""
-    marks = {"&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;", "#": "&num;"}
-    return clean(text, 80).translate(str.maketrans(marks))
+    return "".join(_MARKS.get(letter, letter) for letter in clean(text, 80))

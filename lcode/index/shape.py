@@ -6,7 +6,6 @@ Everything is in the order of paths, so that the same index gives the same shape
 from __future__ import annotations
 
 import math
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 import apsw
 
+from lcode.index.code_rows import unpack_references
 from lcode.store.database import fetch_all, fetch_one
 
 IMPORTERS = 40  # files whose references are looked at for the names of one
@@ -26,7 +26,7 @@ class FileShape(NamedTuple):
 
     id: int
     path: str
-    content_id: int
+    content_id: int | None
     kind: str
     language: str
     lines: int
@@ -93,7 +93,7 @@ def read_shape(connection: apsw.Connection, root: str, path: str = "") -> Shape 
 
 def read_symbols(connection: apsw.Connection, shape: Shape, paths: Iterable[str]) -> dict[str, list[Symbol]]:
     """The definitions at the top of each of these files, those that others use most first."""
-    cache: dict[int, frozenset[str]] = {}
+    cache: dict[int | None, frozenset[str]] = {}
     found = {}
     for path in paths:
         file = shape.files[path]
@@ -123,10 +123,15 @@ def _ordered(rows: Iterable[tuple[str, str, int, int]], counts: Mapping[str, int
     return sorted(symbols, key=lambda symbol: (-symbol.users, symbol.name.startswith("_"), -sizes[symbol.name], symbol.line))
 
 
-def _references(connection: apsw.Connection, content_id: int, cache: dict[int, frozenset[str]]) -> frozenset[str]:
+def _references(connection: apsw.Connection, content_id: int | None, cache: dict[int | None, frozenset[str]]) -> frozenset[str]:
     """The names that a file uses and does not define."""
     if content_id not in cache:
         row = fetch_one(connection, 'SELECT "references" FROM contents WHERE id = ?', (content_id,))
-        text = zlib.decompress(row[0]).decode("utf-8", "replace") if row and row[0] else ""
-        cache[content_id] = frozenset(text.split())
+        cache[content_id] = frozenset(unpack_references(row[0])) if row else frozenset()
     return cache[content_id]
+
+
+def read_paths(connection: apsw.Connection, root: str) -> list[str]:
+    """The paths of all files of the checkout at `root`."""
+    sql = "SELECT path FROM files WHERE checkout_id = (SELECT id FROM checkouts WHERE root = ?)"
+    return [path for (path,) in connection.execute(sql, (root,))]

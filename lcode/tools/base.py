@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from lcode.index.reader import CodeReader
     from lcode.memory.session_memory import SessionMemory
     from lcode.tools.seen import Seen
 
@@ -76,6 +77,7 @@ class ToolContext:
     step_id: str = ""
     redact: Callable[[str], str] | None = None
     shell_timeout: float = 120  # seconds, where a call names none
+    code: CodeReader | None = None  # the index of the code; None where there is none to ask
     _meant: dict[str, Path | None] = field(default_factory=dict, init=False, repr=False)  # None: no usable path
 
     def redacted(self, text: str) -> str:

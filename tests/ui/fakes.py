@@ -151,6 +151,18 @@ class FakeSession:
 
 
 @dataclass
+class FakeBackground:
+    news: str = ""
+    paths: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        return self.news
+
+    def files(self) -> list[str]:
+        return self.paths
+
+
+@dataclass
 class FakeRuntime:
     root: Path
     agent: FakeAgent = FakeAgent()
@@ -158,6 +170,7 @@ class FakeRuntime:
     notices: list[Notice] = field(default_factory=list)
     opened: list[FakeSession] = field(default_factory=list)
     bugs: list[BaseException] = field(default_factory=list)
+    background: FakeBackground = field(default_factory=FakeBackground)
 
     def log_bug(self, error: BaseException) -> str:
         self.bugs.append(error)

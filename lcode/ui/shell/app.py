@@ -74,7 +74,7 @@ class Shell:
         theme = from_environ(environ)
         self._panes = Panes(
             open_history(history, redact),
-            ShellCompleter([(row.name, row.summary) for row in slash.shown()], lambda: list_files(runtime.root)),
+            ShellCompleter([(row.name, row.summary) for row in slash.shown()], lambda: runtime.background.files() or list_files(runtime.root)),
             asking=lambda: self.panel is not None,
             asking_word=lambda: self.panel is not None and self.panel.asking_word,
         )

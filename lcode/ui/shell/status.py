@@ -68,6 +68,7 @@ def status_row(runtime: RuntimePort, session: SessionPort, columns: int, *, lead
         (1, "dim", model if columns >= 60 else model.rpartition("/")[2]),
         (0, "warning" if mode == "yolo" else "dim", mode),
         (1, "dim", context_share(session)),
+        (4, "dim", one_line(clean(runtime.background.line()), 60)),
     ]
     fields = [field for field in fields if field[2]]
     while fields and cells.width(SEPARATOR.join(text for _, _, text in fields)) > room:

@@ -1,0 +1,55 @@
+"""What a session sees of the work in the background: the code index as it is now, and how far the worker is with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lcode import clock
+from lcode.errors import LcodeError
+from lcode.index.reader import CodeReader
+
+if TYPE_CHECKING:
+    from lcode.store.paths import AgentPaths
+
+_LOOK = 1.0  # seconds between two looks at the worker's word
+
+
+class Background:
+    """`code` is the index; nothing is opened before somebody asks. `close` when done."""
+
+    def __init__(self, paths: AgentPaths, root: Path) -> None:
+        self.code = CodeReader(paths, root)
+        self._paths = paths
+        self._root = root
+        self._line = ""
+        self._looked_at = float("-inf")
+
+    def line(self) -> str:
+        """What the worker does for this checkout, in a few words; '' where it does nothing. Cheap: may be asked at each frame."""
+        now = clock.monotonic()
+        if now - self._looked_at >= _LOOK:
+            self._looked_at, self._line = now, self._look()
+        return self._line
+
+    def _look(self) -> str:
+        from lcode.path_text import path_text
+        from lcode.worker import status
+
+        try:
+            worker = status.read(self._paths)
+        except (LcodeError, OSError):
+            return ""
+        checkout = worker.of(path_text(self._root)) if worker is not None else None
+        return status.line(checkout) if checkout is not None and checkout.job else ""
+
+    def files(self) -> Sequence[str]:
+        """The paths of the checkout's files, as the index knows them; none where there is no index."""
+        try:
+            return self.code.files()
+        except LcodeError:
+            return []
+
+    def close(self) -> None:
+        self.code.close()

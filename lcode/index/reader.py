@@ -1,0 +1,148 @@
+"""What faces and tools ask of the code index of one checkout: places, commits, files, the map, and how far the index is.
+
+It reads what is there and never builds: whoever waits for an answer does not wait for an index. All of it is imported when it
+is asked for, so that holding a reader costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lcode.path_text import path_text
+
+if TYPE_CHECKING:
+    from lcode.index.map import RepositoryMap
+    from lcode.index.model import Hit
+    from lcode.index.open import IndexDatabase
+    from lcode.index.past import PastCommit
+    from lcode.index.search import CodeSearch
+    from lcode.store.paths import AgentPaths
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the index of a checkout is: `files` known of `total` (0: not known how many), `pending_vectors` contents that are
+    found by words alone until their vectors are made."""
+
+    exists: bool = False
+    ready: bool = False
+    files: int = 0
+    total: int = 0
+    chunks: int = 0
+    pending_vectors: int = 0
+
+    @property
+    def words(self) -> str:
+        """What is missing, in a line; '' where nothing is."""
+        if not self.exists:
+            return "the code is not indexed yet"
+        parts = []
+        if not self.ready:
+            of = f" of {self.total:,}" if self.total > self.files else ""
+            parts.append(f"indexing: {self.files:,}{of} files so far")
+        if self.pending_vectors:
+            noun = "file is" if self.pending_vectors == 1 else "files are"
+            parts.append(f"{self.pending_vectors:,} {noun} found by words alone until their vectors are made")
+        return "; ".join(parts)
+
+    def shown(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class CodeReader:
+    """The index of an agent, as the checkout at `root` sees it; opened at the first question. `database`: one that is open
+    already, which is then its owner's to close."""
+
+    def __init__(self, paths: AgentPaths | None, root: Path, database: IndexDatabase | None = None) -> None:
+        self._paths = paths
+        self._root = root
+        self._checkout = path_text(root)
+        self._given = database
+        self._opened: IndexDatabase | None = None
+        self._search: CodeSearch | None = None
+        self._listed: tuple[int, list[str]] | None = None
+
+    # -- the database -----------------------------------------------------------------------------------------------
+
+    @property
+    def database(self) -> IndexDatabase:
+        if self._given is not None:
+            return self._given
+        from lcode.index.open import index_path, open_index
+
+        if self._opened is not None and self._opened.path is None and self._paths and index_path(self._paths).is_file():
+            self.close()  # there was none when it was opened; now there is
+        if self._opened is None:
+            assert self._paths is not None
+            self._opened = open_index(self._paths, read_only=True)
+        return self._opened
+
+    async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """`function(...)` on the index's thread, so that the event loop does not wait."""
+        return await self.database.run(function, *arguments, **named)
+
+    def close(self) -> None:
+        """Close what was opened here; the next question opens it again."""
+        if self._opened is not None:
+            self._opened.close()
+        self._opened = self._search = self._listed = None
+
+    # -- questions --------------------------------------------------------------------------------------------------
+
+    def exists(self) -> bool:
+        """Whether anything of this checkout can be found."""
+        return self.standing().exists
+
+    def standing(self) -> Standing:
+        from lcode.index import code_rows
+
+        def look(connection: Any) -> Standing:
+            checkout = code_rows.checkout(connection, self._checkout)
+            if checkout is None:
+                return Standing()
+            kinds, chunks, pending = code_rows.counts(connection, checkout.id)
+            files, ready = sum(kinds.values()), checkout.state in ("lexical", "ready")
+            return Standing(files > 0 or ready, ready, files, 0, chunks, pending)
+
+        return self.database.read(look)
+
+    def search(
+        self, query: str, *, path: str = "", language: str = "", kind: str = "", limit: int = 10, explain: bool = False
+    ) -> list[Hit]:
+        """Places in the code, best first."""
+        if self._search is None:
+            from lcode.index.search import CodeSearch
+
+            self._search = CodeSearch(self.database, self._root)
+        return self._search.search(query, path=path, language=language, kind=kind, limit=limit, explain=explain)
+
+    def commits(self, query: str, *, path: str = "", start: int = 0, end: int = 0, limit: int = 5) -> list[PastCommit]:
+        """Past commits, best first; see `past_commits`."""
+        from lcode.index.past import past_commits
+
+        return self.database.read(
+            lambda connection: past_commits(connection, query, path=path, start=start, end=end, limit=limit)
+        )
+
+    def files(self) -> Sequence[str]:
+        """The paths of all files of the checkout; the same object for as long as nothing changed."""
+        from lcode.index.shape import read_paths
+
+        version = self.database.data_version()
+        if self._listed is None or self._listed[0] != version:
+            self._listed = version, self.database.read(lambda connection: read_paths(connection, self._checkout))
+        return self._listed[1]
+
+    def map(self, path: str = "", *, budget: int) -> RepositoryMap | None:
+        """The shape of what lies below `path`; None where the index holds nothing of it."""
+        from lcode.index.map import read_map
+
+        note = self.standing().words
+        return self.database.read(
+            lambda connection: read_map(connection, self._root, self._checkout, path, budget=budget, note=note)
+        )
