@@ -4,16 +4,19 @@ What is costly to make (chunks, vectors) is kept once for each distinct content,
 checkout: files, and `code`, whose id is the row of that checkout's own full text, so that neither other branches nor other
 worktrees have a part in its statistics. The text of code is not kept here: it is read from the file.
 
-`connection` functions here make and drop the full text of a checkout; the rows themselves are `code_rows`'s.
+The functions here make tables and tell which are there; the rows themselves are `code_rows`'s and `history`'s.
 """
 
 from __future__ import annotations
+
+import os
 
 import apsw
 
 from lcode.store.migrations import Schema
 
-VERSION = 1  # of the tables below; in `meta`, since the number of migrations is always one
+VERSION = "1"  # of the tables below, as `meta` has it: the number of migrations is always one
+APPLICATION_ID = 0x6C636978  # "lcix"
 
 _CODE = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -62,12 +65,38 @@ CREATE INDEX edges_by_target ON edges (checkout_id, target_file);
 """
 
 
-def _index(connection: apsw.Connection) -> None:
+def create(connection: apsw.Connection) -> None:
+    """Make the tables in an empty database."""
     connection.execute(_CODE + _HISTORY)
-    connection.execute("INSERT INTO meta VALUES ('schema', ?)", (str(VERSION),))
+    values = (("schema", VERSION), ("generation", os.urandom(8).hex()))
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", values)
+    connection.execute(f"PRAGMA user_version = 1; PRAGMA application_id = {APPLICATION_ID}")
 
 
-INDEX = Schema("index", (_index,))
+INDEX = Schema("index", (create,))
+
+
+def version(connection: apsw.Connection) -> str:
+    """Of the tables that are there; '' for an empty database, 'unknown' for one that is no index."""
+    tables, application = (
+        next(iter(connection.execute(sql)))[0] for sql in ("SELECT count(*) FROM sqlite_schema", "PRAGMA application_id")
+    )
+    if not tables:
+        return ""
+    return _meta(connection, "schema") if application == APPLICATION_ID else "unknown"
+
+
+def generation(connection: apsw.Connection) -> str:
+    """Which making of the index this is: another one has none of the same rows. '' for none."""
+    return _meta(connection, "generation")
+
+
+def _meta(connection: apsw.Connection, key: str) -> str:
+    try:
+        row = next(iter(connection.execute("SELECT value FROM meta WHERE key = ?", (key,))), None)
+    except apsw.SQLError:  # no such table
+        return "unknown"
+    return str(row[0]) if row else "unknown"
 
 
 def full_text(checkout: int) -> str:

@@ -1,0 +1,174 @@
+"""Builds the code index of a checkout and keeps it as the files are.
+
+Whatever it costs is done outside of transactions. Each transaction leaves the index right for the files that it has come to,
+so that a build may end anywhere and another goes on. One process builds at a time (a named lock); who comes second leaves it
+to the first. Full text comes first, vectors follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apsw
+
+from lcode import clock
+from lcode.errors import StoreError
+from lcode.git.repository import find
+from lcode.index import code_rows as rows
+from lcode.index.embedding import Embedder
+from lcode.index.files import Listing
+from lcode.index.open import IndexDatabase
+from lcode.index.scan import Ended, FileScan, Report, Stop, Tell, chunker_version
+from lcode.index.vector_backlog import embed_backlog
+from lcode.path_text import path_text
+from lcode.store.database import Database
+from lcode.store.locks import NamedLock
+
+_DROPPED = 200  # files of a checkout that are forgotten in one transaction
+_COLLECTED = 20  # contents
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the index holds of a checkout. `state`: new, building, lexical (vectors are to come), ready."""
+
+    state: str = "new"
+    files: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    chunks: int = 0
+    to_embed: int = 0  # contents that wait for their vectors
+    seen_at: int = 0  # seconds since 1970
+    bytes: int = 0  # of the whole index
+    problem: str = ""
+
+
+class CodeIndex:
+    """The code index of the checkout at `root` in `database`, which is the agent's and holds those of other worktrees too."""
+
+    def __init__(self, database: Database, root: Path, *, embedder: Embedder | None = None) -> None:
+        self._database = database
+        self._root = root
+        self._name = path_text(root)
+        self._embedder = embedder
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        problem = self._problem()
+
+        def look(connection: apsw.Connection) -> Status:
+            found = rows.checkout(connection, self._name)
+            used = rows.used_bytes(connection)
+            if found is None:
+                return Status(bytes=used, problem=problem)
+            kinds, chunks, waiting = rows.counts(connection, found.id)
+            return Status(found.state, sum(kinds.values()), kinds, chunks, waiting, found.seen_at, used, problem)
+
+        return self._database.read(look)
+
+    def no_change(self) -> bool:
+        """Whether nothing is to be done: the files that count are those that are indexed, as they were then."""
+        found = self._database.read(lambda connection: rows.checkout(connection, self._name))
+        if found is None or found.state != "ready":
+            return False
+        known = self._database.read(lambda connection: rows.count_files(connection, found.id))
+        scan = FileScan(self._database, self._root, found.id)
+        count = scan.count_unchanged(Listing(self._root))
+        return count == known
+
+    def _problem(self) -> str:
+        return self._database.stand_in() if isinstance(self._database, IndexDatabase) else ""
+
+    # -- building ----------------------------------------------------------------------------------------------------
+
+    def update(
+        self,
+        progress: Tell | None = None,
+        paths: Sequence[str] | None = None,
+        vectors: bool = True,
+        stop: Stop | None = None,
+    ) -> Report:
+        """Bring the index to what the files are now; with `paths` (relative to the root, with `/`; files or folders) only
+        there. Says in the report why it did not come to its end; raises nothing that a user could meet."""
+        started = clock.monotonic()
+        report = Report()
+        lock = self._lock()
+        try:
+            report.problem = self._problem()
+            if report.problem:
+                return report
+            if lock is not None and not lock.acquire("indexing"):
+                report.problem = f"{lock.owner() or 'another process'} is indexing"
+                return report
+            self._update(report, progress, paths, vectors, stop or (lambda: False))
+        except Ended as ended:
+            report.problem = str(ended)
+        except StoreError as error:
+            report.problem = error.message
+        finally:
+            if lock is not None:
+                lock.release()
+            report.seconds = clock.monotonic() - started
+        return report
+
+    def _lock(self) -> NamedLock | None:
+        path = self._database.path
+        return None if path is None else NamedLock(path.parent / "locks" / "index-build.lock")
+
+    def _update(self, report: Report, tell: Tell | None, paths: Sequence[str] | None, vectors: bool, stop: Stop) -> None:
+        version = chunker_version()
+        self._keep_version(version)
+        now = int(clock.now().timestamp())
+        checkout = self._database.write(lambda connection: rows.make_checkout(connection, self._name, now))
+        scan = FileScan(self._database, self._root, checkout, version, report, tell, stop)
+        known = self._database.read(lambda connection: rows.checkout(connection, self._name))
+        if paths is not None and known is not None and known.state in ("lexical", "ready") and not scan.touches_rules(paths):
+            scan.some(paths)
+        else:
+            self._set_state(checkout, "building")
+            scan.all(Listing(self._root))
+        self._set_state(checkout, "lexical")
+        if vectors:
+            embed_backlog(self._database, self._root, checkout, version, self._embedder, report, tell, stop)
+        waiting = self._database.read(lambda connection: rows.backlog_size(connection, checkout))
+        if not waiting:
+            self._set_state(checkout, "ready")
+
+    def _keep_version(self, version: str) -> None:
+        """Files that were cut by other rules are cut anew: all of them, since no search mixes the two."""
+        found = self._database.read(lambda connection: rows.meta(connection, "chunker"))
+        if found and found != version and isinstance(self._database, IndexDatabase):
+            self._database.reset("the code index was made by other rules")
+        if found != version:
+            self._database.write(lambda connection: rows.set_meta(connection, "chunker", version))
+
+    def _set_state(self, checkout: int, state: str) -> None:
+        place = find(self._root)
+        now = int(clock.now().timestamp())
+        self._database.write(
+            lambda connection: rows.set_checkout(
+                connection, checkout, branch=place.branch, head=place.head, state=state, now=now
+            )
+        )
+
+    # -- keeping it small --------------------------------------------------------------------------------------------
+
+    def collect(self, limit_bytes: int) -> int:
+        """Forget checkouts that are gone and, while the index is larger than `limit_bytes`, contents that no checkout has,
+        those used longest ago first; how many contents it was. Raises StoreError."""
+        now = int(clock.now().timestamp())
+        for checkout, root, _, _ in self._database.read(rows.checkouts):
+            if not Path(root).is_dir():
+                while not self._database.write(
+                    lambda connection, one=checkout: rows.drop_checkout(connection, one, now, _DROPPED)  # type: ignore[misc]
+                ):
+                    pass
+        count = 0
+        while self._database.read(rows.used_bytes) > limit_bytes:
+            found = self._database.write(lambda connection: rows.collect_contents(connection, _COLLECTED))
+            count += found
+            if not found:
+                break
+        return count

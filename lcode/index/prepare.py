@@ -1,0 +1,145 @@
+"""From a file to the rows that make it searchable: read, told of which kind it is, cut into chunks, split into words.
+
+The costly part of indexing, done outside of any transaction, here or in another process. Nothing here knows the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lcode.index.code_rows import Entry, Fields
+from lcode.index.files import LISTED, NAMES, WHOLE, kind_of_content, kind_of_path, read_regular
+from lcode.index.model import Chunk, Parsed
+from lcode.index.words import document_text, fields, meaning_words
+
+CAP = 1_000_000  # bytes of code in a file that are read; of what is larger only the beginning
+_CAP_OF_DATA = 131_072  # the same of what is not code
+YOUNG = 100_000_000  # nanoseconds in which a file can change without a change of its time
+_YOUNG_IN_SECONDS = 2_000_000_000  # the same where times are kept in seconds
+
+
+class Source(NamedTuple):
+    """A file as it was read. `data` is what of it is searched; b'' where it is only listed."""
+
+    path: str
+    kind: str
+    size: int
+    mtime_ns: int
+    inode: int
+    hash: bytes
+    data: bytes
+
+
+class Analysed(NamedTuple):
+    """What was made of a source: its chunks where they were not known, and the words of each."""
+
+    parsed: Parsed | None
+    lines: int
+    fields: list[Fields]
+
+
+Known = tuple[list[Chunk], list[tuple[str, int]]]  # chunks, and names that are defined, each with the number of its chunk
+
+
+def read(base: str, path: str, now_ns: int, version: str) -> Source | None:
+    """The file at `base + path`; None where there is none, or none that can be read. `now_ns` is the time before that;
+    `version` is of the rules by which it would be cut."""
+    kind = kind_of_path(path)
+    listed = kind in LISTED
+    found = read_regular(base + path, 0 if listed else CAP)
+    if found is None:
+        return None
+    data, status = found
+    size = status.st_size
+    if not listed:
+        kind = kind_of_content(kind, data)
+        if kind not in LISTED and size > CAP:
+            data = _head(data, CAP if kind in ("source", "test") else _CAP_OF_DATA)
+            kind = "large" if kind in WHOLE else kind
+    mtime_ns = -1 if young(status, now_ns) else status.st_mtime_ns
+    if kind in LISTED:
+        return Source(path, kind, size, mtime_ns, status.st_ino, b"", b"")
+    return Source(path, kind, size, mtime_ns, status.st_ino, content_hash(path, data, version), data)
+
+
+def young(status: os.stat_result, now_ns: int) -> bool:
+    """Whether the file could change once more and keep its time."""
+    seconds = status.st_mtime_ns % 1_000_000_000 == 0
+    return now_ns - status.st_mtime_ns < (_YOUNG_IN_SECONDS if seconds else YOUNG)
+
+
+def _head(data: bytes, limit: int) -> bytes:
+    cut = data.rfind(b"\n", 0, limit)
+    return data[: cut + 1 if cut >= 0 else limit]
+
+
+def content_hash(path: str, data: bytes, version: str) -> bytes:
+    """What a content is known by: its bytes, and what decides into which chunks they are cut."""
+    name = path.rpartition("/")[2]
+    language = name.rpartition(".")[2] if "." in name else name
+    return hashlib.blake2b(data, digest_size=16, key=f"{version} {language}".encode("utf-8", "replace")[:64]).digest()
+
+
+def analyse(path: str, kind: str, data: bytes, known: Known | None) -> Analysed:
+    """What a file's content comes to; one that is `known` is not cut into chunks again."""
+    if known is None:
+        parsed = _chunk(path, data)
+        chunks, definitions = parsed.chunks, parsed.definitions
+    else:
+        parsed = None
+        chunks, definitions = known
+    defined: dict[int, list[str]] = {}
+    for name, number in definitions:
+        defined.setdefault(number, []).append(name)
+    found: list[Fields] = []
+    bare = kind in NAMES
+    path_text = document_text(path)
+    for number, one in enumerate(chunks):
+        text = "" if bare else data[one.start : one.end].decode("utf-8", "replace")
+        _, names, body = fields("", one, text, defined.get(number, ()))
+        found.append(Fields(path_text, names, body))
+    return Analysed(parsed, data.count(b"\n") + (not data.endswith(b"\n") and bool(data)), found)
+
+
+def entry(source: Source, analysed: Analysed) -> Entry:
+    embed = source.kind in WHOLE
+    return Entry(*source[:6], analysed.parsed, analysed.lines, analysed.fields, embed)
+
+
+def listed_entry(source: Source) -> Entry:
+    """A file that is known by its path alone."""
+    return Entry(*source[:6], None, 0, [], False)
+
+
+def documents(chunks: Sequence[Chunk], data: bytes, as_text: bool) -> list[list[str]]:
+    """What an embedder is given for each chunk: its words, or, `as_text`, all of it as one."""
+    texts = [f"{one.symbol}\n{data[one.start : one.end].decode('utf-8', 'replace')}" for one in chunks]
+    return [[text] for text in texts] if as_text else [meaning_words(text) for text in texts]
+
+
+def version() -> str:
+    """Of the rules by which a file is cut."""
+    return "0"
+
+
+def _chunk(path: str, data: bytes) -> Parsed:
+    try:
+        from lcode.index.chunking import chunk
+    except ModuleNotFoundError:
+        return _windows(path, data)
+    return chunk(path, data)
+
+
+def _windows(path: str, data: bytes) -> Parsed:
+    """Windows of 40 lines, until syntax is known."""
+    chunks: list[Chunk] = []
+    at = 0
+    lines = data.splitlines(keepends=True)
+    for start in range(0, len(lines), 40):
+        text = b"".join(lines[start : start + 40])
+        chunks.append(Chunk("text", "", "", "", start + 1, start + len(lines[start : start + 40]), at, at + len(text)))
+        at += len(text)
+    return Parsed("text", chunks, [], {}, False)

@@ -1,0 +1,381 @@
+"""One pass over the files of a checkout: which have changed, and their rows written in short transactions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from lcode import clock
+from lcode.errors import UserError
+from lcode.index import code_rows as rows
+from lcode.index import schema
+from lcode.index.code_rows import Content, Entry, FileRow
+from lcode.index.files import IGNORE, Found, Listing, listed
+from lcode.index.prepare import Known, Source, analyse, entry, listed_entry, read
+from lcode.store.database import Database
+
+T = TypeVar("T")
+_COMPARED = 1_000  # files that are compared with their rows at a time
+_READ = (64, 500_000)  # files and bytes that are looked up together
+_FILES = 200  # in a transaction, at most
+_AIM = 0.025  # seconds that a transaction should take
+_CHUNKS = (32, 2_000)  # that it may write, at least and at most
+_MERGED = 32  # pages of full text that are joined in one
+_TOUCHED = 500  # files of which only the time has changed, in one
+_REMOVED = 50  # files that are forgotten in one
+_TOLD = 0.1  # seconds between two words of how far it has come
+_RULES = frozenset({".gitignore", IGNORE, ".gitmodules"})  # where these change, any file may
+
+Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a build has come. `stage`: files, vectors."""
+
+    stage: str
+    done: int
+    total: int  # 0 where nobody knows
+    rate: float  # a second
+    left: float | None  # seconds; None where nobody knows
+
+
+Tell = Callable[[Progress], None]
+
+
+@dataclass
+class Report:
+    """What an update did. `problem`: why it is not complete; '' if it is."""
+
+    files: int = 0  # that were written
+    removed: int = 0
+    chunks: int = 0
+    vectors: int = 0
+    problem: str = ""
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        return not self.problem
+
+
+class Ended(Exception):
+    """The build ends before it is done, for the reason given."""
+
+
+class Meter:
+    """Tells how far a stage has come, not too often."""
+
+    def __init__(self, tell: Tell | None, stage: str, total: int) -> None:
+        self._tell = tell
+        self._stage = stage
+        self.total = total
+        self._started = clock.monotonic()
+        self._told = 0.0
+
+    def at(self, done: int, *, last: bool = False) -> None:
+        now = clock.monotonic()
+        if self._tell is None or (not last and now - self._told < _TOLD):
+            return
+        self._told = now
+        rate = done / max(now - self._started, 1e-6)
+        total = max(self.total, done) if self.total else done if last else 0
+        left = (total - done) / rate if total and rate else None
+        self._tell(Progress(self._stage, done, total, rate, left))
+
+
+def chunker_version() -> str:
+    """What decides into which chunks and words a file is cut."""
+    from lcode.index import prepare
+
+    return prepare.version()
+
+
+def unchanged(row: FileRow, status: os.stat_result) -> bool:
+    return row.mtime_ns == status.st_mtime_ns and row.size == status.st_size and row.inode == status.st_ino
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _storable(path: str) -> str:
+    """The path as text that can be stored; of a name that is not UTF-8 something that no file is called."""
+    if path.isascii():
+        return path
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+class FileScan:
+    """A pass over files of the checkout `checkout` at `root`."""
+
+    def __init__(
+        self,
+        database: Database,
+        root: Path,
+        checkout: int,
+        version: str = "",
+        report: Report | None = None,
+        tell: Tell | None = None,
+        stop: Stop = lambda: False,
+    ) -> None:
+        self._database = database
+        self._root = root
+        self._base = f"{root}/"
+        self._checkout = checkout
+        self._version = version
+        self._report = report or Report()
+        self._tell = tell
+        self._stop = stop
+        self._now = clock.now()
+        self._generation = database.read(schema.generation)
+        self._seen = bytearray()
+        self._entries: list[Entry] = []
+        self._waiting = 0
+        self._most = _CHUNKS[0] * 4
+        self._left: list[str] = []
+        self._touched: list[tuple[int, int, int, int]] = []
+        self._newest = database.read(rows.newest_file)
+
+    # -- what is to be done --------------------------------------------------------------------------------------------
+
+    def count_unchanged(self, files: Iterable[Found]) -> int:
+        """How many of `files` are as their rows say; -1 as soon as one is not."""
+        count = 0
+        for batch in _batches(files, _COMPARED):
+            known = self._rows(batch)
+            for path, status in batch:
+                row = known.get(_storable(path))
+                if row is None or not unchanged(row, status):
+                    return -1
+            count += len(batch)
+        return count
+
+    def all(self, listing: Listing) -> None:
+        """Make the rows those of the files that are listed, and of no others."""
+        self._meter = Meter(self._tell, "files", listing.total)
+        done = 0
+        for batch in _batches(listing, _COMPARED):
+            known = self._rows(batch)
+            for row in known.values():
+                self._see(row.id)
+            changed = [(path, known.get(_storable(path)), status) for path, status in batch]
+            changed = [item for item in changed if item[1] is None or not unchanged(item[1], item[2])]
+            done += len(batch) - len(changed)
+            done = self._take(changed, done)
+        self._flush()
+        self._again()
+        self._remove_unseen()
+        self._merge()
+        self._meter.at(done, last=True)
+
+    def some(self, paths: Sequence[str]) -> None:
+        """The same for files and folders that are named, whether they are still there or not."""
+        self._meter = Meter(self._tell, "files", len(paths))
+        gone: dict[int, None] = {}
+        direct: list[Found] = []
+        unknown: list[str] = []
+        for path in dict.fromkeys(paths):
+            known = self._database.read(
+                lambda connection, at=path: rows.files_below(connection, self._checkout, at)  # type: ignore[misc]
+            )
+            status = self._regular(path)
+            if status is not None and [name for _, name in known] == [path]:
+                direct.append((path, status))  # a file that counted before still does: rules have not changed
+                continue
+            gone |= dict.fromkeys(file for file, _ in known)
+            if os.path.lexists(self._base + path):
+                unknown.append(path)
+        found = list(self._listed(unknown)) if unknown else []
+        known_rows = self._rows([*direct, *found])
+        for row in known_rows.values():
+            gone.pop(row.id, None)
+        self._take([(path, known_rows.get(_storable(path)), status) for path, status in [*direct, *found]], 0)
+        self._flush()
+        self._again()
+        self._remove(list(gone))
+
+    def touches_rules(self, paths: Iterable[str]) -> bool:
+        """Whether any file may count now that did not, or the other way."""
+        return any(path.rpartition("/")[2] in _RULES or not path or path.startswith(("/", "../")) for path in paths)
+
+    def _regular(self, path: str) -> os.stat_result | None:
+        import stat
+
+        try:
+            status = os.lstat(self._base + path)
+        except (OSError, ValueError):
+            return None
+        return status if stat.S_ISREG(status.st_mode) else None
+
+    def _listed(self, paths: Sequence[str]) -> Iterable[Found]:
+        try:
+            return list(listed(self._root, paths))
+        except UserError:  # without git all is listed, and the rest left out
+            folders = tuple(f"{path}/" for path in paths)
+            return [found for found in Listing(self._root) if found[0] in paths or found[0].startswith(folders)]
+
+    def _rows(self, files: Sequence[Found]) -> dict[str, FileRow]:
+        paths = [_storable(path) for path, _ in files]
+        return dict(self._database.read(lambda connection: rows.file_rows(connection, self._checkout, paths)))
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _take(self, changed: Sequence[tuple[str, FileRow | None, os.stat_result]], done: int) -> int:
+        """Read, parse and write what has changed."""
+        group: list[tuple[Source, FileRow | None]] = []
+        size = 0
+        for path, row, status in changed:
+            done += 1
+            source = self._source(path, status)
+            if source is None:
+                if row is not None:
+                    self._unsee(row.id)
+                continue
+            group.append((source, row))
+            size += len(source.data)
+            if len(group) >= _READ[0] or size >= _READ[1]:
+                self._prepare(group)
+                self._meter.at(done)
+                group, size = [], 0
+        self._prepare(group)
+        return done
+
+    def _source(self, path: str, status: os.stat_result) -> Source | None:
+        stored = _storable(path)
+        if stored != path:
+            return Source(stored, "binary", status.st_size, status.st_mtime_ns, status.st_ino, b"", b"")
+        now_ns = int(clock.now().timestamp() * 1_000_000) * 1_000
+        return read(self._base, path, now_ns, self._version)
+
+    def _prepare(self, group: Sequence[tuple[Source, FileRow | None]]) -> None:
+        if self._stop():
+            self._flush()
+            raise Ended("stopped")
+        known = self._database.read(lambda connection: _look_up(connection, [source for source, _ in group]))
+        for source, row in group:
+            content, chunks = known.get(source.hash, (None, None))
+            as_it_was = row is not None and row.kind == source.kind and row.content == (content.id if content else None)
+            if row is not None and as_it_was and (content is not None or not source.hash):
+                self._touch(row, source)
+                continue
+            self._add(
+                entry(source, analyse(source.path, source.kind, source.data, chunks)) if source.hash else listed_entry(source)
+            )
+
+    def _touch(self, row: FileRow, source: Source) -> None:
+        if (row.size, row.mtime_ns, row.inode) != (source.size, source.mtime_ns, source.inode):
+            self._touched.append((source.size, source.mtime_ns, source.inode, row.id))
+        if len(self._touched) >= _TOUCHED:
+            self._flush_touched()
+
+    def _flush_touched(self) -> None:
+        touched, self._touched = self._touched, []
+        if touched:
+            self._write(lambda connection: rows.touch_files(connection, touched))
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def _add(self, one: Entry) -> None:
+        count = len(one.fields) + 1
+        if self._entries and (self._waiting + count > self._most or len(self._entries) >= _FILES):
+            self._flush()
+        self._entries.append(one)
+        self._waiting += count
+
+    def _flush(self) -> None:
+        """Write what waits, and learn from the time that it took how much may wait."""
+        self._flush_touched()
+        entries, self._entries = self._entries, []
+        count, self._waiting = self._waiting, 0
+        if not entries:
+            return
+        now = int(self._now.timestamp())
+        started = clock.monotonic()
+        parts = 1
+        if count > self._most:  # a single large file
+            self._write(lambda connection: rows.write_contents(connection, entries, now))
+            parts = 2
+
+        def work(connection: apsw.Connection) -> list[str]:
+            rows.write_contents(connection, entries, now)
+            return rows.write_files(connection, self._checkout, entries, now)
+
+        self._left += self._write(work)
+        self._report.files += len(entries)
+        self._report.chunks += sum(len(one.fields) for one in entries)
+        each = (clock.monotonic() - started) / parts / count
+        wanted = _AIM / max(each, 1e-6)
+        self._most = int(min(max((self._most + wanted) / 2, _CHUNKS[0]), _CHUNKS[1]))
+
+    def _again(self) -> None:
+        """Files whose content was collected between two steps."""
+        left, self._left = self._left, []
+        if left:
+            self._take([(path, None, status) for path in left if (status := self._regular(path)) is not None], 0)
+            self._flush()
+
+    def _write(self, work: Callable[[apsw.Connection], T]) -> T:
+        def checked(connection: apsw.Connection) -> T:
+            if schema.generation(connection) != self._generation:
+                raise Ended("the index was made anew meanwhile")
+            return work(connection)
+
+        return self._database.write(checked)
+
+    def _merge(self) -> None:
+        """Join the parts of the full text that many short transactions left."""
+        if self._report.files < _FILES:
+            return
+        while self._write(lambda connection: rows.merge_full_text(connection, self._checkout, _MERGED)):
+            if self._stop():
+                return
+
+    # -- what is gone --------------------------------------------------------------------------------------------------
+
+    def _see(self, file: int) -> None:
+        if file >= len(self._seen) * 8:
+            self._seen.extend(bytes(max(file // 8 + 1 - len(self._seen), len(self._seen))))
+        self._seen[file >> 3] |= 1 << (file & 7)
+
+    def _unsee(self, file: int) -> None:
+        if file < len(self._seen) * 8:
+            self._seen[file >> 3] &= ~(1 << (file & 7))
+
+    def _is_seen(self, file: int) -> bool:
+        return file < len(self._seen) * 8 and bool(self._seen[file >> 3] & (1 << (file & 7)))
+
+    def _remove_unseen(self) -> None:
+        after = ""
+        gone: list[int] = []
+        while page := self._database.read(
+            lambda connection, at=after: rows.files_after(connection, self._checkout, at, _COMPARED)  # type: ignore[misc]
+        ):
+            after = page[-1][1]
+            gone += [file for file, _ in page if file <= self._newest and not self._is_seen(file)]
+        self._remove(gone)
+
+    def _remove(self, files: Sequence[int]) -> None:
+        now = int(self._now.timestamp())
+        for batch in _batches(files, _REMOVED):
+            self._write(lambda connection, gone=batch: rows.remove_files(connection, self._checkout, gone, now))  # type: ignore[misc]
+            self._report.removed += len(batch)
+
+
+def _look_up(connection: apsw.Connection, sources: Iterable[Source]) -> dict[bytes, tuple[Content, Known]]:
+    """Which contents are known already, with their chunks."""
+    found: dict[bytes, tuple[Content, Known]] = {}
+    for source in sources:
+        if source.hash and source.hash not in found:
+            content = rows.find_content(connection, source.hash)
+            if content is not None:
+                found[source.hash] = (content, rows.content_chunks(connection, content.id))
+    return found

@@ -1,0 +1,101 @@
+"""Gives chunks their vectors, after they can already be found by their words: a few contents at a time, in short transactions.
+
+The text is read from a file that has it. A file that has changed since is passed over: it is about to be indexed anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lcode.index import code_rows as rows
+from lcode.index.embedding import Embedder
+from lcode.index.prepare import documents, read
+from lcode.index.scan import Ended, Meter, Report, Stop, Tell
+from lcode.store.database import Database
+
+_AT_ONCE = 32  # contents
+_WRITTEN = 200  # vectors in one transaction
+_FORGOTTEN = 50  # contents
+
+
+def embed_backlog(
+    database: Database,
+    root: Path,
+    checkout: int,
+    version: str,
+    embedder: Embedder | None,
+    report: Report,
+    tell: Tell | None,
+    stop: Stop,
+) -> None:
+    """Make the vectors that are wanting. Raises Ended."""
+    model = embedder or _default()
+    _keep_model(database, model.name)
+    waiting = database.read(lambda connection: rows.backlog_size(connection, checkout))
+    if not waiting:
+        return
+    meter = Meter(tell, "vectors", waiting)
+    after = done = 0
+    while True:
+        if stop():
+            raise Ended("stopped")
+        batch = database.read(
+            lambda connection, at=after: rows.backlog(connection, checkout, at, _AT_ONCE)  # type: ignore[misc]
+        )
+        if not batch:
+            break
+        after = batch[-1][0]
+        _embed(database, f"{root}/", version, model, batch, report)
+        done += len(batch)
+        meter.at(done)
+    meter.at(done, last=True)
+
+
+def _default() -> Embedder:
+    from lcode.index.embedding import StaticEmbedder
+
+    return StaticEmbedder()
+
+
+def _keep_model(database: Database, name: str) -> None:
+    """Vectors of another model do not compare: none of them is kept, and until all are gone none is searched."""
+    if database.read(lambda connection: rows.meta(connection, "embedder")) == name:
+        return
+    database.write(lambda connection: rows.set_meta(connection, "embedder", ""))
+    while not database.write(lambda connection: rows.forget_vectors(connection, _FORGOTTEN)):
+        pass
+    database.write(lambda connection: rows.set_meta(connection, "embedder", name))
+
+
+def _embed(
+    database: Database, base: str, version: str, model: Embedder, batch: Sequence[tuple[int, bytes, str]], report: Report
+) -> None:
+    lists: list[list[str]] = []
+    counts: list[tuple[int, int]] = []
+    for content, hash_, path in batch:
+        source = read(base, path, 0, version)
+        if source is None or source.hash != hash_:
+            continue
+        chunks, _ = database.read(lambda connection, one=content: rows.content_chunks(connection, one))  # type: ignore[misc]
+        words = documents(chunks, source.data, model.reads_text)
+        lists += words
+        counts.append((content, len(words)))
+    vectors = model.documents(lists)
+    at = 0
+    waiting: list[tuple[int, Sequence[bytes]]] = []
+    size = 0
+    for content, count in counts:
+        waiting.append((content, vectors[at : at + count]))
+        at += count
+        size += count
+        if size >= _WRITTEN:
+            _write(database, waiting)
+            waiting, size = [], 0
+    _write(database, waiting)
+    report.vectors += at
+
+
+def _write(database: Database, vectors: Sequence[tuple[int, Sequence[bytes]]]) -> None:
+    if vectors:
+        database.write(lambda connection: rows.write_vectors(connection, vectors))
