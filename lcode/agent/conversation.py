@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lcode.llm.protocol import Message, Text, ToolCall, ToolResult
@@ -11,6 +11,16 @@ from lcode.memory.model import MessageRow
 from lcode.redact import cut
 
 LOOKUPS = frozenset({"conversation_search", "conversation_search_date", "archival_memory_search"})
+_REFUSED = ("Refused:", "The user said no.")  # how the results of such calls begin
+_INTERRUPTED = ("interrupted", "not run:")
+
+
+def end_of(result: Mapping[str, Any]) -> str:
+    """How the call of a stored result ended: '' (well), refused, interrupted or failed."""
+    if not result.get("is_error"):
+        return ""
+    text = str(result.get("text", ""))
+    return "refused" if text.startswith(_REFUSED) else "interrupted" if text.startswith(_INTERRUPTED) else "failed"
 
 
 def to_messages(rows: Iterable[MessageRow]) -> tuple[Message, ...]:

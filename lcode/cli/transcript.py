@@ -44,10 +44,12 @@ def calls(row: MessageRow) -> list[tuple[str, str]]:
     ]
 
 
-def results(row: MessageRow) -> list[tuple[str, str, bool]]:
-    """(tool, text, whether it is an error) of the results in a message."""
+def results(row: MessageRow) -> list[tuple[str, str]]:
+    """(tool and how it ended unless well, text) of the results in a message."""
+    from lcode.agent.conversation import end_of
+
     found = [part for part in row.content if part.get("type") == "tool_result"]
-    return [(str(part.get("name", "")), str(part.get("text", "")), bool(part.get("is_error"))) for part in found]
+    return [(f"{part.get('name', '')} {end_of(part)}".rstrip(), str(part.get("text", ""))) for part in found]
 
 
 # -- for a terminal -------------------------------------------------------------------------------------------------
@@ -62,8 +64,8 @@ def show(row: MessageRow, *, full: bool = False, marked: bool = False) -> None:
         say(indent(text))
     for name, arguments in calls(row):
         say(f"    → {name} ", Styled(arguments if full else one_line(arguments, 160), "dim"))
-    for name, text, failed in results(row):
-        say(f"    {name}{' failed' if failed else ''}:")
+    for end, text in results(row):
+        say(f"    {end}:")
         say(Styled(indent(text if full else _head(text), " " * 6), "dim"))
     say()
 
@@ -93,8 +95,8 @@ def markdown(session: SessionRow, agent: AgentRow, rows: Sequence[MessageRow]) -
 
 def _sections(row: MessageRow) -> Iterator[str]:
     if row.kind in ("tool", "lookup"):
-        for name, text, failed in results(row):
-            yield f"**{name}{' failed' if failed else ''}:**\n\n{_fenced(text)}"
+        for end, text in results(row):
+            yield f"**{end}:**\n\n{_fenced(text)}"
         return
     name = {"user": "User", "assistant": "lcode", "notice": "Notice", "summary": "Summary"}.get(row.kind, row.kind)
     yield f"## {name}, {local(row.created_at)}"

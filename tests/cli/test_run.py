@@ -197,6 +197,17 @@ def test_a_refused_permission_ends_with_3_and_says_how_to_grant_it(lcode: Lcode,
     assert not (repository / "new.txt").exists()
 
 
+def test_a_refused_call_is_not_told_of_as_failed_afterwards(lcode: Lcode, repository: Path, tmp_path: Path) -> None:
+    asked = calls("write_file", path="new.txt", content="x"), calls("read_file", path="none.txt"), says("I could not.")
+    session = lcode("-p", "write it", "--model", script(tmp_path / "m", *asked), "--output-format", "json")
+    assert session.code == 3
+    name = json.loads(session.out)["session_id"]
+    shown, exported = lcode("sessions", "show", name).out, lcode("sessions", "export", name).out
+    assert "    write_file refused:" in shown and "    read_file failed:" in shown
+    assert "**write_file refused:**" in exported and "**read_file failed:**" in exported
+    assert "write_file failed" not in shown + exported
+
+
 def test_a_granted_permission_lets_it_work(lcode: Lcode, repository: Path, tmp_path: Path) -> None:
     model = script(tmp_path / "m", calls("write_file", path="new.txt", content="x\n"), says("done"))
     done = lcode("-p", "write it", "--model", model, "--permission-mode", "accept-edits")
