@@ -154,4 +154,4 @@ def main(argv: Sequence[str]) -> int:
     # At the exit the interpreter looks for garbage in all modules once more; frozen objects are not looked at (25 ms).
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
-    return guarded(lambda: root.main(list(argv), prog_name="lcode", standalone_mode=False))
+    return guarded(lambda: root.main(list(argv), prog_name="lcode", standalone_mode=False), log="--ephemeral" not in argv)

@@ -15,11 +15,11 @@ from lcode.cli.output import Styled, say
 from lcode.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, UserError
 
 
-def guarded(work: Callable[[], Any]) -> int:
-    """The exit code of `work`, whatever it raises."""
+def guarded(work: Callable[[], Any], *, log: bool = True) -> int:
+    """The exit code of `work`, whatever it raises. `log`: whether the trace of a bug may be written into the log."""
     _open_standard_streams()
     try:
-        code = _caught(work)
+        code = _caught(work, log)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has gone
         _silence(sys.stdout)
@@ -57,7 +57,7 @@ def _open_standard_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for the whole process
 
 
-def _caught(work: Callable[[], Any]) -> int:
+def _caught(work: Callable[[], Any], log: bool) -> int:
     try:
         result = work()
         return result if isinstance(result, int) else EXIT_OK
@@ -79,9 +79,9 @@ def _caught(work: Callable[[], Any]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _unwritten(error) if _is_of_output(error) else _bug(error)
+        return _unwritten(error) if _is_of_output(error) else _bug(error, log)
     except Exception as error:  # noqa: BLE001 - the last line of defence
-        return _bug(error)
+        return _bug(error, log)
 
 
 def complain(message: str, hint: str = "") -> None:
@@ -99,12 +99,13 @@ def _usage(error: click.UsageError) -> int:
     return EXIT_USAGE
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: Exception, log: bool) -> int:
     if os.environ.get("LCODE_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
-    complain(f"internal error: {type(error).__name__}: {_redacted(error)}", f"the trace is in {keep_trace(error)}")
+    where = keep_trace(error) if log else "no log, as --ephemeral writes nothing; LCODE_DEBUG=1 shows it"
+    complain(f"internal error: {type(error).__name__}: {_redacted(error)}", f"the trace is in {where}")
     return EXIT_ERROR
 
 

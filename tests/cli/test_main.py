@@ -103,6 +103,19 @@ def test_a_bug_is_one_line_and_its_trace_is_in_the_log(
     assert any("ZeroDivisionError" in path.read_text() for path in (home / "log").iterdir())
 
 
+def test_a_bug_of_an_ephemeral_run_writes_no_log(
+    lcode: Lcode, home: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("one")
+
+    monkeypatch.setattr("lcode.cli.run._open", broken)
+    done = lcode("-p", "hi", "--ephemeral")
+    assert (done.code, home.exists()) == (1, False)
+    assert "internal error: ZeroDivisionError: one\nhint: the trace is in no log" in done.err
+    assert lcode("-p", "hi").code == 1 and (home / "log").exists()
+
+
 def test_a_bug_shows_its_trace_when_asked_to(lcode: Lcode, monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
