@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TABLE = "static_table.bin"
 LARGEST = 127
 _LONGEST_WORD = 100  # characters; the vocabulary's own tokeniser knows no longer one
-_CACHED = 300_000  # words whose pieces are remembered
+_CACHED = 100_000  # words whose pieces are remembered
 _AT_ONCE = 512
 _IDEOGRAPHS = (
     (0x4E00, 0x9FFF),
