@@ -156,14 +156,15 @@ class Database:
     def _attempt(
         self, connection: apsw.Connection, work: Callable[[apsw.Connection], T], *, wait: bool = True, migrates: bool = False
     ) -> T:
-        if self._queue_lock is not None and not self._queue_lock.take(wait=wait):
-            raise _Taken
-        try:
-            if time.monotonic() > deadline():  # the caller was told that nothing was written
+        try:  # from here on: an interrupt must not leave the lock taken either
+            if self._queue_lock is not None and not self._queue_lock.take(wait=wait):
+                raise _Taken
+            left = deadline() - time.monotonic()
+            if left < 0:  # the caller was told that nothing was written
                 raise self._too_busy()
             if connection.in_transaction:  # one interrupt broke it off, and another its end
                 connection.execute("ROLLBACK")
-            connection.set_busy_timeout(_MILLISECONDS if wait else 0)
+            connection.set_busy_timeout(int(min(WAIT, left) * 1000) if wait else 0)
             connection.execute("BEGIN IMMEDIATE")
             self._depth = 1
             if not (migrates or migrations.current(connection, self._schema)):
@@ -176,8 +177,7 @@ class Database:
             raise
         finally:
             self._depth = 0
-            if not wait:
-                connection.set_busy_timeout(_MILLISECONDS)
+            connection.set_busy_timeout(_MILLISECONDS)
             if self._queue_lock is not None:
                 self._queue_lock.free()
 

@@ -9,12 +9,13 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import apsw
 import pytest
 
-from lcode.errors import StoreDamaged, StoreNewer, StoreUnwritable
+from lcode.errors import StoreBusy, StoreDamaged, StoreNewer, StoreUnwritable
 from lcode.store import migrations
 from lcode.store.database import Database, fetch_all, scalar
 
@@ -195,6 +196,21 @@ def test_a_foreign_or_garbled_file_is_refused(tmp_path: Path) -> None:
     for path in (foreign, garbled):
         with pytest.raises(StoreDamaged):
             Database(path, migrations.MEMORY).read(lambda connection: None)
+
+
+def test_who_was_told_that_another_holds_the_file_writes_nothing_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.write(lambda connection: connection.execute("CREATE TABLE note (text)"))
+    monkeypatch.setattr("lcode.store.database.WAIT", 0.2)
+    monkeypatch.setattr("lcode.store.database.GRACE", 1.0)
+    with closing(apsw.Connection(str(database.path))) as other:  # one that does not join the queue
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy):
+            database.write(lambda connection: connection.execute("INSERT INTO note VALUES ('late')"))
+        other.execute("ROLLBACK")
+    monkeypatch.undo()
+    assert database.read(lambda connection: fetch_all(connection, "SELECT * FROM note")) == []
 
 
 def test_a_full_disk_is_told_and_keeps_what_was_acknowledged(database: Database) -> None:
