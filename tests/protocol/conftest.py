@@ -11,7 +11,6 @@ import pytest
 
 from lcode.llm.protocol import Delta, Message, Reply, Request, Restart, Text, TextPiece, ToolSpec
 from lcode.llm.providers import resolve
-from lcode.llm.service import ServiceProvider
 from tests.support.provider_server import ProviderServer
 
 TOOLS = (
@@ -41,9 +40,8 @@ class Asker:
 
     def __post_init__(self) -> None:
         self.runner = asyncio.Runner()
-        self.provider = resolve(f"{self.api}/test-model", {}, self.server.environ(self.api), **self.options)
-        assert isinstance(self.provider, ServiceProvider)
-        self.provider._options = {"sleep": self._sleep}  # the waits between attempts, and nothing else
+        environ = self.server.environ(self.api)
+        self.provider = resolve(f"{self.api}/test-model", {}, environ, sleep=self._sleep, **self.options)
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
