@@ -88,3 +88,9 @@ def test_the_gate_runs_the_command_that_the_first_page_names() -> None:
     command = "sh install.sh --dev && .venv/bin/python -m pytest -n 2"
     assert command in readme
     assert command in (CHECKOUT / ".ci/run").read_text(encoding="utf-8")
+
+
+def test_the_long_forms_of_tests_run_only_when_they_are_asked_for() -> None:
+    options = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    assert "-m 'not slow'" in options["addopts"]
+    assert "pytest -m slow" in (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
