@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,10 +171,10 @@ def _size(path: Path) -> int:
         return 0
 
 
-def drift(samples: list[int], typical: Callable[[list[int]], float] = statistics.median) -> float:
+def drift(samples: list[int]) -> float:
     """How far the last fifth is from the second one (after the first, in which all warms up), as a share."""
     fifth = max(1, len(samples) // 5)
-    return typical(samples[-fifth:]) / typical(samples[fifth : 2 * fifth] or samples) - 1
+    return statistics.median(samples[-fifth:]) / statistics.median(samples[fifth : 2 * fifth] or samples) - 1
 
 
 def export_loop(folder: Path, environ: Mapping[str, str], end: float, watch: Watch, every: float) -> tuple[int, list[str]]:
@@ -234,7 +234,7 @@ def main() -> None:
         files = watch.files[pid]
         print(
             f"process {pid}: memory {rss[len(rss) // 5] / MEGABYTE:.1f} to {rss[-1] / MEGABYTE:.1f} MB ({drift(rss):+.1%}),"
-            f" at most {max(files)} files ({drift(files, max):+.1%})"
+            f" at most {max(files)} files ({drift(files):+.1%} in the median)"
         )
     failures = [failure for end in ends for failure in end["failures"]] + faults
     runs, made = sum(end["runs"] for end in ends), sum(end["sessions"] for end in ends)
@@ -244,7 +244,7 @@ def main() -> None:
         sep="\n  ",
     )
     print(f"slowest answer {max(end['slowest'] for end in ends):.2f} s; store {watch.sizes[-1] / MEGABYTE:.1f} MB")
-    drifts = [*map(drift, watch.rss.values()), *(drift(files, max) for files in watch.files.values())]
+    drifts = [*map(drift, watch.rss.values()), *(drift(files) for files in watch.files.values())]
     flat = all(abs(share) <= 0.05 for share in drifts)
     print(f"open files and memory within 5 %: {verdict(holds=flat)}")
     largest = max(watch.logs)

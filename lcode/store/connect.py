@@ -15,6 +15,7 @@ import apsw
 
 from lcode.store import checksum
 
+CACHE = 1_000  # KiB of pages of memory: others' commits empty it, and the system keeps the file in memory anyway
 WAIT = 30.0  # seconds until a writer that cannot get its turn is told who holds the store
 _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
@@ -106,5 +107,7 @@ def _harden(connection: apsw.Connection, wait: float, durability: Durability) ->
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
     connection.execute("PRAGMA cell_size_check=ON")
+    if durability == "FULL":
+        connection.execute(f"PRAGMA cache_size=-{CACHE}")
     connection.execute(f"PRAGMA synchronous={durability}")
     checksum.register(connection)
