@@ -81,7 +81,8 @@ class Backup:
 
 
 def list_backups(origin: Origin) -> list[Backup]:
-    """All backups of the database, newest first."""
+    """All backups of the database, newest first. Those of a clock that was ahead are the last: nobody knows when they were
+    made, and the newest of them would be the newest for years."""
     found = []
     try:
         entries = list(os.scandir(origin.folder))
@@ -96,7 +97,8 @@ def list_backups(origin: Origin) -> list[Backup]:
         size = entry.stat().st_size
         name = (match["schema"] or "") + match["moment"]
         found.append(Backup(name, Path(entry.path), taken, mark, size, bool(match["schema"])))
-    return sorted(found, key=lambda backup: (backup.taken, backup.path.name), reverse=True)
+    ahead = clock.now() + EVERY
+    return sorted(found, key=lambda backup: (backup.taken <= ahead, backup.taken, backup.path.name), reverse=True)
 
 
 def find_backup(origin: Origin, name: str) -> Backup:

@@ -149,6 +149,18 @@ def test_a_backup_is_due_after_a_day_or_a_thousand_messages(origin: Origin, at: 
     assert backup.is_due(origin, 101, made)  # a clock that went back does not end backups
 
 
+def test_a_clock_that_was_ahead_changes_nothing_for_long(database: Database, origin: Origin, at: list[datetime]) -> None:
+    at[0] = START + timedelta(days=3650)
+    ahead = backup.create(origin)
+    at[0] = START
+    add(database, "second")
+    made = backup.create(origin)
+    assert ahead is not None and made is not None
+    assert [one.id for one in backup.list_backups(origin)] == [made.id, ahead.id]
+    assert backup.newest_good(origin) == made
+    assert not backup.is_due(origin, made.mark + 1, "")
+
+
 def test_one_process_makes_it_and_others_go_on(database: Database, origin: Origin) -> None:
     other = NamedLock(origin.lock("backup").path)
     assert other.acquire("backup")
