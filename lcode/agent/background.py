@@ -27,7 +27,7 @@ class Background:
         self._looked_at = float("-inf")
 
     def line(self) -> str:
-        """What the worker does for this checkout, in a few words; '' where it does nothing. Cheap: may be asked at each frame."""
+        """What the worker does for this checkout, in a few words; '' for nothing. Cheap: may be asked at each frame."""
         now = clock.monotonic()
         if now - self._looked_at >= _LOOK:
             self._looked_at, self._line = now, self._look()

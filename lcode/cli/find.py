@@ -1,4 +1,4 @@
-"""`lcode recall` and `lcode search`: what was said, and what was kept."""
+"""`lcode recall`: what was said; and how messages and passages are shown, wherever they were found."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def recall(
     if as_json:
         say_json([hit_json(hit) for hit in hits])
     else:
-        _show_hits(hits)
+        show_messages(hits)
 
 
 def _with_neighbours(memory: SessionMemory, hit: RecallHit, count: int) -> RecallHit:
@@ -82,7 +82,8 @@ def _with_neighbours(memory: SessionMemory, hit: RecallHit, count: int) -> Recal
     return replace(hit, before=tuple(rows[max(0, at - count) : at]), after=tuple(rows[at + 1 : at + 1 + count]))
 
 
-def _show_hits(hits: Sequence[RecallHit]) -> None:
+def show_messages(hits: Sequence[RecallHit]) -> None:
+    """Messages with their neighbours, and how to see more."""
     from lcode.memory.dates import local
 
     if not hits:
@@ -118,42 +119,8 @@ def _show_message(row: MessageRow) -> None:
     say(f"  > {_who(row)} ", Styled(short(row.id), "dim"), ": ", indent("\n".join(kept)).strip())
 
 
-@click.command(cls=TextCommand)
-@click.argument("query", nargs=-1)
-@click.option(
-    "--scope", type=click.Choice(["facts", "messages", "all"]), default="all", show_default=True, help="Where to search."
-)
-@click.option("--kind", type=click.Choice(KINDS), default=None, help="Only facts of this kind.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only facts with this tag; may be repeated (any of them).")
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="At most N of each.")
-@json_option
-@place_options
-@click.pass_obj
-def search(
-    options: Options, query: tuple[str, ...], scope: str, kind: str | None, tags: tuple[str, ...], limit: int, as_json: bool
-) -> None:
-    """What the agent and you kept, and what was said, that matches QUERY; without it the newest."""
-    from lcode.cli.place import opened
-
-    words = " ".join(query)
-    wants_facts = scope != "messages"
-    wants_messages = scope != "facts" and not (scope == "all" and (kind or tags))  # messages have neither
-    with opened(options) as runtime:
-        memory = runtime.memory()
-        facts = memory.archival.search(words, kind=kind or "", tags=tags, limit=limit) if wants_facts else []
-        hits = memory.recall.search(words, limit=limit) if wants_messages else []
-    if as_json:
-        say_json({"facts": [passage_json(fact) for fact in facts], "messages": [hit_json(hit) for hit in hits]})
-        return
-    if wants_facts:
-        _show_facts(facts)
-    if wants_facts and wants_messages:
-        say()
-    if wants_messages:
-        _show_hits(hits)
-
-
-def _show_facts(facts: Sequence[Passage]) -> None:
+def show_facts(facts: Sequence[Passage]) -> None:
+    """Passages, each with its kind, date, writer and tags."""
     from lcode.memory.dates import local
 
     if not facts:

@@ -196,7 +196,7 @@ def _first_calls(text: str, wanted: Sequence[Term], callers: str) -> list[tuple[
     query = " ".join(term.word for term in wanted if term.weight == 1.0)
     memory = [
         ("conversation_search", {"query": query, "roles": ["user", "assistant"], "limit": 5}),
-        ("archival_memory_search", {"query": query, "limit": 5}),
+        ("archival_memory_search", {"query": query, "scope": "facts", "limit": 5}),
     ]
     if callers:
         return [*memory, ("grep", {"pattern": rf"\b{re.escape(callers)}\s*\(", "limit": 100})]

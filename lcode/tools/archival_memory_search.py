@@ -1,11 +1,56 @@
-"""Searches archival memory."""
+"""Searches archival memory: passages, the code, past commits; and past messages where they are asked for."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from lcode.tools.base import Effect, Tool, ToolContext, ToolOutput
+from lcode import clock
+from lcode.memory.dates import end_of, start_of
+from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
+from lcode.tools.code_text import below
 from lcode.tools.memory_text import hits_text, on_store, passages_text
+
+if TYPE_CHECKING:
+    from lcode.index.model import Hit
+    from lcode.index.past import PastCommit
+    from lcode.memory.model import Passage, RecallHit
+
+_PASSAGES = frozenset({"fact", "decision", "attempt", "note", "summary", "commit"})
+_ROOM = 5_600  # characters of an answer, about
+_SHARES = {"facts": 1_600, "messages": 1_200, "commits": 600}  # of them at the most, beside code
+_BESIDE = {"facts": 4, "messages": 2, "commits": 4}  # how many at the most, beside code
+_CODE = 6  # places, where no number was asked for
+_LABELS = {"facts": "facts kept in memory", "code": "code", "commits": "past commits", "messages": "past messages"}
+
+
+@dataclass
+class Asked:
+    """One call's question and filters, and what each scope found."""
+
+    query: str
+    path: str
+    language: str
+    kind: str
+    tags: list[str]
+    tag_match: Literal["any", "all"]
+    start: str
+    end: str
+    limit: int | None
+    scopes: list[str] = field(default_factory=list)
+    facts: list[Passage] = field(default_factory=list)
+    messages: list[RecallHit] = field(default_factory=list)
+    code: list[Hit] = field(default_factory=list)
+    commits: list[PastCommit] = field(default_factory=list)
+    standing: str = ""
+
+    def count(self, scope: str) -> int:
+        """How many of a scope are wanted."""
+        alone = len(self.scopes) == 1
+        most = (_CODE if scope == "code" else 10) if alone else _BESIDE.get(scope, _CODE)
+        return most if self.limit is None else max(1, min(self.limit, 50 if alone else max(most, self.limit)))
 
 
 class ArchivalMemorySearch(Tool):
@@ -17,42 +62,126 @@ class ArchivalMemorySearch(Tool):
         "top_k": "limit",
         "start_datetime": "start_date",
         "end_datetime": "end_date",
+        "lang": "language",
     }
 
     async def run(  # type: ignore[override]
         self,
         context: ToolContext,
-        query: Annotated[str, "Words to look for; any inflection matches. Empty: the newest"],
-        scope: Annotated[Literal["facts", "messages", "all"], "Passages, past messages, or both"] = "facts",
-        kind: Annotated[Literal["fact", "decision", "attempt", "note", "summary", "commit"] | None, "Only this kind"] = None,
-        tags: Annotated[list[str] | None, "Only passages with these tags"] = None,
-        tag_match: Annotated[Literal["any", "all"], "How many of the tags"] = "any",
+        query: Annotated[str, "A question, symbol, error text or words. Empty: the newest"],
+        scope: Literal["facts", "code", "commits", "messages", "all"] = "all",
+        path: Annotated[str | None, "Code and commits below this"] = None,
+        language: str | None = None,
+        kind: Annotated[str | None, "Of code: function, class, …; of facts: fact, decision, attempt, note, summary"] = None,
+        tags: Annotated[list[str] | None, "Only facts with these"] = None,
+        tag_match: Literal["any", "all"] = "any",
         start_date: Annotated[str | None, "YYYY-MM-DD, included"] = None,
-        end_date: Annotated[str | None, "YYYY-MM-DD, included"] = None,
-        limit: Annotated[int, "How many"] = 10,
+        end_date: str | None = None,
+        limit: int | None = None,
     ) -> ToolOutput:
-        memory, count = context.memory, max(1, min(limit, 50))
-        dates = {"start": start_date or "", "end": end_date or ""}
-        passages, hits = [], []
-        if scope != "messages":
-            passages = await on_store(
-                context,
-                memory.archival.search,
-                query,
-                kind=kind or "",
-                tags=tags or (),
-                tag_match=tag_match,
-                limit=count,
-                **dates,
-            )
-        if scope != "facts":
-            hits = await on_store(context, memory.recall.search, query, limit=count, in_context=memory.in_context, **dates)
-        found = len(passages) + len(hits)
-        if not found:
-            total = await on_store(context, memory.archival.count)
-            return ToolOutput(
-                f"Nothing found for '{query}' among {total} passages with these filters. Memory does not know; do not make"
-                " it up.",
-                "nothing found",
-            )
-        return ToolOutput("\n\n".join(filter(None, (passages_text(passages), hits_text(hits)))), f"{found} found")
+        asked = Asked(
+            query, below(context, path or ""), (language or "").lower(), (kind or "").lower(), tags or [], tag_match,
+            start_date or "", end_date or "", limit,
+        )  # fmt: skip
+        asked.scopes = _scopes(asked, scope)
+        await _search_memory(context, asked)
+        await _search_code(context, asked)
+        found = {name: len(getattr(asked, name)) for name in asked.scopes}
+        if not any(found.values()):
+            return ToolOutput(await _nothing(context, asked), "nothing found")
+        text = _told(context, asked)
+        context.seen.output(text)
+        return ToolOutput(text, ", ".join(f"{number} {name}" for name, number in found.items() if number))
+
+    def paths(self, context: ToolContext, arguments: Mapping[str, Any]) -> list[Path]:
+        return []  # what it shows is inside the root, or it is an error
+
+
+def _scopes(asked: Asked, scope: str) -> list[str]:
+    """Where to look: a filter that only some places know leaves the others out."""
+    if scope != "all":
+        return [scope]
+    if asked.tags or asked.kind in _PASSAGES:
+        return ["facts"]
+    if asked.kind or asked.language:
+        return ["code"]
+    if asked.start or asked.end:
+        return ["facts", "commits", "messages"]
+    if asked.path:
+        return ["code", "commits"]
+    return ["facts", "code", "commits", "messages"]
+
+
+async def _search_memory(context: ToolContext, asked: Asked) -> None:
+    memory, dates = context.memory, {"start": asked.start, "end": asked.end}
+    if "facts" in asked.scopes:
+        asked.facts = await on_store(
+            context, memory.archival.search, asked.query, kind=asked.kind, tags=asked.tags, tag_match=asked.tag_match,
+            limit=asked.count("facts"), **dates,
+        )  # fmt: skip
+    if "messages" in asked.scopes:
+        asked.messages = await on_store(
+            context, memory.recall.search, asked.query, limit=asked.count("messages"), in_context=memory.in_context, **dates
+        )
+
+
+def _seconds(day: str, bound: Callable[[str], str]) -> int:
+    """A day's bound in seconds since 1970, as git writes times; 0 for none."""
+    return int(clock.parse(bound(day)).timestamp()) if day else 0
+
+
+async def _search_code(context: ToolContext, asked: Asked) -> None:
+    """Ask the index, where there is one; `standing` says what it lacks."""
+    if not {"code", "commits"} & set(asked.scopes):
+        return
+    reader = context.code
+    if reader is None or not await reader.run(reader.exists):
+        asked.standing = NO_INDEX
+        return
+    from lcode.tools.code_text import shown_hits
+
+    if asked.scopes == ["code"] and not asked.query.strip():
+        raise ToolError("`query` is empty: code is found by words, a symbol, a path or an error text.")
+    if "code" in asked.scopes and asked.query.strip():
+        hits = await reader.run(
+            reader.search, asked.query, path=asked.path, language=asked.language, kind=asked.kind, limit=asked.count("code")
+        )
+        asked.code = shown_hits(context, hits)
+    if "commits" in asked.scopes:
+        start, end = _seconds(asked.start, start_of), _seconds(asked.end, end_of)
+        asked.commits = await reader.run(
+            reader.commits, asked.query, path=asked.path, start=start, end=end, limit=asked.count("commits")
+        )
+    asked.standing = (await reader.run(reader.standing)).words
+
+
+NO_INDEX = "the code is not indexed yet; grep searches it meanwhile"
+
+
+def _told(context: ToolContext, asked: Asked) -> str:
+    """What was found, each kind under its label; code has the room that the others leave."""
+    from lcode.tools.code_text import code_text, commits_text
+
+    alone = len(asked.scopes) == 1
+    room = {name: _ROOM if alone else share for name, share in _SHARES.items()}
+    parts = {
+        "facts": passages_text(asked.facts, room["facts"]),
+        "commits": commits_text(asked.commits, room["commits"]),
+        "messages": hits_text(asked.messages, room["messages"]),
+    }
+    left = _ROOM - sum(map(len, parts.values()))
+    parts["code"] = code_text(asked.code, asked.query, left, context.redacted)
+    order = ("facts", "code", "commits", "messages")
+    sections = [parts[name] if alone else f"## {_LABELS[name]}\n{parts[name]}" for name in order if parts[name]]
+    return "\n\n".join([*sections, *([f"[{asked.standing}]"] if asked.standing else [])])
+
+
+async def _nothing(context: ToolContext, asked: Asked) -> str:
+    searched = []
+    if "facts" in asked.scopes:
+        searched.append(f"{await on_store(context, context.memory.archival.count)} passages")
+    searched += [_LABELS[name] for name in ("code", "commits", "messages") if name in asked.scopes]
+    text = f"Nothing found for '{asked.query}' among {', '.join(searched)} with these filters."
+    if "code" not in asked.scopes:
+        text += " Memory does not know; do not make it up."
+    return f"{text} [{asked.standing}]" if asked.standing else text

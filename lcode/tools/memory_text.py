@@ -15,6 +15,9 @@ from lcode.tools.base import ToolContext, ToolError, ToolOutput
 T = TypeVar("T")
 _HIT = 900  # characters of a hit
 _NEIGHBOUR = 240
+_PASSAGE = 2_000
+_ABOUT = 90  # of the head of a passage
+_SHORTEST = 160
 
 
 async def on_store(context: ToolContext, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -57,24 +60,29 @@ def _line(message: MessageRow, limit: int) -> str:
     return "\n".join([f"{message.kind}: {words}".rstrip(), *(calls[:3] if more else calls), *more])
 
 
-def hits_text(hits: list[RecallHit]) -> str:
-    """Hits as the model reads them: when, which session and branch, what was said before and after."""
+def hits_text(hits: list[RecallHit], room: int | None = None) -> str:
+    """Hits as the model reads them: when, which session and branch, what was said before and after; in about `room`
+    characters."""
     parts = []
+    share = room // max(1, len(hits)) if room is not None else 4 * _HIT
+    most, beside = min(_HIT, share // 2), min(_NEIGHBOUR, share // 6)
     for hit in hits:
         where = f"session {hit.message.session_id.removeprefix('session-')[:8]}"
         where += f" «{hit.session_title}»" if hit.session_title else ""
         where += f" on {hit.branch}" if hit.branch else ""
         lines = [f"[{local(hit.message.created_at)}, {where}]"]
-        lines += [f"  before: {_line(message, _NEIGHBOUR)}" for message in hit.before]
-        lines.append(_line(hit.message, _HIT))
-        lines += [f"  after: {_line(message, _NEIGHBOUR)}" for message in hit.after]
+        lines += [f"  before: {_line(message, beside)}" for message in hit.before]
+        lines.append(_line(hit.message, most))
+        lines += [f"  after: {_line(message, beside)}" for message in hit.after]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
-def passages_text(passages: list[Passage]) -> str:
-    """Passages with id, kind, date, tags, citations, and a word where nobody vouched for them."""
+def passages_text(passages: list[Passage], room: int | None = None) -> str:
+    """Passages with id, kind, date, tags, citations, and a word where nobody vouched for them; in about `room` characters, of
+    which the short ones leave theirs to the long."""
     parts = []
+    most = _share([len(passage.text) for passage in passages], room) if room is not None else _PASSAGE
     for passage in passages:
         head = (
             f"[{passage.id.removeprefix('passage-')[:8]}, {passage.kind}, {local(passage.created_at)}, by {passage.actor.value}"
@@ -82,5 +90,18 @@ def passages_text(passages: list[Passage]) -> str:
         head += f", tags {', '.join(passage.tags)}" if passage.tags else ""
         head += f", cites {', '.join(passage.citations)}" if passage.citations else ""
         head += ", unverified data" if passage.trust is Trust.UNVERIFIED else ""
-        parts.append(f"{head}]\n{shorten(passage.text, 2_000)}")
+        parts.append(f"{head}]\n{shorten(passage.text, most)}")
     return "\n\n".join(parts)
+
+
+def _share(lengths: list[int], room: int) -> int:
+    """How many characters the longest may have, so that all fit into `room` with their heads."""
+    left = room - _ABOUT * len(lengths)
+    share = _PASSAGE
+    for at, length in enumerate(sorted(lengths)):
+        share = left // (len(lengths) - at)
+        if length > share:
+            break
+        left -= length
+        share = _PASSAGE
+    return max(_SHORTEST, min(_PASSAGE, share))

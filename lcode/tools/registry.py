@@ -22,9 +22,10 @@ def file_tools() -> list[Tool]:
 
 
 def memory_tools() -> list[Tool]:
-    """The tools for the three tiers of memory, sorted by name."""
+    """The tools for the three tiers of memory and the code index, sorted by name."""
     from lcode.tools.archival_memory_insert import ArchivalMemoryInsert
     from lcode.tools.archival_memory_search import ArchivalMemorySearch
+    from lcode.tools.code_map import CodeMap
     from lcode.tools.conversation_search import ConversationSearch
     from lcode.tools.conversation_search_date import ConversationSearchDate
     from lcode.tools.core_memory_append import CoreMemoryAppend
@@ -36,6 +37,7 @@ def memory_tools() -> list[Tool]:
     return [
         ArchivalMemoryInsert(),
         ArchivalMemorySearch(),
+        CodeMap(),
         ConversationSearch(),
         ConversationSearchDate(),
         CoreMemoryAppend(),

@@ -13,6 +13,7 @@ from prompt_toolkit.document import Document
 
 from lcode import clock
 from lcode.sanitize import clean
+from lcode.ui.ports import RuntimePort
 
 MAX_FILES = 5_000
 MAX_SHOWN = 50
@@ -26,6 +27,11 @@ def wants_completion(document: Document) -> bool:
     """Whether the text before the cursor is something to complete while typing."""
     text = document.text_before_cursor
     return bool(_COMMAND.fullmatch(text) or _FILE_WORD.search(document.current_line_before_cursor))
+
+
+def files_of(runtime: RuntimePort) -> Sequence[str]:
+    """Paths of the repository's files: those of the index, or where there is none what a look finds."""
+    return runtime.background.files() or list_files(runtime.root)
 
 
 def list_files(root: Path, limit: int = MAX_FILES) -> list[str]:

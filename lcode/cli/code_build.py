@@ -1,0 +1,103 @@
+"""Building the code index in the foreground: files, vectors, past commits, who uses whom; a bar says how far it is."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from lcode.cli.output import plural
+from lcode.cli.progress import Progress, duration
+
+if TYPE_CHECKING:
+    from lcode.agent.runtime import Runtime
+    from lcode.index.open import IndexDatabase
+    from lcode.index.scan import Report
+    from lcode.worker.status import CheckoutStatus
+
+_STAGES = {"files": "indexing", "vectors": "making vectors"}
+_LOOK = 0.3  # seconds between two looks at another's work
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a build came to. `busy`: another process was at it and did not come to its end while we waited."""
+
+    report: Report
+    commits: int
+    total: int  # files that the index knows now
+    busy: bool = False
+
+    @property
+    def problem(self) -> str:
+        return self.report.problem
+
+    def line(self, name: str) -> str:
+        """One line for people."""
+        did = self.report
+        if did.problem:
+            return f"the index of {name} is not complete: {did.problem}"
+        parts = [f"{plural(did.files, 'file')} indexed"] if did.files else []
+        parts += [f"{did.removed:,} removed"] if did.removed else []
+        parts += [f"{plural(self.commits, 'commit')} read"] if self.commits else []
+        what = ", ".join(parts) or "nothing had changed"
+        took = f" in {duration(did.seconds)}" if did.seconds >= 1 else ""
+        return f"{name}: {what}{took}; {plural(self.total, 'file')} in the index"
+
+    def shown(self) -> dict[str, Any]:
+        values = asdict(self.report)
+        return {"indexed": values["files"], "removed": values["removed"], "commits": self.commits, "problem": self.problem}
+
+
+def build(runtime: Runtime, database: IndexDatabase, *, quiet: bool = False) -> Done:
+    """Bring the index to what the files are now. Where another process is at it, its work is shown, then the rest done."""
+    from lcode.index.build import CodeIndex
+
+    progress = Progress(quiet=quiet)
+    index = CodeIndex(database, runtime.root)
+    try:
+        while True:
+            report = index.update(progress=lambda at: progress.show(_STAGES.get(at.stage, at.stage), at.done, at.total))
+            busy = report.problem.endswith("is indexing")
+            if not (busy and _follow(runtime, progress)):
+                break
+        commits = 0 if report.problem else _history(runtime, database, progress)
+    finally:
+        progress.close()
+    return Done(report, commits, index.status().files, busy)
+
+
+def _history(runtime: Runtime, database: IndexDatabase, progress: Progress) -> int:
+    """Past commits and the graph of files; how many commits were read."""
+    if not runtime.place.common_dir:
+        return 0
+    from lcode.git.command import GitError
+    from lcode.index.history import update_history
+    from lcode.path_text import path_text
+
+    progress.show("reading past commits", 0, 0)
+    with suppress(GitError):
+        return update_history(database, runtime.place.git(), path_text(runtime.root))
+    return 0
+
+
+def _follow(runtime: Runtime, progress: Progress) -> bool:
+    """Show what the process that is indexing does until it is done; False where nobody is."""
+    from lcode.path_text import path_text
+    from lcode.store.locks import NamedLock
+    from lcode.worker import status
+
+    paths = runtime.store.agent_paths(runtime.agent)
+    lock = NamedLock(paths.locks / "index-build.lock")
+    followed = False
+    while lock.owner() is not None:
+        followed = True
+        worker = status.read(paths)
+        checkout: CheckoutStatus | None = worker.of(path_text(runtime.root)) if worker is not None else None
+        if checkout is not None and checkout.job:
+            progress.show(f"the worker: {checkout.job}", checkout.done, checkout.total)
+        else:
+            progress.show("waiting for another process that is indexing", 0, 0)
+        time.sleep(_LOOK)
+    return followed

@@ -1,0 +1,89 @@
+"""The code index of the place a command is in: opened, and built at once where that is a matter of seconds.
+
+A place that has no agent yet gets none by being looked at: its index is made in memory, for this command alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from lcode.cli.options import Options
+from lcode.cli.place import directory, opened
+from lcode.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lcode.agent.runtime import Runtime
+    from lcode.index.open import IndexDatabase
+    from lcode.index.reader import CodeReader
+
+HOW = "`lcode index` builds it"
+Below = Callable[[str], str]
+
+
+@contextmanager
+def searched(options: Options, *, wants_code: bool) -> Iterator[tuple[Runtime, CodeReader | None, Below]]:
+    """The runtime, the reader of its index (None where it is not wanted, or cannot be had in a few seconds: that is said), and
+    what turns a path of the command line into one of the index."""
+    with opened(options) as runtime:
+
+        def below(path: str) -> str:
+            return from_root(options, runtime.root, path)
+
+        if not wants_code:
+            yield runtime, None, below
+            return
+        with closing(index_of(runtime, options)) as database:
+            yield runtime, ready_reader(runtime, database), below
+
+
+def index_of(runtime: Runtime, options: Options) -> IndexDatabase:
+    """The index of the place's agent; one in memory where there is no agent, or nothing is to be written."""
+    from lcode.cli.report import complain
+    from lcode.index.open import IndexDatabase, index_path, open_index
+
+    if not runtime.agent.id:
+        return IndexDatabase(None)
+    paths = runtime.store.agent_paths(runtime.agent)
+    if options.ephemeral:
+        return open_index(paths, read_only=index_path(paths).is_file(), tell=complain)
+    return open_index(paths, tell=complain)
+
+
+def ready_reader(runtime: Runtime, database: IndexDatabase) -> CodeReader | None:
+    """A reader of the index, which is built now if it is small; None with a word of advice where it is not there."""
+    from importlib.util import find_spec
+
+    from lcode.cli.code_build import build
+    from lcode.cli.report import complain
+    from lcode.index.reader import CodeReader
+    from lcode.index.size import is_small
+
+    if find_spec("lcode.index.search") is None or find_spec("lcode.index.chunking") is None:
+        return None
+    reader = CodeReader(None, runtime.root, database)
+    if reader.exists():
+        return reader
+    if database.read_only or not is_small(runtime.root):
+        complain("the code is not indexed yet", HOW)
+        return None
+    build(runtime, database)
+    return reader
+
+
+def from_root(options: Options, root: Path, path: str) -> str:
+    """A path of the command line as the index writes it. Raises UsageError where it leads out of the repository."""
+    import os
+
+    if not path:
+        return ""
+    base = root.resolve()
+    given = (directory(options).resolve() / path).resolve()
+    if not given.exists() and (base / path).exists():
+        given = (base / path).resolve()
+    if not given.is_relative_to(base):
+        raise UsageError(f"{path} is outside the repository {root}", "name a file or folder of it")
+    return "" if given == base else given.relative_to(base).as_posix().replace(os.sep, "/")

@@ -1,0 +1,184 @@
+"""`lcode search`: the code, what was kept, past commits and what was said, each under its label."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lcode.cli.find import KINDS, hit_json, passage_json, show_facts, show_messages
+from lcode.cli.options import Options, TextCommand, json_option, place_options
+from lcode.cli.output import Styled, say, say_json
+from lcode.errors import UsageError
+
+if TYPE_CHECKING:
+    from lcode.agent.runtime import Runtime
+    from lcode.index.model import Hit
+    from lcode.index.past import PastCommit
+    from lcode.index.reader import CodeReader
+    from lcode.memory.model import Passage, RecallHit
+
+SCOPES = ("code", "facts", "commits", "messages", "all")
+_FEW = 5  # commits and messages that are shown beside the code
+
+
+@dataclass
+class Asked:
+    """The options of one call."""
+
+    scope: str
+    path: str
+    language: str
+    kind: str
+    tags: tuple[str, ...]
+    limit: int
+    explain: bool
+
+    def scopes(self) -> list[str]:
+        """Where to look: a filter that only some places know leaves the others out."""
+        if self.scope != "all":
+            return [self.scope]
+        if self.tags or self.kind in KINDS:
+            return ["facts"]
+        if self.kind or self.language:
+            return ["code"]
+        return ["code", "commits"] if self.path else ["code", "facts", "commits", "messages"]
+
+
+@dataclass
+class Found:
+    """What one question found."""
+
+    code: list[Hit] = field(default_factory=list)
+    facts: list[Passage] = field(default_factory=list)
+    commits: list[PastCommit] = field(default_factory=list)
+    messages: list[RecallHit] = field(default_factory=list)
+
+
+@click.command(cls=TextCommand)
+@click.argument("query", nargs=-1)
+@click.option("--scope", type=click.Choice(SCOPES), default=None, help="Where to search; else everywhere (code with --stdin).")
+@click.option("--path", default="", metavar="PATH", help="Only code and commits of this file or folder.")
+@click.option("--lang", default="", metavar="NAME", help="Only code in this language.")
+@click.option("--kind", default="", metavar="KIND", help=f"Only code (function, class, …) or facts ({', '.join(KINDS)}) of it.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only facts with this tag; may be repeated (any of them).")
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="At most N of each.")
+@click.option("--explain", is_flag=True, help="Say why each place in the code ranks where it does.")
+@click.option("--stdin", "many", is_flag=True, help="Questions from standard input, one a line; a line of JSON for each.")
+@json_option
+@place_options
+@click.pass_obj
+def search(
+    options: Options,
+    query: tuple[str, ...],
+    scope: str | None,
+    path: str,
+    lang: str,
+    kind: str,
+    tags: tuple[str, ...],
+    limit: int,
+    explain: bool,
+    many: bool,
+    as_json: bool,
+) -> None:
+    """The code, what the agent and you kept, past commits, and what was said, that match QUERY.
+
+    Without a QUERY: what was kept and said last.
+    """
+    from lcode.cli.code_place import searched
+
+    if many and query:
+        raise UsageError("--stdin takes its questions from standard input alone", "leave the words out")
+    asked = Asked(scope or ("code" if many else "all"), "", lang.lower(), kind.lower(), tags, limit, explain)
+    words = " ".join(query)
+    with searched(options, wants_code=_wants_code(asked, words, many=many, path=path)) as (runtime, reader, below):
+        asked.path = below(path)
+        if many:
+            _answer_lines(runtime, reader, asked)
+            return
+        found = find(runtime, reader, asked, words)
+        standing = reader.standing() if reader is not None else None
+    if as_json:
+        say_json({**_json(found), **({"index": standing.shown()} if standing else {})})
+        return
+    _show(found, asked, words)
+    if standing is not None and standing.words:
+        say(Styled(standing.words, "dim"), err=True)
+
+
+def _wants_code(asked: Asked, words: str, *, many: bool, path: str) -> bool:
+    """Whether the index is needed: without words there is no code to find."""
+    asked.path = path
+    return bool({"code", "commits"} & set(asked.scopes())) and bool(words.strip() or many or asked.scope == "commits")
+
+
+def find(runtime: Runtime, reader: CodeReader | None, asked: Asked, words: str) -> Found:
+    """What each scope answers."""
+    scopes, found = asked.scopes(), Found()
+    beside = asked.limit if len(scopes) == 1 else min(asked.limit, _FEW)
+    memory = runtime.memory() if {"facts", "messages"} & set(scopes) else None
+    if reader is not None and "code" in scopes and words.strip():
+        found.code = reader.search(
+            words, path=asked.path, language=asked.language, kind=asked.kind, limit=asked.limit, explain=asked.explain
+        )
+    if reader is not None and "commits" in scopes:
+        found.commits = reader.commits(words, path=asked.path, limit=beside)
+    if memory is not None and "facts" in scopes:
+        found.facts = memory.archival.search(words, kind=asked.kind, tags=asked.tags, limit=asked.limit)
+    if memory is not None and "messages" in scopes:
+        found.messages = memory.recall.search(words, limit=asked.limit)
+    return found
+
+
+def _show(found: Found, asked: Asked, words: str) -> None:
+    from lcode.cli.code_hits import show_code, show_commits
+
+    scopes = asked.scopes()
+    show: dict[str, Callable[[], None]] = {
+        "code": lambda: show_code(found.code, words, explain=asked.explain),
+        "facts": lambda: show_facts(found.facts),
+        "commits": lambda: show_commits(found.commits),
+        "messages": lambda: show_messages(found.messages),
+    }
+    if not words.strip():
+        scopes = [scope for scope in scopes if scope != "code" or scopes == ["code"]]
+    labels = {"code": "Code", "facts": "Kept in memory", "commits": "Past commits", "messages": "Said in sessions"}
+    for at, scope in enumerate(scopes):
+        if len(scopes) > 1:
+            say(*([] if at == 0 else ["\n"]), Styled(labels[scope], "bold"))
+        show[scope]()
+
+
+def _json(found: Found) -> dict[str, list[dict[str, Any]]]:
+    from lcode.cli.code_hits import code_json, commit_json
+
+    return {
+        "code": [code_json(hit) for hit in found.code],
+        "facts": [passage_json(fact) for fact in found.facts],
+        "commits": [commit_json(commit) for commit in found.commits],
+        "messages": [hit_json(hit) for hit in found.messages],
+    }
+
+
+def _answer_lines(runtime: Runtime, reader: CodeReader | None, asked: Asked) -> None:
+    """A line of JSON for each line of standard input, at once."""
+    import json
+
+    for line in _lines():
+        found = _json(find(runtime, reader, asked, line))
+        hits = [{"scope": scope, **hit} for scope in asked.scopes() for hit in found[scope]]
+        sys.stdout.write(json.dumps({"query": line, "hits": hits}) + "\n")
+        sys.stdout.flush()
+
+
+def _lines() -> Iterator[str]:
+    """The questions; an empty line is one too, so that answers are as many as lines."""
+    source = getattr(sys.stdin, "buffer", None)
+    if source is None:
+        yield from (line.rstrip("\n") for line in sys.stdin)
+        return
+    while line := source.readline():
+        yield line.decode("utf-8", "replace").rstrip("\r\n")
