@@ -39,6 +39,11 @@ class Settings:
     context_window: int | None = None
     shell_timeout: float = 120.0
     worker: bool = True
+    embedding_provider: Literal["static", "openai", "ollama"] = "static"
+    embedding_model: str = ""
+    embedding_url: str = ""
+    embedding_key_env: str = ""
+    embedding_dimension: int | None = None
     vi_mode: bool = False
     history: bool = True
     providers: Mapping[str, ProviderSettings] = field(default_factory=lambda: MappingProxyType({}))

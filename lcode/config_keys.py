@@ -41,6 +41,13 @@ KEYS: Mapping[str, Key] = {
     "context_window": Key(int, None, "tokens the model takes; unset: as its provider says", least=1_000),
     "shell_timeout": Key(float, 120.0, "seconds a command may run", least=1, most=3_600, from_repository=True),
     "worker": Key(bool, True, "keep the code index current with a process in the background"),
+    "embedding_provider": Key(
+        str, "static", "what turns code into vectors: the table in the package, or a service", ("static", "openai", "ollama")
+    ),
+    "embedding_model": Key(str, "", "the service's model; empty: its usual one"),
+    "embedding_url": Key(str, "", "the service's address; empty: its usual one"),
+    "embedding_key_env": Key(str, "", "the environment variable that holds the service's key"),
+    "embedding_dimension": Key(int, None, "numbers of a vector; unset: as the model gives", least=8, most=4_096),
     "vi_mode": Key(bool, False, "vi keys at the prompt"),
     "history": Key(bool, True, "keep what was typed at the prompt"),
 }
@@ -77,6 +84,8 @@ def checked(key: str, value: Any) -> Value:
     if isinstance(value, (int, float)) and not _within(value, rule):
         bounds = f"at least {rule.least:g}" if rule.most is None else f"from {rule.least:g} to {rule.most:g}"
         raise ValueError(f"{key} must be {bounds}")
+    if key.endswith("_key_env") and value and not (isinstance(value, str) and value.isascii() and value.isidentifier()):
+        raise ValueError(f"{key} must be the name of an environment variable, not a key")
     if isinstance(value, str) and any(ord(char) < 32 or ord(char) == 127 for char in value):
         raise ValueError(f"{key} must be one line of plain text")
     return value
