@@ -21,7 +21,7 @@ from lcode.events import Usage
 from lcode.ids import new_id
 from lcode.memory.model import MessageRow, Provenance, RecallHit, SessionRow
 from lcode.memory.recall_search import MESSAGE, Filters, in_order, ranked, to_message
-from lcode.memory.recall_writes import Operation, apply
+from lcode.memory.recall_writes import Operation, apply, apply_later
 from lcode.memory.terms import identifier_parts
 from lcode.redact import Redactor, cut
 from lcode.redact_content import redacted_json, redacted_parts
@@ -88,8 +88,8 @@ class Recall:
             self._recording.operations = None
 
     def replay(self, operations: Sequence[Operation]) -> None:
-        """Apply recorded writes in one transaction; what landed before stays as it is."""
-        self._log.write(lambda connection: [apply(connection, operation) for operation in operations] and None)
+        """Apply recorded writes in one transaction; what landed before stays as it is. Raises ValueError for what are none."""
+        self._log.write(lambda connection: [apply_later(connection, operation) for operation in operations] and None)
 
     def numbers(self, message_ids: Sequence[str]) -> dict[str, int]:
         """The sequence numbers of those messages that are in the store."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import apsw
 
+from lcode import clock
 from lcode.store.database import fetch_one
 
 Operation = tuple[str, dict[str, Any]]
@@ -51,6 +52,29 @@ def apply(connection: apsw.Connection, operation: Operation) -> Any:
     if name not in OPERATIONS:
         raise ValueError(f"not a write of recall: {name!r}")
     return OPERATIONS[name](connection, **data)
+
+
+def apply_later(connection: apsw.Connection, operation: Operation) -> None:
+    """The same after a while, in which a restore may have lost what the operation belongs to: a session that is gone gets a row
+    that holds its messages together; of a run that is gone neither steps nor calls are kept. Raises ValueError."""
+    name, data = operation
+    try:
+        if session_id := data.get("session_id"):
+            when = data.get("created_at") or data.get("started_at") or clock.stamp()
+            columns = ("id", "title", "created_at", "updated_at")
+            row = {"id": session_id, "title": "(recovered)", "created_at": when, "updated_at": when}
+            _insert(connection, "sessions", columns, row)
+        if name == "add_step" and not _there(connection, "runs", data["run_id"]):
+            return
+        if name == "add_calls":
+            data = {"calls": [call for call in data["calls"] if _there(connection, "steps", call["step_id"])]}
+        apply(connection, (name, data))
+    except apsw.ConstraintError as error:
+        raise ValueError(f"not a write of recall: {error}") from error
+
+
+def _there(connection: apsw.Connection, table: str, row_id: str) -> bool:
+    return fetch_one(connection, f"SELECT 1 FROM {table} WHERE id = ?", (row_id,)) is not None
 
 
 def _insert(connection: apsw.Connection, table: str, columns: Sequence[str], row: Mapping[str, Any]) -> None:

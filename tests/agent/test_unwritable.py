@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -10,9 +11,11 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from lcode.agent.session import Session
@@ -21,7 +24,7 @@ from lcode.errors import EXIT_TEMPORARY, StoreBusy, StoreUnwritable, UserError
 from lcode.events import Answer, ApprovalRequested, Decision, Event, Notice, StopReason, ToolFinished, ToolStarted
 from lcode.llm.protocol import Request, ToolResult
 from lcode.safety.permission import Mode
-from lcode.store import database
+from lcode.store import checksum, database
 from lcode.store.locks import try_lock
 from tests.agent.harness import Harness, reply, run
 from tests.agent.test_session import assert_prefix
@@ -500,6 +503,38 @@ def test_a_place_that_fails_later_is_left_for_the_next_one(tmp_path: Path) -> No
     waiting.keep([[("end_run", {})], [("start_run", {})]])
     assert waiting.path is not None and waiting.path.parent == second
     assert waiting.path.read_text().count("\n") == 3
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_waits_is_saved_where_a_restore_has_lost_its_session(
+    repo: Path, disk: Faults, isolated_environment: Path, whole: bool
+) -> None:
+    async def work() -> None:
+        harness, person = interactive(repo), Person()
+        harness.script([reply("", READ), reply("one")])
+        session = await harness.runtime.new_session()
+        fill(disk)
+        await session.run("while it is full", person)
+        await harness.runtime.close()
+        free(disk)
+        (file,) = outbox_files(isolated_environment)
+        header, *lines = file.read_text().splitlines(keepends=True)
+        gone = {"add_session", "add_prompt"} | (set() if whole else {"start_run"})
+        left = [[entry for entry in json.loads(line) if entry[0] not in gone] for line in lines]
+        file.write_text(header + "".join(json.dumps(entries) + "\n" for entries in left))
+        database = harness.runtime._database
+        assert database.path is not None
+        with closing(apsw.Connection(str(database.path))) as plain:
+            checksum.register(plain)
+            for table in ("prompts", "runs", "sessions"):
+                plain.execute(f"DELETE FROM {table}")
+        again = Harness.open(repo)
+        recall = again.runtime.memory().recall
+        assert {"while it is full", "one"} <= {row.text for row in recall.messages(session.id)}
+        assert outbox_files(isolated_environment) == [] and recall.session(session.id).messages
+        await again.runtime.close()
+
+    run(work())
 
 
 KILLED = """
