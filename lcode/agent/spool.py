@@ -113,7 +113,9 @@ def collect(places: Sequence[Path], agent_id: str, locks: Path, recall: Recall) 
             told.append(f"{path} holds messages that could not be saved, and cannot be read; it is kept as {_set_aside(path)}")
             continue
         path.unlink(missing_ok=True)
-        told.append(f"{count(waiting)} of session {session_id[8:16]}, which could not be saved then, are in memory now")
+        saved = count(waiting)
+        verb = "is" if saved.startswith("1 ") else "are"
+        told.append(f"{saved} of session {session_id[8:16]}, which could not be saved then, {verb} in memory now")
     return told
 
 
