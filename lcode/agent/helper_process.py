@@ -31,7 +31,8 @@ _NAMES = frozenset(
         *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CEILING_DIRECTORIES", "GIT_EXEC_PATH"),
     }
 )
-LOOK = 5.0  # seconds between two looks whether the worker is alive
+LOOK = 3.0  # seconds between two looks whether the worker is alive
+_START = 0.2  # seconds that the end of a session waits for a start that is under way
 _LONGEST = 300.0  # seconds until a worker that keeps failing is started again
 _LIVED = 60.0  # seconds after which one that ended was no failed start
 
@@ -74,8 +75,11 @@ class HelperProcess:
             self._thread.start()
 
     def leave(self) -> None:
-        """This process does not need the worker any more."""
+        """This process does not need the worker any more. One that was about to be started is started: where this process
+        lived too short for it, it is for the next."""
         self._left.set()
+        if self._thread is not None:
+            self._thread.join(_START)
         with self._lock:
             if self._member is not None:
                 self._member.leave()
@@ -84,28 +88,30 @@ class HelperProcess:
     def _keep(self, interactive: bool) -> None:
         with suppress(LcodeError, OSError, ImportError):
             from lcode.store.locks import NamedLock
-            from lcode.worker import clients
+            from lcode.worker import clients, nudge
             from lcode.worker.status import lock_file
 
             throwaway = not interactive and self._environ.get("CI", "").lower() not in ("", "0", "false")
             purpose = clients.TERMINAL if interactive else clients.THROWAWAY if throwaway else clients.HEADLESS
             with self._lock:
-                if self._left.is_set():
-                    return
                 self._member = clients.Membership(self._paths, self._root)
                 self._member.enter(purpose)
+            if purpose == clients.HEADLESS:  # it may be gone before the worker has looked around
+                nudge.drop(self._paths, self._root)
             self._watch(NamedLock(lock_file(self._paths)))
 
     def _watch(self, lock: NamedLock) -> None:
         """Start the worker whenever there is none; one that ends at once, again and again, less and less often."""
         from lcode.clock import monotonic
 
-        pause, child, began = LOOK, None, 0.0
-        while not self._left.is_set():
+        child, began, failures = None, 0.0, 0
+        while True:
+            pause = LOOK
             if child is not None and child.poll() is not None:  # collected, or it would stay as a zombie
-                failed = child.returncode != 0 and monotonic() - began < _LIVED
-                pause = min(_LONGEST, pause * 2) if failed else LOOK
+                failures = failures + 1 if child.returncode != 0 and monotonic() - began < _LIVED else 0
+                pause = min(_LONGEST, 2.0 ** min(failures - 1, 20)) if failures else 0.0
                 child = None
             elif child is None and lock.owner() is None:
                 child, began = launch(["lcode.worker", self._agent_id], self._environ), monotonic()
-            self._left.wait(pause)
+            if self._left.wait(pause):
+                return

@@ -11,9 +11,10 @@ from lcode.git.repository import find
 from lcode.path_text import path_text
 from lcode.worker.changes import Changes
 from lcode.worker.status import POLLING, CheckoutStatus
-from lcode.worker.watch import Watch
+from lcode.worker.watch import Watch, ignored_by_git
 
 _FIRST_REST, _LONGEST_REST = 2.0, 60.0  # seconds between two looks where saves are not told of
+_OFTEN = 4  # saves of a file
 _REST_SHARE = 20  # times as long as the look took, at least
 
 
@@ -25,9 +26,11 @@ class Checkout:
         self.place = find(root)
         self.changes = Changes(wake)
         self.watch = Watch(self.place, self.changes)
-        self.vectors = 0  # chunks that have none yet
+        self.vectors = 0  # files that wait for theirs, as far as is known
         self.error = ""
         self.saved: set[str] = set()  # what was indexed while a job looked at everything
+        self._times: dict[str, int] = {}
+        self._ignored: set[str] = set()
         self._job = ""
         self._done = self._total = 0
         self._since = self._from = 0.0
@@ -41,6 +44,21 @@ class Checkout:
         with suppress(OSError):
             return self.root.is_dir()
         return False
+
+    def counting(self, paths: frozenset[str]) -> frozenset[str]:
+        """Those of the saved files that may count for the index: what is written again and again is looked at, once, for
+        whether git ignores it, as logs are."""
+        for path in paths:
+            self._times[path] = self._times.get(path, 0) + 1
+        asked = [path for path in paths if self._times[path] == _OFTEN]
+        if asked and self.place.common_dir:
+            self._ignored.update(ignored_by_git(self.place, asked))
+        return paths - self._ignored
+
+    def rules_changed(self) -> None:
+        """Anything may be ignored now, or no more."""
+        self._times.clear()
+        self._ignored.clear()
 
     def moved(self) -> bool:
         """Whether git stands elsewhere than when it was last asked: another branch, or another commit."""
@@ -72,6 +90,9 @@ class Checkout:
         if not self._total:
             self._from, self._since = done, clock.monotonic()
         self._done, self._total = done, total
+
+    def tell_vectors(self, waiting: int) -> None:
+        self.vectors = waiting
 
     def end(self) -> None:
         self._job = ""

@@ -1,7 +1,7 @@
-"""What the worker does for a checkout, in the order in which it is done. A job is a plain class in the table below.
+"""What a job is, and how it talks to the worker.
 
-A job does what is left to do and returns; where nothing is, that takes it a moment. It may be stopped at any call of
-`turn.progress`, and is then done again from where it stood. It runs in a thread of its own beside the saves.
+A job does what is left to do for a checkout and returns; where nothing is left, that takes it a moment. It may be stopped at
+any call of `turn.progress`, and is then done again from where it stood. It runs in a thread of its own beside the saves.
 """
 
 from __future__ import annotations
@@ -20,26 +20,34 @@ class Busy(Exception):
     """Another process does it just now."""
 
 
-class Turn:
-    """What a job is given: how to say how far it is. Raises Stopped where it is to stop."""
+class Failed(Exception):
+    """It could not be done, for a reason that is no fault of the program: it stands in the status, and is tried again."""
 
-    def __init__(self, tell: Callable[[int, int], None], stopped: Callable[[], bool]) -> None:
-        self._tell = tell
-        self._stopped = stopped
+
+class Turn:
+    """What a job is given: how to say how far it is, and how many vectors are still to be made."""
+
+    def __init__(self, tell: Callable[[int, int], None], stopped: Callable[[], bool], vectors: Callable[[int], None]) -> None:
+        self.tell = tell
+        self.stopped = stopped
+        self.vectors = vectors
 
     def progress(self, done: int, total: int = 0) -> None:
-        if self._stopped():
+        """Raises Stopped where the job is to stop."""
+        if self.stopped():
             raise Stopped
-        self._tell(done, total)
+        self.tell(done, total)
 
 
 class Job(Protocol):
     """`name` is what the status says. `then` are the jobs that are due once this one found something to do, each after the
     seconds in which more of the same may come."""
 
-    name: str
-    then: Mapping[str, float]
+    @property
+    def name(self) -> str: ...
+    @property
+    def then(self) -> Mapping[str, float]: ...
 
     def run(self, place: Place, turn: Turn) -> bool:
-        """Do it; whether there was anything to do. Raises Stopped, Busy, and whatever goes wrong."""
+        """Do it; whether there was anything to do. Raises Stopped, Busy, Failed, and whatever else goes wrong."""
         ...

@@ -61,7 +61,7 @@ class _Process:
         self._listen()
         from lcode.worker.table import Table
 
-        table = Table(self._paths, os.environ)
+        table = Table(self._paths)
         try:
             self._worker = Worker(self._paths, self._lock, table.jobs, table.save, self._write)
             if not self._told_to_end:

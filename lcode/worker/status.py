@@ -33,7 +33,7 @@ class CheckoutStatus:
     seconds_left: float | None = None
     waiting: tuple[str, ...] = ()
     pending_files: int = 0  # saved and not indexed yet
-    pending_vectors: int = 0
+    pending_vectors: int = 0  # files that are found by words alone as yet
     watch: str = ""
     watch_reason: str = ""  # why it polls
     error: str = ""  # of the job that failed last, until it succeeds

@@ -1,24 +1,164 @@
-"""The table of the worker's jobs, and what they share: the agent's index, opened once for each of the two threads."""
+"""The worker's jobs in the order in which they are done, each a plain class; and what takes up a save, beside them.
+
+All of them share the agent's index, which is opened once for each of the two threads: a long look of the one does not hold up
+the other's short writes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, ClassVar
 
 from lcode.git.repository import Place
+from lcode.path_text import path_text
 from lcode.store.paths import AgentPaths
-from lcode.worker.jobs import Job
+from lcode.worker.jobs import Busy, Failed, Job, Stopped, Turn
+
+if TYPE_CHECKING:
+    from lcode.index.build import CodeIndex
+    from lcode.index.open import IndexDatabase
+    from lcode.index.progress import Progress, Report
+
+CACHE = 512_000_000  # bytes of index from which on contents that no checkout has any more are forgotten
 
 
 class Table:
     """`jobs` in their order, and `save`, which takes up what was saved. `close` when done."""
 
-    def __init__(self, paths: AgentPaths, environ: Mapping[str, str]) -> None:
-        self._paths = paths
-        self._environ = environ
-        self.jobs: list[Job] = []
+    def __init__(self, paths: AgentPaths) -> None:
+        from lcode.index.open import open_index
 
-    def save(self, place: Place, paths: frozenset[str]) -> int:
-        return 0
+        self._saves = open_index(paths)
+        self._jobs = open_index(paths)
+        self._building = threading.Event()  # a job of ours is indexing, and so keeps other processes out
+        self.jobs: list[Job] = [
+            Files(self._jobs, self._building), History(self._jobs), Vectors(self._jobs, self._building), Collection(self._jobs),
+        ]  # fmt: skip
+
+    def save(self, place: Place, paths: frozenset[str]) -> None:
+        """Index these files, and nothing else. Raises Busy, Failed."""
+        if self._building.is_set():
+            _beside(self._saves, place, sorted(paths))
+        else:
+            _check(_index(self._saves, place).update(paths=sorted(paths), vectors=False))
 
     def close(self) -> None:
+        self._saves.close()
+        self._jobs.close()
+
+
+class Files:
+    """Looks whether any file changed; if so, brings full text to what the files are now."""
+
+    name = "files"
+    then: ClassVar[Mapping[str, float]] = {"vectors": 0.3, "graph": 5.0, "collection": 60.0}
+
+    def __init__(self, database: IndexDatabase, building: threading.Event) -> None:
+        self._database = database
+        self._building = building
+
+    def run(self, place: Place, turn: Turn) -> bool:
+        index = _index(self._database, place)
+        with _set(self._building):
+            if index.no_change():
+                return False
+            _check(index.update(_teller(turn), vectors=False, stop=turn.stopped), turn)
+        turn.vectors(index.status().to_embed)
+        return True
+
+
+class History:
+    """Reads the commits that are new, and which living files they touched."""
+
+    name = "history"
+    then: ClassVar[Mapping[str, float]] = {}
+
+    def __init__(self, database: IndexDatabase) -> None:
+        self._database = database
+
+    def run(self, place: Place, turn: Turn) -> bool:
+        from lcode.index.history import update_history
+
+        if not place.common_dir or place.is_bare:
+            return False
+        return update_history(self._database, place.git(), path_text(place.root)) > 0
+
+
+class Vectors:
+    """Gives what full text has, and vectors have not yet, its vectors."""
+
+    name = "vectors"
+    then: ClassVar[Mapping[str, float]] = {}
+
+    def __init__(self, database: IndexDatabase, building: threading.Event) -> None:
+        self._database = database
+        self._building = building
+
+    def run(self, place: Place, turn: Turn) -> bool:
+        index = _index(self._database, place)
+        with _set(self._building):
+            report = index.update(_teller(turn), (), stop=turn.stopped)
+        _check(report, turn)
+        turn.vectors(0)
+        return report.vectors > 0
+
+
+class Collection:
+    """Forgets checkouts that are gone, and what no checkout has any more."""
+
+    name = "collection"
+    then: ClassVar[Mapping[str, float]] = {}
+
+    def __init__(self, database: IndexDatabase) -> None:
+        self._database = database
+
+    def run(self, place: Place, turn: Turn) -> bool:
+        return _index(self._database, place).collect(CACHE) > 0
+
+
+def _index(database: IndexDatabase, place: Place) -> CodeIndex:
+    from lcode.index.build import CodeIndex
+
+    return CodeIndex(database, place.root)
+
+
+def _beside(database: IndexDatabase, place: Place, paths: Sequence[str]) -> None:
+    """Index these files while a job of ours goes through all. Whatever that does to them is put right by the next save, which
+    the worker sees to."""
+    from lcode.index import code_rows, prepare
+    from lcode.index.progress import Ended
+    from lcode.index.scan import FileScan
+
+    checkout = database.read(lambda connection: code_rows.checkout(connection, path_text(place.root)))
+    if checkout is None:
+        return  # the job has not begun to write: it comes to them
+    scan = FileScan(database, place.root, checkout.id, prepare.version())
+    if not scan.touches_rules(paths):
+        with suppress(Ended):
+            scan.some(paths)
+
+
+@contextmanager
+def _set(flag: threading.Event) -> Iterator[None]:
+    flag.set()
+    try:
+        yield
+    finally:
+        flag.clear()
+
+
+def _teller(turn: Turn) -> Callable[[Progress], None]:
+    return lambda progress: turn.tell(progress.done, progress.total)
+
+
+def _check(report: Report, turn: Turn | None = None) -> None:
+    """Raise what a report says that is not complete."""
+    if report.complete:
         return
+    if turn is not None and turn.stopped():
+        raise Stopped
+    if report.busy:
+        raise Busy
+    raise Failed(report.problem)

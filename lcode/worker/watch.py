@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -151,10 +151,9 @@ class Watch:
         if not self._place.common_dir or os.path.basename(text) not in SKIPPED:  # noqa: PTH119 - for every folder
             return False
         path = text[len(self._root) + 1 :]
-        with suppress(GitError):
-            if self._place.git().run_bytes("check-ignore", "-z", "--", path, check=False):
-                self._ignored |= {path}
-                return True
+        if ignored_by_git(self._place, [path]):
+            self._ignored |= {path}
+            return True
         return False
 
     # -- while it runs ----------------------------------------------------------------------------------------------
@@ -200,17 +199,21 @@ class Watch:
         return path in ignored
 
 
+def ignored_by_git(place: Place, paths: Sequence[str]) -> list[str]:
+    """What git ignores of `paths`, below the root; without any, all that it ignores. Folders end with a slash and stand for
+    what is in them."""
+    with suppress(GitError):
+        words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--", *paths)
+        return [os.fsdecode(name) for name in place.git().run_bytes(*words).split(b"\0") if name]
+    return []
+
+
 def _ignored_folders(place: Place) -> frozenset[str]:
     """The folders that git ignores, below the root."""
     if not place.common_dir:
         return frozenset()
-    with suppress(GitError):
-        listing = place.git().run_bytes(
-            "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "--no-empty-directory", "-z"
-        )
-        names = (os.fsdecode(name) for name in listing.split(b"\0") if name.endswith(b"/"))
-        return frozenset(name[:-1].replace("/", os.sep) for name in names)
-    return frozenset()
+    names = ignored_by_git(place, ())
+    return frozenset(name[:-1].replace("/", os.sep) for name in names if name.endswith("/"))
 
 
 def _kinds() -> list[type[FileSystemEvent]]:

@@ -14,13 +14,13 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from lcode import __version__, clock
+from lcode.errors import LcodeError
 from lcode.git.repository import Place
 from lcode.store.locks import NamedLock
 from lcode.store.paths import AgentPaths
 from lcode.worker import clients, nudge, status
-from lcode.worker.changes import Batch
 from lcode.worker.checkouts import Checkout
-from lcode.worker.jobs import Busy, Job
+from lcode.worker.jobs import Busy, Failed, Job
 from lcode.worker.runner import Outcome, Runner
 from lcode.worker.schedule import Schedule
 
@@ -31,9 +31,9 @@ _END = 3.0  # seconds that a job has to stop
 
 
 class Saves(Protocol):
-    """Takes up what was saved: `paths` below the checkout's root. Returns how many chunks have no vector yet."""
+    """Takes up what was saved: `paths` below the checkout's root. Raises Busy, Failed."""
 
-    def __call__(self, place: Place, paths: frozenset[str]) -> int: ...
+    def __call__(self, place: Place, paths: frozenset[str]) -> None: ...
 
 
 class Worker:
@@ -97,10 +97,10 @@ class Worker:
             self._linger = max((seconds for seconds in longest if seconds is not None), default=None)
         elif self._alone_since is None:
             self._alone_since = now
-        self._serve({client.root for client in live})
-        for root in nudge.take(self._paths):
-            if root in self._checkouts:
-                self._checkouts[root].changes.check()
+        nudged = nudge.take(self._paths)
+        for root in nudged & self._checkouts.keys():
+            self._checkouts[root].changes.check()
+        self._serve({client.root for client in live} | nudged)
 
     def _serve(self, roots: set[Path]) -> None:
         """Have exactly these checkouts; those whose last client has gone stay as long as there is work for them."""
@@ -155,14 +155,15 @@ class Worker:
         if moved:
             self._schedule.add(checkout.root, self._jobs)
         if batch.everything or moved:
+            checkout.rules_changed()
             self._schedule.add(checkout.root, self._first())
-        elif batch.paths:
-            self._save(checkout, batch)
+        elif paths := checkout.counting(batch.paths):
+            self._save(checkout, paths)
 
-    def _save(self, checkout: Checkout, batch: Batch) -> None:
+    def _save(self, checkout: Checkout, paths: frozenset[str]) -> None:
         began = clock.monotonic()
         try:
-            checkout.vectors = self._saves(checkout.place, batch.paths)
+            self._saves(checkout.place, paths)
         except Busy:
             self._schedule.add(checkout.root, self._first(), rest=1.0)
             return
@@ -171,11 +172,10 @@ class Worker:
             self._schedule.add(checkout.root, self._first(), rest=5.0)
             return
         if self._runner.root == checkout.root:
-            checkout.saved |= batch.paths  # a job that looks at everything may have read an older text
+            checkout.saved |= paths  # a job that looks at everything may have read an older text
         checkout.looked(clock.monotonic() - began, changed=True)
         first = self._jobs[self._first()[0]]
-        for name, rest in first.then.items():
-            self._schedule.add(checkout.root, [name], rest=rest)
+        self._follow(checkout.root, first)
 
     # -- jobs ---------------------------------------------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class Worker:
             if not checkout.there():
                 continue
             checkout.begin(name)
-            self._runner.start(self._jobs[name], checkout.place, checkout.tell)
+            self._runner.start(self._jobs[name], checkout.place, checkout.tell, checkout.tell_vectors)
             return
 
     def _ended(self, outcome: Outcome) -> None:
@@ -205,8 +205,7 @@ class Worker:
             self._schedule.done(outcome.root, outcome.name)
             checkout.error = ""
             if outcome.did:
-                for name, rest in self._jobs[outcome.name].then.items():
-                    self._schedule.add(outcome.root, [name], rest=rest)
+                self._follow(outcome.root, self._jobs[outcome.name])
         elif outcome.busy or outcome.stopped:
             self._schedule.again(outcome.root, outcome.name)
         else:
@@ -218,12 +217,19 @@ class Worker:
                 checkout.changes.save(path)
             checkout.saved.clear()
 
+    def _follow(self, root: Path, job: Job) -> None:
+        for name, rest in job.then.items():
+            if name in self._jobs:
+                self._schedule.add(root, [name], rest=rest)
+
     def _failed(self, checkout: Checkout, name: str, error: BaseException) -> None:
         import traceback
 
-        checkout.error = f"{name}: {error or type(error).__name__}".splitlines()[0][:300]
-        trace = "".join(traceback.format_exception(error, limit=-30))
-        self._log(f"worker, {name} of {checkout.root}: {trace}")
+        before, checkout.error = checkout.error, f"{name}: {error or type(error).__name__}".splitlines()[0][:300]
+        expected = isinstance(error, (Failed, LcodeError))
+        trace = checkout.error if expected else "".join(traceback.format_exception(error, limit=-30))
+        if checkout.error != before:  # a full disk would be told again and again
+            self._log(f"worker, {checkout.root}: {trace}")
 
     # -- telling and waiting ------------------------------------------------------------------------------------------
 
