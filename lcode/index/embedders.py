@@ -89,7 +89,8 @@ class ServiceEmbedder:
 
     @property
     def name(self) -> str:
-        return f"{self._model} at {_shown(self._url)}"
+        size = f" {self._asked}" if self._asked else ""
+        return f"{self._model}{size} at {_shown(self._url)}"
 
     @cached_property
     def dimension(self) -> int:

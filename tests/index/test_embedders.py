@@ -61,12 +61,12 @@ def test_the_settings_name_a_service(provider: Any) -> None:
         assert {request["model"] for request in server.requests} == {"m-2"}
 
 
-def test_the_name_tells_models_and_services_apart_and_holds_no_secret() -> None:
-    def name(url: str, model: str) -> str:
-        return ServiceEmbedder("openai", url, model, KEY, None, {}).name
+def test_the_name_tells_models_sizes_and_services_apart_and_holds_no_secret() -> None:
+    def name(url: str, model: str, dimension: int | None = None) -> str:
+        return ServiceEmbedder("openai", url, model, KEY, dimension, {}).name
 
-    names = {name("http://a/v1/embeddings", "m"), name("http://b/v1/embeddings", "m"), name("http://a/v1/embeddings", "n")}
-    assert len(names) == 3
+    one, other = "http://a/v1/embeddings", "http://b/v1/embeddings"
+    assert len({name(one, "m"), name(other, "m"), name(one, "n"), name(one, "m", 64)}) == 4
     assert name("http://user:geheim@a/v1/embeddings?key=geheim", "m") == "m at a/v1/embeddings"
 
 
