@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import apsw
+
 from lcode import clock
 from lcode.errors import UserError
 from lcode.events import Usage
@@ -89,7 +91,12 @@ class Recall:
 
     def replay(self, operations: Sequence[Operation]) -> None:
         """Apply recorded writes in one transaction; what landed before stays as it is. Raises ValueError for what are none."""
-        self._log.write(lambda connection: [apply_later(connection, operation) for operation in operations] and None)
+
+        def work(connection: apsw.Connection) -> None:
+            for operation in operations:
+                apply_later(connection, operation)
+
+        self._log.write(work)
 
     def numbers(self, message_ids: Sequence[str]) -> dict[str, int]:
         """The sequence numbers of those messages that are in the store."""
