@@ -17,10 +17,12 @@ from lcode import clock
 from lcode.errors import StoreError
 from lcode.git.repository import find
 from lcode.index import code_rows as rows
+from lcode.index import prepare
 from lcode.index.embedding import Embedder
 from lcode.index.files import Listing
 from lcode.index.open import IndexDatabase
-from lcode.index.scan import Ended, FileScan, Report, Stop, Tell, chunker_version
+from lcode.index.progress import Ended, Report, Stop, Tell
+from lcode.index.scan import FileScan
 from lcode.index.vector_backlog import embed_backlog
 from lcode.path_text import path_text
 from lcode.store.database import Database
@@ -100,6 +102,7 @@ class CodeIndex:
             if report.problem:
                 return report
             if lock is not None and not lock.acquire("indexing"):
+                report.busy = True
                 report.problem = f"{lock.owner() or 'another process'} is indexing"
                 return report
             self._update(report, progress, paths, vectors, stop or (lambda: False))
@@ -118,20 +121,27 @@ class CodeIndex:
         return None if path is None else NamedLock(path.parent / "locks" / "index-build.lock")
 
     def _update(self, report: Report, tell: Tell | None, paths: Sequence[str] | None, vectors: bool, stop: Stop) -> None:
-        version = chunker_version()
-        self._keep_version(version)
+        self._keep_version(prepare.version())
         now = int(clock.now().timestamp())
         checkout = self._database.write(lambda connection: rows.make_checkout(connection, self._name, now))
-        scan = FileScan(self._database, self._root, checkout, version, report, tell, stop)
+        scan = FileScan(self._database, self._root, checkout, report, tell, stop)
         known = self._database.read(lambda connection: rows.checkout(connection, self._name))
-        if paths is not None and known is not None and known.state in ("lexical", "ready") and not scan.touches_rules(paths):
-            scan.some(paths)
-        else:
-            self._set_state(checkout, "building")
-            scan.all(Listing(self._root))
+        try:
+            if (
+                paths is not None
+                and known is not None
+                and known.state in ("lexical", "ready")
+                and not scan.touches_rules(paths)
+            ):
+                scan.some(paths)
+            else:
+                self._set_state(checkout, "building")
+                scan.all(Listing(self._root))
+        finally:
+            scan.close()
         self._set_state(checkout, "lexical")
         if vectors:
-            embed_backlog(self._database, self._root, checkout, version, self._embedder, report, tell, stop)
+            embed_backlog(self._database, self._root, checkout, self._embedder, report, tell, stop)
         waiting = self._database.read(lambda connection: rows.backlog_size(connection, checkout))
         if not waiting:
             self._set_state(checkout, "ready")

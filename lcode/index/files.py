@@ -33,11 +33,11 @@ LIST_TIME = 600.0  # seconds that git may take for a list of very many files
 _DEPTH = 5  # of submodules within submodules
 
 _BINARY_TYPES = (
-    "png jpg jpeg gif bmp ico webp tif tiff psd svgz heic avif mp3 mp4 m4a m4v wav ogg oga ogv flac aac avi mov mkv webm wmv "
-    "woff woff2 ttf otf eot pdf doc docx xls xlsx ppt pptx odt ods odp zip gz tgz bz2 xz zst lz4 7z rar tar jar war ear whl egg apk "
-    "aab ipa deb rpm dmg iso img bin exe dll so dylib a o obj lib pyc pyo pyd class wasm node nupkg gem db sqlite sqlite3 mdb "
-    "parquet arrow feather npy npz pkl pickle pt pth onnx safetensors h5 hdf5 tflite pb mo gmo keystore jks p12 pfx der swf "
-    "fla blend fbx glb stl ttc dat idx pack rdb aof cur icns"
+    "png jpg jpeg gif bmp ico webp tif tiff psd svgz heic avif mp3 mp4 m4a m4v wav ogg oga ogv flac aac avi mov mkv webm "
+    "wmv woff woff2 ttf otf eot pdf doc docx xls xlsx ppt pptx odt ods odp zip gz tgz bz2 xz zst lz4 7z rar tar jar war ear "
+    "whl egg apk aab ipa deb rpm dmg iso img bin exe dll so dylib a o obj lib pyc pyo pyd class wasm node nupkg gem db "
+    "sqlite sqlite3 mdb parquet arrow feather npy npz pkl pickle pt pth onnx safetensors h5 hdf5 tflite pb mo gmo keystore "
+    "jks p12 pfx der swf fla blend fbx glb stl ttc dat idx pack rdb aof cur icns"
 )
 _LOCK_NAMES = (
     "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb cargo.lock poetry.lock uv.lock "

@@ -62,9 +62,23 @@ class IndexDatabase(store.Database):
     """
 
     def __init__(
-        self, path: Path | None, *, lock: Path | None = None, read_only: bool = False, tell: Tell | None = None
+        self,
+        path: Path | None,
+        *,
+        lock: Path | None = None,
+        read_only: bool = False,
+        tell: Tell | None = None,
+        vfs: str | None = None,
     ) -> None:
-        super().__init__(path, schema.INDEX, lock=lock, read_only=read_only, durability="NORMAL", extension=extension_path())
+        super().__init__(
+            path,
+            schema.INDEX,
+            lock=lock,
+            read_only=read_only,
+            vfs=vfs,
+            extension=extension_path(),
+            durability="NORMAL",
+        )
         self._tell = tell
         self._stand_in = ""
         self._again_at = 0.0

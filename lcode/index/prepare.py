@@ -15,6 +15,7 @@ from lcode.index.files import LISTED, NAMES, WHOLE, kind_of_content, kind_of_pat
 from lcode.index.model import Chunk, Parsed
 from lcode.index.words import document_text, fields, meaning_words
 
+RULES = "1"  # of this module, of the kinds of files, of words
 CAP = 1_000_000  # bytes of code in a file that are read; of what is larger only the beginning
 _CAP_OF_DATA = 131_072  # the same of what is not code
 YOUNG = 100_000_000  # nanoseconds in which a file can change without a change of its time
@@ -44,9 +45,8 @@ class Analysed(NamedTuple):
 Known = tuple[list[Chunk], list[tuple[str, int]]]  # chunks, and names that are defined, each with the number of its chunk
 
 
-def read(base: str, path: str, now_ns: int, version: str) -> Source | None:
-    """The file at `base + path`; None where there is none, or none that can be read. `now_ns` is the time before that;
-    `version` is of the rules by which it would be cut."""
+def read(base: str, path: str, now_ns: int) -> Source | None:
+    """The file at `base + path`; None where there is none, or none that can be read. `now_ns` is the time before that."""
     kind = kind_of_path(path)
     listed = kind in LISTED
     found = read_regular(base + path, 0 if listed else CAP)
@@ -62,7 +62,7 @@ def read(base: str, path: str, now_ns: int, version: str) -> Source | None:
     mtime_ns = -1 if young(status, now_ns) else status.st_mtime_ns
     if kind in LISTED:
         return Source(path, kind, size, mtime_ns, status.st_ino, b"", b"")
-    return Source(path, kind, size, mtime_ns, status.st_ino, content_hash(path, data, version), data)
+    return Source(path, kind, size, mtime_ns, status.st_ino, content_hash(path, data), data)
 
 
 def young(status: os.stat_result, now_ns: int) -> bool:
@@ -76,17 +76,22 @@ def _head(data: bytes, limit: int) -> bytes:
     return data[: cut + 1 if cut >= 0 else limit]
 
 
-def content_hash(path: str, data: bytes, version: str) -> bytes:
-    """What a content is known by: its bytes, and what decides into which chunks they are cut."""
-    name = path.rpartition("/")[2]
-    language = name.rpartition(".")[2] if "." in name else name
-    return hashlib.blake2b(data, digest_size=16, key=f"{version} {language}".encode("utf-8", "replace")[:64]).digest()
+def content_hash(path: str, data: bytes) -> bytes:
+    """What a content is known by: its bytes, and what else decides into which chunks they are cut."""
+    from lcode.index import chunking
+    from lcode.index.languages import language_of
+
+    language = language_of(path, data)
+    rules = f"{language} {chunking.version(language)}".encode()
+    return hashlib.blake2b(data, digest_size=16, key=hashlib.blake2b(rules, digest_size=32).digest()).digest()
 
 
-def analyse(path: str, kind: str, data: bytes, known: Known | None) -> Analysed:
-    """What a file's content comes to; one that is `known` is not cut into chunks again."""
+def analyse(path: str, kind: str, data: bytes, known: Known | None, cut_as: str = "") -> Analysed:
+    """What a file's content comes to; one that is `known` is not cut into chunks again. `cut_as`: another name to cut it by."""
     if known is None:
-        parsed = _chunk(path, data)
+        from lcode.index.chunking import chunk
+
+        parsed = chunk(cut_as or path, data)
         chunks, definitions = parsed.chunks, parsed.definitions
     else:
         parsed = None
@@ -121,25 +126,7 @@ def documents(chunks: Sequence[Chunk], data: bytes, as_text: bool) -> list[list[
 
 
 def version() -> str:
-    """Of the rules by which a file is cut."""
-    return "0"
+    """Of the rules by which files are read, cut and split into words: another one makes other rows of the same files."""
+    from lcode.index import chunking
 
-
-def _chunk(path: str, data: bytes) -> Parsed:
-    try:
-        from lcode.index.chunking import chunk
-    except ModuleNotFoundError:
-        return _windows(path, data)
-    return chunk(path, data)
-
-
-def _windows(path: str, data: bytes) -> Parsed:
-    """Windows of 40 lines, until syntax is known."""
-    chunks: list[Chunk] = []
-    at = 0
-    lines = data.splitlines(keepends=True)
-    for start in range(0, len(lines), 40):
-        text = b"".join(lines[start : start + 40])
-        chunks.append(Chunk("text", "", "", "", start + 1, start + len(lines[start : start + 40]), at, at + len(text)))
-        at += len(text)
-    return Parsed("text", chunks, [], {}, False)
+    return f"{chunking.VERSION}.{RULES}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
@@ -17,84 +17,26 @@ from lcode.index import code_rows as rows
 from lcode.index import schema
 from lcode.index.code_rows import Content, Entry, FileRow
 from lcode.index.files import IGNORE, Found, Listing, listed
-from lcode.index.prepare import Known, Source, analyse, entry, listed_entry, read
+from lcode.index.parsing import MOST, Pool, processors
+from lcode.index.prepare import Analysed, Known, Source, analyse, entry, listed_entry, read
+from lcode.index.progress import Ended, Meter, Report, Stop, Tell
 from lcode.store.database import Database
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 _COMPARED = 1_000  # files that are compared with their rows at a time
 _READ = (64, 500_000)  # files and bytes that are looked up together
+_POOLED = 4_000_000  # bytes that are parsed before helpers are started
 _FILES = 200  # in a transaction, at most
 _AIM = 0.025  # seconds that a transaction should take
 _CHUNKS = (32, 2_000)  # that it may write, at least and at most
 _MERGED = 32  # pages of full text that are joined in one
+_DOUBTS = 50  # files that are read to tell whether anything changed
 _TOUCHED = 500  # files of which only the time has changed, in one
 _REMOVED = 50  # files that are forgotten in one
-_TOLD = 0.1  # seconds between two words of how far it has come
 _RULES = frozenset({".gitignore", IGNORE, ".gitmodules"})  # where these change, any file may
-
-Stop = Callable[[], bool]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a build has come. `stage`: files, vectors."""
-
-    stage: str
-    done: int
-    total: int  # 0 where nobody knows
-    rate: float  # a second
-    left: float | None  # seconds; None where nobody knows
-
-
-Tell = Callable[[Progress], None]
-
-
-@dataclass
-class Report:
-    """What an update did. `problem`: why it is not complete; '' if it is."""
-
-    files: int = 0  # that were written
-    removed: int = 0
-    chunks: int = 0
-    vectors: int = 0
-    problem: str = ""
-    seconds: float = 0.0
-
-    @property
-    def complete(self) -> bool:
-        return not self.problem
-
-
-class Ended(Exception):
-    """The build ends before it is done, for the reason given."""
-
-
-class Meter:
-    """Tells how far a stage has come, not too often."""
-
-    def __init__(self, tell: Tell | None, stage: str, total: int) -> None:
-        self._tell = tell
-        self._stage = stage
-        self.total = total
-        self._started = clock.monotonic()
-        self._told = 0.0
-
-    def at(self, done: int, *, last: bool = False) -> None:
-        now = clock.monotonic()
-        if self._tell is None or (not last and now - self._told < _TOLD):
-            return
-        self._told = now
-        rate = done / max(now - self._started, 1e-6)
-        total = max(self.total, done) if self.total else done if last else 0
-        left = (total - done) / rate if total and rate else None
-        self._tell(Progress(self._stage, done, total, rate, left))
-
-
-def chunker_version() -> str:
-    """What decides into which chunks and words a file is cut."""
-    from lcode.index import prepare
-
-    return prepare.version()
 
 
 def unchanged(row: FileRow, status: os.stat_result) -> bool:
@@ -122,7 +64,6 @@ class FileScan:
         database: Database,
         root: Path,
         checkout: int,
-        version: str = "",
         report: Report | None = None,
         tell: Tell | None = None,
         stop: Stop = lambda: False,
@@ -131,7 +72,6 @@ class FileScan:
         self._root = root
         self._base = f"{root}/"
         self._checkout = checkout
-        self._version = version
         self._report = report or Report()
         self._tell = tell
         self._stop = stop
@@ -143,6 +83,9 @@ class FileScan:
         self._most = _CHUNKS[0] * 4
         self._left: list[str] = []
         self._touched: list[tuple[int, int, int, int]] = []
+        self._parsed = self._doubts = 0
+        self._pool: Pool | None = None
+        self._asked: deque[tuple[list[Source], Future[list[Analysed]]]] = deque()
         self._newest = database.read(rows.newest_file)
 
     # -- what is to be done --------------------------------------------------------------------------------------------
@@ -154,10 +97,23 @@ class FileScan:
             known = self._rows(batch)
             for path, status in batch:
                 row = known.get(_storable(path))
-                if row is None or not unchanged(row, status):
+                if row is None or not (unchanged(row, status) or self._looked_into(path, row)):
                     return -1
             count += len(batch)
         return count
+
+    def _looked_into(self, path: str, row: FileRow) -> bool:
+        """Whether a file that was too young for its time to tell holds what it did; of many that costs too much."""
+        self._doubts += 1
+        if row.mtime_ns != -1 or self._doubts > _DOUBTS:
+            return False
+        source = read(self._base, path, 0)
+        if source is None or (source.kind, source.size) != (row.kind, row.size):
+            return False
+        if not source.hash:
+            return True
+        known = self._database.read(lambda connection: rows.find_content(connection, source.hash))
+        return known is not None and known.id == row.content
 
     def all(self, listing: Listing) -> None:
         """Make the rows those of the files that are listed, and of no others."""
@@ -254,22 +210,54 @@ class FileScan:
         if stored != path:
             return Source(stored, "binary", status.st_size, status.st_mtime_ns, status.st_ino, b"", b"")
         now_ns = int(clock.now().timestamp() * 1_000_000) * 1_000
-        return read(self._base, path, now_ns, self._version)
+        return read(self._base, path, now_ns)
 
     def _prepare(self, group: Sequence[tuple[Source, FileRow | None]]) -> None:
+        """Have what is new in the group parsed, here or by a helper, and take what helpers have done meanwhile."""
         if self._stop():
-            self._flush()
+            self._write_waiting()
             raise Ended("stopped")
         known = self._database.read(lambda connection: _look_up(connection, [source for source, _ in group]))
+        wanted: list[Source] = []
         for source, row in group:
-            content, chunks = known.get(source.hash, (None, None))
+            content, _ = known.get(source.hash, (None, None))
             as_it_was = row is not None and row.kind == source.kind and row.content == (content.id if content else None)
             if row is not None and as_it_was and (content is not None or not source.hash):
                 self._touch(row, source)
-                continue
-            self._add(
-                entry(source, analyse(source.path, source.kind, source.data, chunks)) if source.hash else listed_entry(source)
-            )
+            elif source.hash:
+                wanted.append(source)
+            else:
+                self._add(listed_entry(source))
+        if not wanted:
+            return
+        self._parsed += sum(len(source.data) for source in wanted if source.hash not in known)
+        questions = [(one.path, one.kind, one.data, known.get(one.hash, (None, None))[1]) for one in wanted]
+        pool = self._helpers()
+        if pool is None:
+            for source, question in zip(wanted, questions, strict=True):
+                self._add(entry(source, analyse(*question)))
+            return
+        bare = [source._replace(data=b"") for source in wanted]  # the helper has it
+        self._asked.append((bare, pool.submit(questions)))
+        self._collect(2 * pool.size)
+
+    def _helpers(self) -> Pool | None:
+        """Helpers once so much was parsed that more of it pays for them."""
+        if self._pool is None and self._parsed > _POOLED and processors() > 1:
+            self._pool = Pool(min(processors(), MOST))
+        return self._pool
+
+    def _collect(self, most: int) -> None:
+        """Take what helpers have parsed until at most so many groups are with them."""
+        while len(self._asked) > most:
+            sources, answers = self._asked.popleft()
+            for source, analysed in zip(sources, answers.result(), strict=True):
+                self._add(entry(source, analysed))
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
     def _touch(self, row: FileRow, source: Source) -> None:
         if (row.size, row.mtime_ns, row.inode) != (source.size, source.mtime_ns, source.inode):
@@ -287,11 +275,16 @@ class FileScan:
     def _add(self, one: Entry) -> None:
         count = len(one.fields) + 1
         if self._entries and (self._waiting + count > self._most or len(self._entries) >= _FILES):
-            self._flush()
+            self._write_waiting()
         self._entries.append(one)
         self._waiting += count
 
     def _flush(self) -> None:
+        """Write all that is on its way."""
+        self._collect(0)
+        self._write_waiting()
+
+    def _write_waiting(self) -> None:
         """Write what waits, and learn from the time that it took how much may wait."""
         self._flush_touched()
         entries, self._entries = self._entries, []

@@ -11,7 +11,7 @@ from pathlib import Path
 from lcode.index import code_rows as rows
 from lcode.index.embedding import Embedder
 from lcode.index.prepare import documents, read
-from lcode.index.scan import Ended, Meter, Report, Stop, Tell
+from lcode.index.progress import Ended, Meter, Report, Stop, Tell
 from lcode.store.database import Database
 
 _AT_ONCE = 32  # contents
@@ -23,7 +23,6 @@ def embed_backlog(
     database: Database,
     root: Path,
     checkout: int,
-    version: str,
     embedder: Embedder | None,
     report: Report,
     tell: Tell | None,
@@ -46,7 +45,7 @@ def embed_backlog(
         if not batch:
             break
         after = batch[-1][0]
-        _embed(database, f"{root}/", version, model, batch, report)
+        _embed(database, f"{root}/", model, batch, report)
         done += len(batch)
         meter.at(done)
     meter.at(done, last=True)
@@ -68,13 +67,11 @@ def _keep_model(database: Database, name: str) -> None:
     database.write(lambda connection: rows.set_meta(connection, "embedder", name))
 
 
-def _embed(
-    database: Database, base: str, version: str, model: Embedder, batch: Sequence[tuple[int, bytes, str]], report: Report
-) -> None:
+def _embed(database: Database, base: str, model: Embedder, batch: Sequence[tuple[int, bytes, str]], report: Report) -> None:
     lists: list[list[str]] = []
     counts: list[tuple[int, int]] = []
     for content, hash_, path in batch:
-        source = read(base, path, 0, version)
+        source = read(base, path, 0)
         if source is None or source.hash != hash_:
             continue
         chunks, _ = database.read(lambda connection, one=content: rows.content_chunks(connection, one))  # type: ignore[misc]
