@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from lcode.cli.output import plural
 from lcode.cli.progress import Progress, duration
+from lcode.errors import StoreError
 
 if TYPE_CHECKING:
     from lcode.agent.runtime import Runtime
     from lcode.index.open import IndexDatabase
-    from lcode.index.scan import Report
+    from lcode.index.progress import Report
     from lcode.worker.status import CheckoutStatus
 
 _STAGES = {"files": "indexing", "vectors": "making vectors"}
@@ -59,26 +60,28 @@ def build(runtime: Runtime, database: IndexDatabase, *, quiet: bool = False) -> 
     try:
         while True:
             report = index.update(progress=lambda at: progress.show(_STAGES.get(at.stage, at.stage), at.done, at.total))
-            busy = report.problem.endswith("is indexing")
-            if not (busy and _follow(runtime, progress)):
+            if not (report.busy and _follow(runtime, progress)):
                 break
         commits = 0 if report.problem else _history(runtime, database, progress)
     finally:
         progress.close()
-    return Done(report, commits, index.status().files, busy)
+    return Done(report, commits, index.status().files, report.busy)
 
 
 def _history(runtime: Runtime, database: IndexDatabase, progress: Progress) -> int:
-    """Past commits and the graph of files; how many commits were read."""
-    if not runtime.place.common_dir:
-        return 0
+    """The graph of files and past commits; how many commits were read."""
     from lcode.git.command import GitError
+    from lcode.index.graph import update_graph
     from lcode.index.history import update_history
     from lcode.path_text import path_text
 
-    progress.show("reading past commits", 0, 0)
-    with suppress(GitError):
-        return update_history(database, runtime.place.git(), path_text(runtime.root))
+    root = path_text(runtime.root)
+    with suppress(StoreError):
+        update_graph(database, root)
+    if runtime.place.common_dir and not runtime.place.is_bare:
+        progress.show("reading past commits", 0, 0)
+        with suppress(GitError, StoreError):
+            return update_history(database, runtime.place.git(), root)
     return 0
 
 

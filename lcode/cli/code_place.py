@@ -55,15 +55,11 @@ def index_of(runtime: Runtime, options: Options) -> IndexDatabase:
 
 def ready_reader(runtime: Runtime, database: IndexDatabase) -> CodeReader | None:
     """A reader of the index, which is built now if it is small; None with a word of advice where it is not there."""
-    from importlib.util import find_spec
-
     from lcode.cli.code_build import build
     from lcode.cli.report import complain
     from lcode.index.reader import CodeReader
     from lcode.index.size import is_small
 
-    if find_spec("lcode.index.search") is None or find_spec("lcode.index.chunking") is None:
-        return None
     reader = CodeReader(None, runtime.root, database)
     if reader.exists():
         return reader

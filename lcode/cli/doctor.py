@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from lcode.cli.doctor_finding import Finding
+from lcode.cli.doctor_index import index_check
 from lcode.cli.doctor_store import agents_check, store_check
 from lcode.cli.options import Options, json_option, place_options
 from lcode.cli.output import Styled, has_colour, indent, is_terminal, say, say_json
@@ -157,4 +158,4 @@ def _model(options: Options) -> Iterator[Finding]:
     yield Finding("model", "ok", f"{name} ({origin})")
 
 
-CHECKS: tuple[Check, ...] = (_program, _sqlite, store_check, agents_check, _tools, _terminal, _model)
+CHECKS: tuple[Check, ...] = (_program, _sqlite, store_check, agents_check, index_check, _tools, _terminal, _model)

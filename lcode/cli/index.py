@@ -46,7 +46,7 @@ def _build(options: Options, *, rebuild: bool, watch: bool, as_json: bool) -> in
     with opened(options, writes=True) as runtime:
         with closing(index_of(runtime, options)) as database:
             if rebuild:
-                database.reset("")
+                database.reset("the code index was thrown away")
             done = build(runtime, database)
             if as_json:
                 say_json({**_shown(runtime, _state(runtime, database)), **done.shown()})

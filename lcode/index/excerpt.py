@@ -33,9 +33,7 @@ def _chosen(lines: list[str], first: int, query: str, limit: int) -> set[int]:
     head = min(limit, max(1, -(-limit // 3)))
     chosen = set(range(first, first + head))
     wanted = {word[:_STEM] for word in query_words(query)}
-    scores = {
-        at: len(wanted & {word[:_STEM] for word in document_words(lines[at])}) for at in range(first + head, len(lines))
-    }
+    scores = {at: len(wanted & {word[:_STEM] for word in document_words(lines[at])}) for at in range(first + head, len(lines))}
     ranked = sorted((at for at, score in scores.items() if score), key=lambda at: (-scores[at], at))
     for at in [*ranked, *range(first, len(lines))]:
         for near in (at, at + 1):

@@ -115,14 +115,16 @@ class RepositoryMap:
         shares = [f"{name or 'text'} {round(100 * lines / total)} %" for name, lines in languages.most_common(5) if total]
         kinds = Counter(shape.files[path].kind for path in shape.inner)
         counts = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common(4))
-        name = label(self.path.rstrip("/") + "/" if self.path else self.root.name or str(self.root))
+        folder = self.path and self.path not in shape.files
+        name = label(f"{self.path}/" if folder else self.path or self.root.name or str(self.root))
         return (
             f"{name}: {_plural(len(shape.inner), 'file')} ({counts}), {total:,} lines of source: {', '.join(shares) or 'none'}"
         )
 
     @cached_property
     def _sources(self) -> list[str]:
-        return [path for path in self.shape.inner if self.shape.files[path].kind == "source"]
+        files = self.shape.files
+        return [path for path in self.shape.inner if files[path].kind == "source" and files[path].language != "text"]
 
     @cached_property
     def _top_folders(self) -> list[str]:

@@ -31,7 +31,7 @@ def chart(shape: Shape, path: str, budget: int) -> str:
 
 
 def _lines(shape: Shape, path: str, room: int) -> list[str]:
-    sources = [name for name in shape.inner if shape.files[name].kind == "source"]
+    sources = sorted(shape.central())
     boxes = _boxes(shape, sources, path, room)
     box_of = {name: next((box for box in _parents(name) if box in boxes), "") for name in sources}
     arrows: dict[tuple[str, str], float] = defaultdict(float)

@@ -18,7 +18,9 @@ _SQL = (
     " FROM commits_fts JOIN commits ON commits.id = commits_fts.rowid WHERE commits_fts MATCH ?{where}"
     " ORDER BY score DESC, commits.id DESC LIMIT ?"
 )
-_NEWEST = "SELECT commits.id, commits.hash, commits.subject, commits.time, 0.0 FROM commits WHERE 1{where} ORDER BY id DESC LIMIT ?"
+_NEWEST = (
+    "SELECT commits.id, commits.hash, commits.subject, commits.time, 0.0 FROM commits WHERE 1{where} ORDER BY id DESC LIMIT ?"
+)
 
 
 @dataclass(frozen=True)
@@ -60,5 +62,7 @@ def past_commits(
 
 
 def _commit(connection: apsw.Connection, row: int, identity: str, subject: str, time: int, score: float) -> PastCommit:
-    files = [path for (path,) in fetch_all(connection, "SELECT path FROM commit_files WHERE commit_id = ? ORDER BY path", (row,))]
+    files = [
+        path for (path,) in fetch_all(connection, "SELECT path FROM commit_files WHERE commit_id = ? ORDER BY path", (row,))
+    ]
     return PastCommit(identity, subject, time, tuple(files[:_FILES]), max(0, len(files) - _FILES), score)

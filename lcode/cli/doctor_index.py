@@ -1,0 +1,69 @@
+"""`lcode doctor` on the code index of the place: sound, complete, of this version; and what compares vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lcode.cli.doctor_finding import Finding
+from lcode.cli.options import Options
+from lcode.cli.output import plural
+
+if TYPE_CHECKING:
+    from lcode.index.check import Health
+
+_FIX = "`lcode doctor --fix` or `lcode index --rebuild` builds it anew"
+_LARGE = 2_000_000_000  # bytes
+
+
+def index_check(options: Options) -> Iterator[Finding]:
+    """The index of the agent whose place this is."""
+    import os
+
+    from lcode.cli.place import registry
+    from lcode.index.check import examine
+    from lcode.index.open import index_path
+    from lcode.store.paths import StorePaths, home
+
+    with registry(options, writes=False) as (store, place):
+        agent = store.agents.find(options.agent) if options.agent else store.agents.known(place)
+    if agent is None:
+        return
+    path = index_path(StorePaths(home(os.environ)).agent(agent.id))
+    if not path.exists():
+        yield Finding("code index", "ok", "not built yet: `lcode index` builds it, a session does so by itself")
+        return
+    health = examine(path)
+    rebuild = partial(_rebuilt, options)
+    if health.older:
+        yield Finding("code index", "warn", "of another version of lcode", f"the next start builds it anew; {_FIX}", rebuild)
+    elif health.faults:
+        text = "; ".join(health.faults[:3]) + (" …" if len(health.faults) > 3 else "")
+        yield Finding("code index", "fail", f"{path}: {text}", _FIX, rebuild)
+    else:
+        yield from _sound(health)
+
+
+def _sound(health: Health) -> Iterator[Finding]:
+    size = f"{health.size // 1024:,} KB"
+    text = f"sound, {size}, {plural(health.chunks, 'chunk')}, {plural(health.checkouts, 'checkout')}"
+    if health.size > _LARGE:
+        yield Finding("code index", "warn", text, f"large; {_FIX}")
+    else:
+        yield Finding("code index", "ok", text)
+    how = "compared by sqlite-vec" if health.extension else "sqlite-vec is not there: they are compared by lcode itself, slower"
+    waiting = f", {plural(health.pending, 'file')} to come" if health.pending else ""
+    yield Finding("vectors", "ok", f"{health.vectors:,}{waiting}; {how}")
+
+
+def _rebuilt(options: Options) -> str:
+    from lcode.cli.code_build import build
+    from lcode.cli.code_place import index_of
+    from lcode.cli.place import opened
+
+    with opened(options, writes=True) as runtime, closing(index_of(runtime, options)) as database:
+        database.reset("it was found damaged")
+        done = build(runtime, database)
+    return done.line(runtime.root.name)
