@@ -1,4 +1,4 @@
-"""Whether the index is as it should be: its pages, its full text against its rows, its vectors, the extension that compares them.
+"""Whether the index is as it should be: its pages, its full text against its rows, its vectors, and what compares them.
 
 It looks and mends nothing: what is wrong with a derived file is put right by building it anew.
 """

@@ -6,6 +6,7 @@ Everything is in the order of paths, so that the same index gives the same shape
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from lcode.store.database import fetch_all, fetch_one
 
 IMPORTERS = 40  # files whose references are looked at for the names of one
 Links = dict[str, float]  # the other files, and how strongly
+_USERS = re.compile(r"(?:^|/)(?:examples?|samples?|demos?|docs?|benchmarks?|benches|scripts|tools)/", re.IGNORECASE)
 _OUTER = frozenset({"test", "docs", "config", "generated", "vendored", "minified", "binary", "large"})
 
 
@@ -86,11 +88,16 @@ def read_shape(connection: apsw.Connection, root: str, path: str = "") -> Shape 
     for source_id, target_id, weight in connection.execute(edges, row):
         source, target = names.get(source_id), names.get(target_id)
         if source and target and source != target and (source in wanted or target in wanted):
-            if shape.files[source].kind == "source" and shape.files[target].kind in _OUTER:
-                continue  # a name that tests happen to define too
+            if _is_user(shape.files[target]) and not _is_user(shape.files[source]):
+                continue  # a name that tests and examples happen to define too
             shape.uses.setdefault(source, {})[target] = weight
             shape.used_by.setdefault(target, {})[source] = weight
     return shape
+
+
+def _is_user(file: FileShape) -> bool:
+    """Whether a file is there to use others: a test, an example."""
+    return file.kind in _OUTER or _USERS.search(file.path) is not None
 
 
 def read_symbols(connection: apsw.Connection, shape: Shape, paths: Iterable[str]) -> dict[str, list[Symbol]]:
