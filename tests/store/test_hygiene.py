@@ -21,6 +21,7 @@ PACKAGE = Path(migrations.__file__).resolve().parents[1]
 ALONE = {
     "memory/restore.py",  # works on a copy that nobody else has, which then takes the file's place
     "index/open.py",  # of derived data, which it makes anew where it cannot be read
+    "index/check.py",  # a look at derived data that must not make it anew
 }
 WANTED = {
     "DEFENSIVE": 1,
@@ -104,7 +105,11 @@ def test_whatever_the_program_does_its_connections_are_hardened(
         assert main(words) in (0, 1), words
         assert len(opened) > before, words
     assert {Path(name).name for name, _ in opened} >= {"memory.db", "user.db", ""}
-    assert [(name, found) for name, found in opened if found != WANTED] == []
+    derived = {**WANTED, "synchronous": 1}
+    faults = [
+        (name, found) for name, found in opened if found != WANTED and not (name.endswith("/index.db") and found == derived)
+    ]
+    assert faults == []
 
 
 @pytest.mark.parametrize("path", [None, "new.db"])
