@@ -9,11 +9,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 _TOKENS = re.compile(r"\w+")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NUMBER = re.compile(r"0[xXbBoO][0-9a-fA-F_]+\w*|\d[\d_]*[a-zA-Z]{0,3}")
+_SUFFIXES = (
+    "izations",
+    "ization",
+    "ations",
+    "ation",
+    "ings",
+    "ing",
+    "ions",
+    "ion",
+    "ers",
+    "er",
+    "ors",
+    "or",
+    "ies",
+    "ed",
+    "es",
+    "s",
+    "e",
+    "y",
+)
 _LONGEST = 64  # characters of a token that may be a word: what is longer is data
 _LONGEST_NUMBER = 6
 _CACHED = 300_000  # split tokens that are remembered
@@ -82,6 +103,16 @@ def query_words(query: str) -> list[str]:
     """The words that a question is asked for, each once: those that carry meaning, or all where none would be left."""
     words = list(dict.fromkeys(document_words(query)))
     return [word for word in words if word not in _STOP] or words
+
+
+@lru_cache(maxsize=20_000)
+def stem(word: str) -> str:
+    """A word without its inflection, roughly: for names of files, which full text does not stem."""
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+            word = word.removesuffix(suffix)
+            break
+    return word[:-1] if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "aeiou" else word
 
 
 def any_of(words: Sequence[str]) -> str:

@@ -1,0 +1,169 @@
+"""Places where what a question says stands literally: a name that is defined, a path, a quoted text, an expression.
+
+Names and paths are found by the index. A text or an expression is looked for in the files themselves, among the few that full
+text proposes: their number, size and the time for it are bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import apsw
+
+from lcode import clock
+from lcode.index.query import Query
+from lcode.index.signals import Checkout, Place, Scope, lexical, load_files
+from lcode.index.words import any_of, document_words
+from lcode.store.database import fetch_all
+
+FILES = 60  # that are read for a text
+BYTES = 1_000_000  # of a file
+_SECONDS = 0.15
+_LINE = 300  # characters of a line that an expression sees
+_PLACES = 200
+_SEPARATORS = re.compile(r"\.|::|#|->|/")
+_LITERALS = re.compile(r"\\.|[^\w\s]")
+Exact = dict[Place, tuple[float, str]]  # how much it is just that, and what
+
+
+def exact(connection: apsw.Connection, checkout: Checkout, root: Path, query: Query, scope: Scope) -> Exact:
+    """The places, with a value of 1 where the whole question stands there, and less where a part of it does."""
+    found: Exact = {}
+    for place, value, what in _all(connection, checkout, root, query, scope):
+        if value > found.get(place, (0.0, ""))[0]:
+            found[place] = value, what
+    return found
+
+
+def _all(
+    connection: apsw.Connection, checkout: Checkout, root: Path, query: Query, scope: Scope
+) -> Iterator[tuple[Place, float, str]]:
+    if query.name:
+        yield from definitions(connection, checkout, query.name, scope)
+    for path, line in query.paths:
+        whole = len(query.bare.split()) == 1
+        for place, value in _paths(connection, checkout, path, line, scope):
+            yield place, value if whole else 0.5 * value, path
+    for text in query.quoted:
+        for place in _texts(connection, checkout, root, text, scope):
+            yield place, 0.9 if len(text) + 2 >= len(query.bare) else 0.3, f'"{text}"'
+    if query.expression is not None:
+        for place in _matches(connection, checkout, root, query.expression, scope):
+            yield place, 0.9, query.bare
+    elif not query.quoted and not query.name and len(query.words) >= 3 and len(query.bare) > 12:
+        for place in _texts(connection, checkout, root, query.bare, scope):
+            yield place, 0.8, query.bare
+
+
+def definitions(connection: apsw.Connection, checkout: Checkout, name: str, scope: Scope) -> Iterator[tuple[Place, float, str]]:
+    """Where a name is defined: `parse_port`, or with what is around it, as `Session.run`."""
+    parts = [part for part in _SEPARATORS.split(name) if part]
+    if not parts:
+        return
+    sql = (
+        "SELECT files.id, chunks.id, definitions.name, chunks.symbol, files.kind FROM definitions"
+        " JOIN files ON files.content_id = definitions.content_id JOIN chunks ON chunks.id = definitions.chunk_id"
+        " JOIN contents ON contents.id = files.content_id"
+        f" WHERE definitions.name = ? AND files.checkout_id = ?{_and(scope)} ORDER BY files.path, chunks.number LIMIT ?"
+    )
+    for file, chunk, written, symbol, kind in fetch_all(connection, sql, (parts[-1], checkout.id, *scope.bindings, _PLACES)):
+        around = _SEPARATORS.split(symbol)
+        value = 1.0 if written == parts[-1] else 0.85
+        if len(parts) > 1:
+            wanted = parts[:-1]
+            inside = around[:-1] if around and around[-1].lower() == written.lower() else around
+            agree = [part.lower() for part in inside[-len(wanted) :]] == [part.lower() for part in wanted]
+            value *= 1.0 if agree else 0.5
+        yield Place(file, chunk), value * (1.0 if kind == "source" else 0.9), written
+
+
+def _paths(
+    connection: apsw.Connection, checkout: Checkout, path: str, line: int, scope: Scope
+) -> Iterator[tuple[Place, float]]:
+    """The file at a path, those whose path ends with it (also without its suffix), or those in a folder of that name."""
+    like = re.sub(r"([\\%_])", r"\\\1", path)
+    sql = (
+        "SELECT files.id, files.path FROM files WHERE checkout_id = ?1 AND (path = ?2 OR path LIKE '%/' || ?3 ESCAPE '\\'"
+        " OR path LIKE ?3 || '.%' ESCAPE '\\' OR path LIKE '%/' || ?3 || '.%' ESCAPE '\\'"
+        " OR (?4 AND (path LIKE ?3 || '/%' ESCAPE '\\' OR path LIKE '%/' || ?3 || '/%' ESCAPE '\\')))"
+        " ORDER BY length(path), path LIMIT ?5"
+    )
+    for file, found in fetch_all(connection, sql, (checkout.id, path, like, "/" in path, _PLACES)):
+        lowered, wanted = found.lower(), path.lower()
+        ends = lowered == wanted or lowered.endswith(f"/{wanted}")
+        value = 1.0 if found == path else 0.95 if ends else 0.8
+        if not ends and f"/{wanted}/" in f"/{lowered}":
+            value = 0.5  # in a folder of that name
+        where = f"files.id = ? AND chunks.end_line >= ?{_and(scope)} ORDER BY chunks.number LIMIT 1"
+        for place in _places(connection, where, (file, line, *scope.bindings)):
+            yield place, value
+
+
+def _places(connection: apsw.Connection, where: str, bindings: tuple[object, ...]) -> list[Place]:
+    sql = (
+        "SELECT files.id, chunks.id FROM files JOIN chunks ON chunks.content_id = files.content_id"
+        f" JOIN contents ON contents.id = files.content_id WHERE {where}"
+    )
+    return [Place(*row) for row in fetch_all(connection, sql, bindings)]
+
+
+def _texts(connection: apsw.Connection, checkout: Checkout, root: Path, text: str, scope: Scope) -> Iterator[Place]:
+    """Where a text stands as it is, first by its words in their order, then to the letter."""
+    words = document_words(text)
+    if not words:
+        return
+    phrase = 'body : "' + " ".join(words) + '"'
+    wanted = " ".join(text.lower().split())
+    places = lexical(connection, checkout, phrase, scope, FILES)
+    yield from _verified(connection, checkout, root, places, lambda lines: wanted in " ".join(" ".join(lines).lower().split()))
+
+
+def _matches(
+    connection: apsw.Connection, checkout: Checkout, root: Path, expression: re.Pattern[str], scope: Scope
+) -> Iterator[Place]:
+    """Where an expression matches in a line."""
+    words = [word for word in document_words(_LITERALS.sub(" ", expression.pattern)) if len(word) > 2]
+    if words:
+        all_of = " AND ".join(any_of([word]) for word in words)
+        places = lexical(connection, checkout, all_of, scope, FILES) or lexical(
+            connection, checkout, any_of(words), scope, FILES
+        )
+        yield from _verified(
+            connection, checkout, root, places, lambda lines: any(expression.search(line[:_LINE]) for line in lines)
+        )
+
+
+def _verified(
+    connection: apsw.Connection, checkout: Checkout, root: Path, places: Iterable[Place], holds: Callable[[list[str]], bool]
+) -> Iterator[Place]:
+    """Those of `places` whose lines, as they are in the files now, are as wanted."""
+    limit = clock.monotonic() + _SECONDS
+    wanted = list(places)
+    load_files(connection, checkout, {place.file for place in wanted})
+    sql = "SELECT id, start_line, end_line FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
+    rows = fetch_all(connection, sql, (json.dumps([place.chunk for place in wanted]),))
+    where = {chunk: (start, end) for chunk, start, end in rows}
+    texts: dict[int, list[str]] = {}
+    for place in wanted:
+        if clock.monotonic() > limit:
+            return
+        if place.file not in texts:
+            texts[place.file] = read_lines(root, checkout.files[place.file].path)
+        start, end = where.get(place.chunk, (1, 0))
+        if holds(texts[place.file][start - 1 : end]):
+            yield place
+
+
+def read_lines(root: Path, path: str) -> list[str]:
+    """The lines of a file as they are now; none where it is gone, or is no plain file."""
+    from lcode.index.files import read_regular
+
+    found = read_regular(f"{root}/{path}", BYTES)
+    return found[0].decode("utf-8", "replace").split("\n") if found is not None else []
+
+
+def _and(scope: Scope) -> str:
+    return f" AND {scope.where}" if scope.where else ""

@@ -1,0 +1,91 @@
+"""What a search is narrowed to: a path, a language, a kind; and what of files and chunks is inside of that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import apsw
+
+from lcode.index.signals import Place, Scope
+from lcode.store.database import fetch_all
+
+FILE_KINDS = frozenset({"source", "test", "docs", "config", "generated", "vendored", "minified", "lock", "binary", "large"})
+_LANGUAGES = {
+    "py": "python",
+    "js": "javascript",
+    "ts": "typescript",
+    "rs": "rust",
+    "rb": "ruby",
+    "golang": "go",
+    "cs": "csharp",
+    "c#": "csharp",
+    "c++": "cpp",
+    "kt": "kotlin",
+    "sh": "bash",
+    "shell": "bash",
+    "md": "markdown",
+    "yml": "yaml",
+    "hs": "haskell",
+}
+
+
+def scope(path: str = "", language: str = "", kind: str = "") -> Scope:
+    """The condition for what lies below `path` or matches it as a pattern, in `language`, of `kind`."""
+    where: list[str] = []
+    bindings: list[str] = []
+    path = path.strip().removeprefix("./").rstrip("/")
+    if any(mark in path for mark in "*?["):
+        patterns = sorted({path, path.replace("**/", ""), path.replace("**", "*")})
+        patterns += [] if "/" in path else [f"*/{path}"]
+        where.append("(" + " OR ".join("files.path GLOB ?" for _ in patterns) + ")")
+        bindings += patterns
+    elif path and path != ".":
+        where.append("(files.path = ? OR files.path > ? AND files.path < ?)")
+        bindings += [path, f"{path}/", f"{path}0"]
+    if language := language.strip().lower():
+        where.append("contents.language = ?")
+        bindings.append(_LANGUAGES.get(language, language))
+    if kind := kind.strip().lower():
+        where.append("files.kind = ?" if kind in FILE_KINDS else "chunks.kind = ?")
+        bindings.append(kind)
+    return Scope(" AND ".join(where), tuple(bindings))
+
+
+_FROM = (
+    "FROM files JOIN contents ON contents.id = files.content_id JOIN chunks ON chunks.content_id = contents.id"
+    " WHERE {inside} IN (SELECT value FROM json_each(?))"
+)
+
+
+def allowed(connection: apsw.Connection, scope: Scope, files: Iterable[int]) -> set[int]:
+    """Those of `files` that have anything inside `scope`."""
+    if not scope.where:
+        return set(files)
+    sql = f"SELECT DISTINCT files.id {_FROM.format(inside='files.id')} AND {scope.where}"
+    return {row[0] for row in fetch_all(connection, sql, (json.dumps(sorted(files)), *scope.bindings))}
+
+
+def places(connection: apsw.Connection, checkout: int, scope: Scope, chunks: Mapping[int, float]) -> list[Place]:
+    """Where in the checkout these chunks stand, inside `scope`."""
+    inside = f" AND {scope.where}" if scope.where else ""
+    sql = f"SELECT files.id, chunks.id {_FROM.format(inside='chunks.id')} AND files.checkout_id = ?{inside} ORDER BY 1, 2"
+    return [Place(*row) for row in fetch_all(connection, sql, (json.dumps(sorted(chunks)), checkout, *scope.bindings))]
+
+
+def first_chunks(connection: apsw.Connection, scope: Scope, files: Iterable[int]) -> list[Place]:
+    """The first chunk inside `scope` of each of these files."""
+    inside = f" AND {scope.where}" if scope.where else ""
+    sql = f"SELECT files.id, min(chunks.id) {_FROM.format(inside='files.id')}{inside} GROUP BY files.id ORDER BY 1"
+    return [Place(*row) for row in fetch_all(connection, sql, (json.dumps(sorted(files)), *scope.bindings))]
+
+
+def read_now(root: Path, path: str) -> tuple[list[str], bytes | None]:
+    """The lines of a file as it is, and what its content is known by in the index; no lines where it is gone."""
+    from lcode.index.prepare import read
+
+    source = read(f"{root}/", path, 0)
+    if source is None:
+        return [], None
+    return source.data.decode("utf-8", "replace").split("\n"), source.hash

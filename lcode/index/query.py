@@ -1,0 +1,82 @@
+"""What a question asks for: its words, and what in it is to be taken literally (names, paths, quoted texts, expressions)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from lcode.index.words import query_words
+
+MOST_WORDS = 24
+LONGEST = 2_000  # characters of a question that are read
+_ISSUE = re.compile(r"(?<!\w)(?:gh-|#)\d+", re.IGNORECASE)
+_SCOPE = re.compile(r"^\s*(?:\w+\s*\(([^()]{2,40})\)\s*!?:|([\w/.,+ -]{2,30}):)\s")
+_QUOTED = re.compile(r'"([^"\n]{3,200})"|`([^`\n]{2,200})`|“([^”\n]{3,200})”|(?<!\w)\'([^\'\n]{3,200})\'(?!\w)')
+_NAME = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|#|->|/(?=\w+$))[A-Za-z_$][\w$]*)*(?:\(\))?")
+_COMPOUND = re.compile(r"_|[a-z0-9][A-Z]|\w(?:\.|::|#|->)\w|\(\)$")
+_PATH = re.compile(r"(?:^|(?<=[\s`\"'(]))((?:[\w.@+$-]+/)*[\w.@+$-]*[\w@+$-]/?)(?::(\d+))?(?:-\d+)?(?=$|[\s`\"'),;])")
+_EXPRESSION = re.compile(r"\\[wsdbWSDB.(\[]|\.[*+]|\[[^\]]+\][*+]|(?:^|\s)\^\S|\S\$(?:\s|$)|\w\|\w|\(\?")
+_SUFFIX = re.compile(r"\.[A-Za-z][\w]{0,9}$")
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question in words. Everything is found out when it is first asked for."""
+
+    text: str
+
+    @cached_property
+    def bare(self) -> str:
+        """The question on one line, at most so long."""
+        return " ".join(self.text[:LONGEST].replace("\0", " ").split())
+
+    @cached_property
+    def words(self) -> list[str]:
+        """What full text is asked for: numbers of issues name nothing in code."""
+        return (query_words(_ISSUE.sub(" ", self.bare)) or query_words(self.bare))[:MOST_WORDS]
+
+    @cached_property
+    def scope(self) -> list[str]:
+        """The words of what stands before a colon, as in "parser: …" and "fix(parser): …"."""
+        match = _SCOPE.match(self.bare)
+        return query_words(match.group(1) or match.group(2))[:4] if match else []
+
+    @cached_property
+    def quoted(self) -> list[str]:
+        found = ["".join(match.groups("")) for match in _QUOTED.finditer(self.bare)]
+        return list(dict.fromkeys(text.strip() for text in found if len(text.strip()) > 2))[:4]
+
+    @cached_property
+    def name(self) -> str:
+        """The name that the whole question is, with what is around it; '' where it is none."""
+        text = self.bare.strip("`'\"").strip()
+        return text.removesuffix("()") if _NAME.fullmatch(text) else ""
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names in the question that cannot be ordinary words."""
+        found = [match.group().removesuffix("()") for match in _NAME.finditer(self.bare) if _COMPOUND.search(match.group())]
+        return list(dict.fromkeys(found))[:8]
+
+    @cached_property
+    def paths(self) -> list[tuple[str, int]]:
+        """What may be a path or the end of one, each with a line, or 0."""
+        found = []
+        for match in _PATH.finditer(self.bare):
+            path = match.group(1).removeprefix("./")
+            if "/" in path or _SUFFIX.search(path) or (path == self.bare and not match.group(2)):
+                found.append((path.strip("/"), int((match.group(2) or "0")[:9])))
+        return [(path, line) for path, line in dict.fromkeys(found) if path][:4]
+
+    @cached_property
+    def expression(self) -> re.Pattern[str] | None:
+        """The question as a regular expression, where it looks like one and can be matched in bounded time."""
+        if not _EXPRESSION.search(self.bare) or len(self.bare) > 200 or re.search(r"\)\s*[*+{]|\\\d", self.bare):
+            return None
+        if len(re.findall(r"[*+{]", self.bare)) > 4:
+            return None
+        try:
+            return re.compile(self.bare)
+        except (re.error, OverflowError, RecursionError):
+            return None

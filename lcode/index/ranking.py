@@ -1,0 +1,72 @@
+"""How places in the code are ranked: the weights, and how signals of different kinds become one score. Figures only.
+
+Each signal gives files a value; divided by its largest, it is a share between 0 and 1, and a file's score is the sum of its
+shares, each times the signal's weight. The weights are few and round: they were fitted on nine repositories of seven languages
+(`benchmarks/code_search.py`), each left out in turn, and what lies between two neighbouring values is noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+COLUMNS = (5.0, 3.0, 1.0)  # path, names and body of a chunk in bm25
+BEST = (1.0, 0.4, 0.2, 0.1)  # of a file's chunks, best first
+WEIGHTS = {
+    "body": 1.3,  # words in the chunks: text, names and path, by bm25
+    "filename": 0.5,  # words in the file's own name, and its folders
+    "scope": 0.3,  # what stands before a colon names the folder or file: "fix(parser): …"
+    "meaning": 0.15,  # vectors
+    "commits": 0.3,  # past commits that are like the question, and what they touched
+    "messages": 0.5,  # the question's words in the messages of all commits that touched the file
+    "churn": 0.05,  # how often the file was touched of late
+    "graph": 0.1,  # used by, or using, files that rank high
+    "symbol": 0.3,  # a name in the question is defined there
+    "exact": 3.0,  # the question is a name, path or text that stands there
+}
+KINDS = {  # what a kind of file is worth beside source
+    "test": 0.5,
+    "docs": 0.7,
+    "config": 0.7,
+    "large": 0.5,
+    "generated": 0.4,
+    "vendored": 0.4,
+    "minified": 0.2,
+    "lock": 0.2,
+    "binary": 0.2,
+}
+WITHIN = 0.5  # the power of a chunk's own share among those of its file
+DENSE_WITHIN = 0.4  # what nearness in meaning weighs there beside words
+
+
+def shares(values: Mapping[Key, float]) -> dict[Key, float]:
+    """Values as parts of the largest; nothing where none is positive."""
+    largest = max(values.values(), default=0.0)
+    return {key: value / largest for key, value in values.items() if value > 0} if largest > 0 else {}
+
+
+def best_sum(values: Iterable[float]) -> float:
+    """A file's value by those of its chunks."""
+    return sum(value * weight for value, weight in zip(sorted(values, reverse=True), BEST, strict=False))
+
+
+def above_ordinary(values: Mapping[Key, float]) -> dict[Key, float]:
+    """How far each value stands out from all of them, in standard deviations; those that do not are left out."""
+    if len(values) < 2:
+        return dict.fromkeys(values, 1.0)
+    mean = sum(values.values()) / len(values)
+    deviation = math.sqrt(sum((value - mean) ** 2 for value in values.values()) / len(values))
+    return {key: (value - mean) / deviation for key, value in values.items() if value > mean} if deviation > 0 else {}
+
+
+def rarity(having: int, total: int) -> float:
+    """What a word is worth that `having` of `total` texts have."""
+    return math.log(1 + (total - having + 0.5) / (having + 0.5))
+
+
+def coverage(found: Sequence[float], size: int) -> float:
+    """The worth of the words found in a name of `size` words: all the more if it has few others."""
+    return sum(found) * math.sqrt(len(found) / size) if found and size else 0.0

@@ -1,0 +1,299 @@
+"""What speaks for a file: one function a signal, from the index of one checkout to values by file or by chunk. Reads alone.
+
+Everything is bounded: so many chunks, commits and files, however large the repository is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import apsw
+
+from lcode.index.ranking import COLUMNS, coverage, rarity
+from lcode.index.schema import full_text
+from lcode.index.words import any_of, document_words, stem
+from lcode.store.database import fetch_all, scalar
+
+CHUNKS = 600  # that full text may give
+COMMITS = 100  # that are like the question
+_COMMON = 0.3  # of all commits: a word that stands in more of them tells nothing
+_NEWEST = 600  # commits with a word that are looked at
+_HALF_LIFE = 2_000  # commits after which one counts half
+_SATURATION, _LENGTH = 2.0, 0.75  # of a word's commits in a file, as in bm25
+_ENOUGH = 0.4  # of what commits touched is among the living files: then history weighs in full
+_FREQUENT = 0.15  # of all chunks: beyond it a word is left out if there are better ones
+_LARGE = 20_000  # chunks from which on it is worth finding out
+
+
+class File(NamedTuple):
+    id: int
+    path: str
+    kind: str
+    content: int
+    language: str
+
+
+class Place(NamedTuple):
+    """A chunk in a file: what is ranked in the end."""
+
+    file: int
+    chunk: int
+
+
+@dataclass
+class Checkout:
+    """What is remembered of a checkout between questions, as long as nothing changed."""
+
+    id: int
+    chunks: int
+    commits: int  # how many are known
+    newest: int  # the id of the newest
+    frequencies: dict[str, int] = field(default_factory=dict)
+    touched: dict[int, list[str]] = field(default_factory=dict)  # by commit
+    counts: dict[str, int] = field(default_factory=dict)  # of commits, by path
+    ids: dict[str, int | None] = field(default_factory=dict)  # of files, by path
+    files: dict[int, File] = field(default_factory=dict)
+    parts: dict[int, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)  # words of name and folders
+
+
+class Scope(NamedTuple):
+    """Where is searched: a condition on `files`, `contents` and `chunks`, with its bindings; '' for everywhere."""
+
+    where: str = ""
+    bindings: tuple[str, ...] = ()
+
+
+EVERYWHERE = Scope()
+
+
+def open_checkout(connection: apsw.Connection, root: str) -> Checkout | None:
+    found = scalar(connection, "SELECT id FROM checkouts WHERE root = ?", (root,))
+    if found is None:
+        return None
+    chunks = scalar(connection, f"SELECT count(*) FROM {full_text(found)}_docsize")
+    commits = fetch_all(connection, "SELECT count(*), coalesce(max(id), 0) FROM commits")[0]
+    return Checkout(int(found), int(chunks), *commits)
+
+
+# -- words in chunks ------------------------------------------------------------------------------------------------
+
+
+def lexical(
+    connection: apsw.Connection, checkout: Checkout, expression: str, scope: Scope, limit: int = CHUNKS
+) -> dict[Place, float]:
+    """The chunks that match best, with their bm25."""
+    if not expression:
+        return {}
+    table = full_text(checkout.id)
+    rank = f"bm25({', '.join(map(str, COLUMNS))})"
+    sql = f"SELECT rowid AS row, rank AS score FROM {table} WHERE {table} MATCH ? AND rank MATCH ?"
+    if scope.where:
+        sql += f" AND +rowid IN (SELECT code.id FROM code {_JOINED} WHERE {scope.where})"
+    sql = (
+        "SELECT code.file_id, code.chunk_id, -score FROM"
+        f" ({sql} ORDER BY rank LIMIT ?) JOIN code ON code.id = row ORDER BY score, row"
+    )
+    rows = fetch_all(connection, sql, (expression, rank, *scope.bindings, limit))
+    return {Place(file, chunk): score for file, chunk, score in rows}
+
+
+_JOINED = (
+    "JOIN files ON files.id = code.file_id JOIN chunks ON chunks.id = code.chunk_id"
+    " JOIN contents ON contents.id = files.content_id"
+)
+
+
+def worthwhile(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) -> list[str]:
+    """The words to ask for. In a large checkout those that stand nearly everywhere are left out: they cost most, say least."""
+    if checkout.chunks < _LARGE or len(words) < 3:
+        return list(words)
+    most = int(checkout.chunks * _FREQUENT)
+    rare = [word for word in words if _frequency(connection, checkout, word, most) < most]
+    return rare if len(rare) >= 2 else list(words)
+
+
+def _frequency(connection: apsw.Connection, checkout: Checkout, word: str, most: int) -> int:
+    """In how many chunks a word stands; counted no further than `most`."""
+    if word not in checkout.frequencies:
+        table = full_text(checkout.id)
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT ?)"
+        checkout.frequencies[word] = int(scalar(connection, sql, (any_of([word]), most)))
+    return checkout.frequencies[word]
+
+
+# -- files ----------------------------------------------------------------------------------------------------------
+
+
+def load_files(connection: apsw.Connection, checkout: Checkout, ids: Iterable[int]) -> None:
+    """Have these files in `checkout.files`."""
+    missing = [file for file in ids if file not in checkout.files]
+    if not missing:
+        return
+    sql = (
+        "SELECT files.id, path, kind, coalesce(content_id, 0), coalesce(language, '') FROM files"
+        " LEFT JOIN contents ON contents.id = content_id WHERE files.id IN (SELECT value FROM json_each(?))"
+    )
+    for row in fetch_all(connection, sql, (json.dumps(missing),)):
+        checkout.files[row[0]] = File(*row)
+
+
+def _by_path(connection: apsw.Connection, checkout: Checkout, paths: Iterable[str]) -> dict[str, int]:
+    """The files of the checkout at these paths."""
+    known = checkout.ids
+    missing = sorted({path for path in paths if path not in known})
+    if missing:
+        known.update(dict.fromkeys(missing))
+        sql = "SELECT files.path, files.id FROM json_each(?2) JOIN files ON checkout_id = ?1 AND files.path = value"
+        known.update(fetch_all(connection, sql, (checkout.id, json.dumps(missing))))
+    return {path: file for path in paths if (file := known[path]) is not None}
+
+
+def filename(checkout: Checkout, files: Iterable[int], words: Sequence[str]) -> dict[int, float]:
+    """The question's words in the names of files, and in those of their folders."""
+    wanted = {stem(word) for word in words}
+    found: dict[int, tuple[set[str], set[str]]] = {}
+    having: dict[str, int] = {}
+    total = 0
+    for file in files:
+        name, folders = _parts(checkout, file)
+        total += 1
+        in_name, in_folders = wanted & name, (wanted - name) & folders
+        if in_name or in_folders:
+            found[file] = in_name, in_folders
+            for word in in_name | in_folders:
+                having[word] = having.get(word, 0) + 1
+    worth = {word: rarity(count, total) + 0.5 for word, count in having.items()}
+    return {
+        file: coverage(sorted(worth[word] for word in name), len(_parts(checkout, file)[0]))
+        + 0.3 * sum(sorted(worth[word] for word in folders))
+        for file, (name, folders) in found.items()
+    }
+
+
+def scoped(checkout: Checkout, files: Iterable[int], words: Sequence[str]) -> dict[int, float]:
+    """How much of what stands before the question's colon is in the path of files."""
+    wanted = {stem(word) for word in words}
+    if not wanted:
+        return {}
+    found = {}
+    for file in files:
+        name, folders = _parts(checkout, file)
+        if share := len(wanted & (name | folders)) / len(wanted):
+            found[file] = share
+    return found
+
+
+def _parts(checkout: Checkout, file: int) -> tuple[frozenset[str], frozenset[str]]:
+    known = checkout.parts.get(file)
+    if known is None:
+        folders, _, name = checkout.files[file].path.rpartition("/")
+        base = name.rpartition(".")[0] or name
+        known = checkout.parts[file] = (
+            frozenset(map(stem, document_words(base))),
+            frozenset(map(stem, document_words(folders))),
+        )
+    return known
+
+
+# -- history --------------------------------------------------------------------------------------------------------
+
+
+class Past(NamedTuple):
+    """What past commits say of files, and which of them said most of each."""
+
+    commits: dict[int, float]
+    messages: dict[int, float]
+    nearest: dict[int, int]  # by file, the commit
+    living: float = 1.0  # what these signals weigh: less where most of what was touched is gone or was moved unseen
+
+
+def past(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) -> Past:
+    """Files by past commits: those like the question, and the words of all messages."""
+    if not checkout.commits or not words:
+        return Past({}, {}, {})
+    sql = "SELECT rowid, bm25(commits_fts, 1.0, 1.0) AS score FROM commits_fts WHERE commits_fts MATCH ? ORDER BY score LIMIT ?"
+    like = fetch_all(connection, sql, (any_of(words), COMMITS))
+    by_word = {word: _commits_with(connection, checkout, word) for word in words}
+    by_word = {word: found for word, found in by_word.items() if 0 < len(found) <= checkout.commits * _COMMON + 20}
+    _load_touched(connection, checkout, {commit for commit, _ in like}.union(*by_word.values()))
+    touched = checkout.touched
+    near: dict[str, float] = {}
+    best: dict[str, tuple[float, int]] = {}
+    for commit, score in like:
+        paths = touched[commit]
+        age = 0.5 ** ((checkout.newest - commit) / _HALF_LIFE)
+        value = score * score * age / max(1, len(paths)) ** 0.5
+        for path in paths:
+            near[path] = near.get(path, 0.0) + value
+            if value > best.get(path, (0.0, 0))[0]:
+                best[path] = value, commit
+    messages = _messages(connection, checkout, by_word)
+    files = _by_path(connection, checkout, [*near, *messages])
+    total = sum(messages.values())
+    mapped = sum(value for path, value in messages.items() if path in files)
+    return Past(
+        {files[path]: value for path, value in near.items() if path in files},
+        {files[path]: value for path, value in messages.items() if path in files},
+        {files[path]: commit for path, (_, commit) in best.items() if path in files},
+        min(1.0, mapped / total / _ENOUGH) if total > 0 else 1.0,
+    )
+
+
+def _messages(connection: apsw.Connection, checkout: Checkout, by_word: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    touched = checkout.touched
+    often = {word: _often(touched, commits) for word, commits in by_word.items()}
+    _load_counts(connection, checkout, {path for paths in often.values() for path in paths})
+    counts = checkout.counts
+    ordinary = max(1.0, sum(counts.values()) / max(1, len(counts)))
+    values: dict[str, float] = {}
+    for word, paths in often.items():
+        worth = rarity(len(by_word[word]), checkout.commits)
+        for path, times in paths.items():
+            saturation = _SATURATION * (1 - _LENGTH + _LENGTH * counts[path] / ordinary)
+            values[path] = values.get(path, 0.0) + worth * times / (times + saturation)
+    return values
+
+
+def _often(touched: Mapping[int, Sequence[str]], commits: Sequence[int]) -> dict[str, float]:
+    """How often these commits touched each file, those that touched many files counting less."""
+    often: dict[str, float] = {}
+    for commit in commits:
+        paths = touched[commit]
+        if paths:
+            share = len(paths) ** -0.5
+            for path in paths:
+                often[path] = often.get(path, 0.0) + share
+    return often
+
+
+def _commits_with(connection: apsw.Connection, checkout: Checkout, word: str) -> list[int]:
+    sql = "SELECT rowid FROM commits_fts WHERE commits_fts MATCH ? ORDER BY rowid DESC LIMIT ?"
+    return [row[0] for row in connection.execute(sql, (any_of([word]), _NEWEST))]
+
+
+def _load_touched(connection: apsw.Connection, checkout: Checkout, commits: set[int]) -> None:
+    missing = sorted(commits - checkout.touched.keys())
+    if missing:
+        for commit in missing:
+            checkout.touched[commit] = []
+        sql = "SELECT commit_id, path FROM commit_files WHERE commit_id IN (SELECT value FROM json_each(?))"
+        for commit, path in connection.execute(sql, (json.dumps(missing),)):
+            checkout.touched[commit].append(path)
+
+
+def _load_counts(connection: apsw.Connection, checkout: Checkout, paths: set[str]) -> None:
+    missing = sorted(paths - checkout.counts.keys())
+    if missing:
+        sql = "SELECT value, (SELECT count(*) FROM commit_files WHERE commit_files.path = value) FROM json_each(?)"
+        checkout.counts.update(fetch_all(connection, sql, (json.dumps(missing),)))
+
+
+def churn(checkout: Checkout, files: Iterable[int]) -> dict[int, float]:
+    """How often files were touched, as far as it was looked up."""
+    import math
+
+    counts = checkout.counts
+    return {file: math.log1p(counts.get(checkout.files[file].path, 0)) for file in files}
