@@ -62,9 +62,9 @@ def _show_why(hit: Hit) -> None:
 
 
 def why(signal: Signal) -> str:
-    """`symbol 42 % (parse port)`."""
+    """`symbol 0.42 (parse port)`: what it adds to the score."""
     detail = f" ({one_line(signal.detail, 60)})" if signal.detail else ""
-    return f"{signal.name} {round(100 * signal.share)} %{detail}"
+    return f"{signal.name} {signal.share:.2f}{detail}"
 
 
 def show_commits(commits: Sequence[PastCommit]) -> None:

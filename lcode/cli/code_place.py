@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lcode.index.reader import CodeReader
 
 HOW = "`lcode index` builds it"
+QUICK = 2_000  # files that are looked at for changes while somebody waits: some hundredths of a second
 Below = Callable[[str], str]
 
 
@@ -54,20 +55,35 @@ def index_of(runtime: Runtime, options: Options) -> IndexDatabase:
 
 
 def ready_reader(runtime: Runtime, database: IndexDatabase) -> CodeReader | None:
-    """A reader of the index, which is built now if it is small; None with a word of advice where it is not there."""
+    """A reader of the index, which is built or brought up to date now if it is small; None with a word of advice where it is
+    not there."""
     from lcode.cli.code_build import build
     from lcode.cli.report import complain
     from lcode.index.reader import CodeReader
     from lcode.index.size import is_small
 
     reader = CodeReader(None, runtime.root, database)
-    if reader.exists():
+    standing = reader.standing()
+    if standing.exists:
+        if standing.ready and standing.files <= QUICK and not database.read_only and _has_changed(runtime, database):
+            build(runtime, database)
         return reader
     if database.read_only or not is_small(runtime.root):
         complain("the code is not indexed yet", HOW)
         return None
     build(runtime, database)
     return reader
+
+
+def _has_changed(runtime: Runtime, database: IndexDatabase) -> bool:
+    """Whether files changed and no worker takes that up."""
+    from lcode.index.build import CodeIndex
+    from lcode.store.locks import NamedLock
+    from lcode.worker.status import lock_file
+
+    if NamedLock(lock_file(runtime.store.agent_paths(runtime.agent))).owner() is not None:
+        return False
+    return not CodeIndex(database, runtime.root).no_change()
 
 
 def from_root(options: Options, root: Path, path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import click
 from lcode.cli.find import KINDS, hit_json, passage_json, show_facts, show_messages
 from lcode.cli.options import Options, TextCommand, json_option, place_options
 from lcode.cli.output import Styled, say, say_json
-from lcode.errors import UsageError
+from lcode.errors import EXIT_ERROR, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from lcode.agent.runtime import Runtime
@@ -83,7 +83,7 @@ def search(
     explain: bool,
     many: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """The code, what the agent and you kept, past commits, and what was said, that match QUERY.
 
     Without a QUERY: what was kept and said last.
@@ -98,15 +98,19 @@ def search(
         asked.path = below(path)
         if many:
             _answer_lines(runtime, reader, asked)
-            return
+            return EXIT_OK if reader is not None or asked.scope not in ("code", "commits") else EXIT_ERROR
+        if reader is None and asked.scope in ("code", "commits") and words.strip():
+            return EXIT_ERROR  # said where the index was looked for
         found = find(runtime, reader, asked, words)
         standing = reader.standing() if reader is not None else None
     if as_json:
         say_json({**_json(found), **({"index": standing.shown()} if standing else {})})
-        return
-    _show(found, asked, words)
+        return EXIT_OK
+    left_out = () if reader is not None else ("code", "commits")
+    _show(found, [scope for scope in asked.scopes() if scope not in left_out], asked, words)
     if standing is not None and standing.words:
         say(Styled(standing.words, "dim"), err=True)
+    return EXIT_OK
 
 
 def _wants_code(asked: Asked, words: str, *, many: bool, path: str) -> bool:
@@ -133,18 +137,15 @@ def find(runtime: Runtime, reader: CodeReader | None, asked: Asked, words: str) 
     return found
 
 
-def _show(found: Found, asked: Asked, words: str) -> None:
+def _show(found: Found, scopes: Sequence[str], asked: Asked, words: str) -> None:
     from lcode.cli.code_hits import show_code, show_commits
 
-    scopes = asked.scopes()
     show: dict[str, Callable[[], None]] = {
         "code": lambda: show_code(found.code, words, explain=asked.explain),
         "facts": lambda: show_facts(found.facts),
         "commits": lambda: show_commits(found.commits),
         "messages": lambda: show_messages(found.messages),
     }
-    if not words.strip():
-        scopes = [scope for scope in scopes if scope != "code" or scopes == ["code"]]
     labels = {"code": "Code", "facts": "Kept in memory", "commits": "Past commits", "messages": "Said in sessions"}
     for at, scope in enumerate(scopes):
         if len(scopes) > 1:

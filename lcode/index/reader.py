@@ -115,10 +115,6 @@ class CodeReader:
         self, query: str, *, path: str = "", language: str = "", kind: str = "", limit: int = 10, explain: bool = False
     ) -> list[Hit]:
         """Places in the code, best first."""
-        from importlib.util import find_spec
-
-        if find_spec("lcode.index.search") is None:
-            return []
         if self._search is None:
             from lcode.index.search import CodeSearch
 
