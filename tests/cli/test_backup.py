@@ -188,7 +188,7 @@ def test_deciding_takes_less_than_a_turn_of_the_clock(lcode: Lcode, kept: Origin
     store = Store(os.environ)
     agent = store.agents.known(find(repository))
     assert agent is not None
-    watched = Upkeep(store, agent, store.open(agent), os.environ)
+    watched = Upkeep(store, agent, store.open(agent), os.environ, repository, worker=False)
 
     async def decide() -> float:
         await watched.after_answer()
