@@ -88,7 +88,7 @@ class Home:
 
     @property
     def environ(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ} | {"LCODE_WORKER": "0"}
         return kept | {"HOME": str(self.home.parent), "LCODE_HOME": str(self.home), "PYTHONPATH": str(CHECKOUT)}
 
     def write(self, seed: int, sessions: int, ending: str) -> None:

@@ -59,7 +59,7 @@ def spawn(module: str, *arguments: object, environ: dict[str, str] | None = None
     return subprocess.Popen(
         [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)],
         cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), **(environ or {})},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "LCODE_WORKER": "0", **(environ or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

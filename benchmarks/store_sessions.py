@@ -109,6 +109,7 @@ def main() -> None:
         home.mkdir()
         environ = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
         environ |= {"HOME": str(home), "LCODE_HOME": str(home / "lcode"), "GIT_CONFIG_NOSYSTEM": "1", "NO_PROXY": "127.0.0.1"}
+        environ |= {"LCODE_WORKER": "0"}
         subprocess.run(["git", "init", "-q", str(folder)], check=True, env=environ)
         found = run(folder, environ, options.sessions, options.things)
     print(

@@ -211,7 +211,13 @@ def run(base: Path, sessions: int, seconds: float, think: float) -> tuple[Watch,
     folder, home = base / "repo", base / "home"
     folder.mkdir()
     home.mkdir()
-    names = {"HOME": str(home), "LCODE_HOME": str(home / "lcode"), "GIT_CONFIG_NOSYSTEM": "1", "LCODE_MODEL": "offline"}
+    names = {
+        "HOME": str(home),
+        "LCODE_HOME": str(home / "lcode"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "LCODE_MODEL": "offline",
+        "LCODE_WORKER": "0",
+    }
     environ = {**os.environ, **names, "PYTHONPATH": str(CHECKOUT)}
     subprocess.run(["git", "init", "-q", str(folder)], check=True, env=environ)
     prefill(folder, environ)

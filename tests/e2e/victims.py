@@ -173,7 +173,8 @@ class Victims:
         return Ended(name, code, err, facts, first)
 
     def environ(self) -> dict[str, str]:
-        return {**os.environ, **self.server.environ(), "PYTHONPATH": str(CHECKOUT), "LCODE_HOME": str(self.home)}
+        names = {"PYTHONPATH": str(CHECKOUT), "LCODE_HOME": str(self.home), "LCODE_WORKER": "0"}
+        return {**os.environ, **self.server.environ(), **names}
 
     def _unfinished(self, name: str) -> list[str]:
         """What a run that says all is well did not store of its end. (Its note is made by the next start, if need be.)"""
