@@ -20,13 +20,17 @@ import apsw
 from lcode.index import purposes
 from lcode.index.manifests import read_manifests
 from lcode.index.shape import Shape, Symbol, read_shape, read_symbols
-from lcode.index.text import label, listing, quote
+from lcode.index.text import label, listing, quote, read_head
 from lcode.tokens import approximate_tokens
 
 LEAST, MOST = 100, 50_000  # tokens
 _CENTRAL = 400  # files that are looked at closely
 _LINE = 15  # tokens that a file takes at the least
 _WORDS = 70  # characters of what a file says of itself
+_READ = 1_000_000  # bytes of a file
+_DEFINES = re.compile(
+    r"\b(?:def|class|func|fn|fun|function|struct|enum|union|trait|interface|type|typedef|const|var|let|impl|module|object|macro)\b"
+)
 _PEERS = 4  # files that are named as used by one
 _SYMBOLS = (6, 12, 24, 60)  # names of a file, from narrow to wide
 _MAIN = re.compile(r"(?:^|/)(?:__main__\.py|main\.(?:py|go|rs|c|cc|cpp)|manage\.py|server\.(?:js|ts)|app\.py|cli\.(?:js|ts))$")
@@ -44,6 +48,7 @@ class RepositoryMap:
     entries: list[str]
     note: str = ""
     _said: dict[str, str] = field(default_factory=dict)
+    _texts: dict[str, list[str]] = field(default_factory=dict)
     _drawn: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def text(self, budget: int) -> str:
@@ -144,7 +149,7 @@ class RepositoryMap:
             inside = [path for path in inside if "/" not in path]
         what = self._folder_words(folder, inside)
         links = self._folder_links(below) if folder else ""
-        return f"{label(below) or './'} ({_plural(len(inside), 'file')}){f': {what}' if what else ''}{links}"
+        return f"{label(below) if below else './'} ({_plural(len(inside), 'file')}){f': {what}' if what else ''}{links}"
 
     def _folder_words(self, folder: str, inside: list[str]) -> str:
         if not folder:
@@ -173,7 +178,7 @@ class RepositoryMap:
         parts = [f"  {label(name)} ({_plural(shape.files[path].lines, 'line')}{by})"]
         if said := self._file_words(path):
             parts.append(f" {said}")
-        shown = [_shown(symbol) for symbol in self.symbols.get(path, ())[:names]]
+        shown = [_shown(symbol) for symbol in self._placed(path, names)]
         more = len(self.symbols.get(path, ())) - len(shown)
         if shown:
             parts.append(f": {', '.join(shown)}{f' and {more} more' if more > 0 else ''}")
@@ -181,6 +186,12 @@ class RepositoryMap:
         if peers:
             parts.append(f"; uses {', '.join(label(_short(peer, path)) for peer in peers)}")
         return "".join(parts)
+
+    def _placed(self, path: str, names: int) -> list[Symbol]:
+        """The first definitions of a file, each at the line where its name stands now."""
+        if path not in self._texts:
+            self._texts[path] = read_head(self.root, path, _READ).split("\n")
+        return [symbol._replace(line=_line_of(symbol, self._texts[path])) for symbol in self.symbols.get(path, ())[:names]]
 
     def _file_words(self, path: str) -> str:
         if path not in self._said:
@@ -208,7 +219,7 @@ class RepositoryMap:
                     "lines": shape.files[path].lines,
                     "used_by": len(shape.used_by.get(path, ())),
                     "uses": sorted(shape.uses.get(path, ()), key=lambda other: (-shape.uses[path][other], other))[:_PEERS],
-                    "symbols": [symbol._asdict() for symbol in self.symbols.get(path, ())[:names]],
+                    "symbols": [symbol._asdict() for symbol in self._placed(path, names)],
                 }
                 for path in self.ranked[:count]
             ],
@@ -249,6 +260,15 @@ def _entries(root: Path, shape: Shape) -> list[str]:
     except OSError:
         named = []
     return list(dict.fromkeys([*named, *map(label, sorted(mains, key=lambda path: (path.count("/"), path))[:8])]))
+
+
+def _line_of(symbol: Symbol, lines: list[str]) -> int:
+    """Where in its chunk a name is defined, as far as words tell."""
+    name = re.compile(rf"(?<!\w){re.escape(symbol.name)}(?!\w)")
+    standing = [
+        at for at in range(symbol.line, min(max(symbol.end, symbol.line), len(lines)) + 1) if name.search(lines[at - 1])
+    ]
+    return next((at for at in standing if _DEFINES.search(lines[at - 1])), standing[0] if standing else symbol.line)
 
 
 _KINDS = {"function": "", "class": "class ", "method": ""}

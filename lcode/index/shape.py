@@ -35,12 +35,14 @@ class FileShape(NamedTuple):
 
 
 class Symbol(NamedTuple):
-    """A definition at the top of a file; `users` is in how many of the files that use this one its name stands."""
+    """A definition at the top of a file; `users` is in how many of the files that use this one its name stands. `line` and
+    `end` are those of its chunk, which may begin with what stands before it."""
 
     name: str
     kind: str
     line: int
     users: int
+    end: int = 0
 
 
 @dataclass
@@ -123,12 +125,12 @@ def read_symbols(connection: apsw.Connection, shape: Shape, paths: Iterable[str]
 
 def _ordered(rows: Iterable[tuple[str, str, int, int]], counts: Mapping[str, int]) -> list[Symbol]:
     """Each name once, by its first chunk."""
-    first: dict[str, tuple[str, int]] = {}
+    first: dict[str, tuple[str, int, int]] = {}
     sizes: Counter[str] = Counter()
     for name, kind, line, size in rows:
-        first.setdefault(name, (kind, line))
+        first.setdefault(name, (kind, line, line + size))
         sizes[name] += size
-    symbols = [Symbol(name, kind, line, counts.get(name, 0)) for name, (kind, line) in first.items()]
+    symbols = [Symbol(name, kind, line, counts.get(name, 0), end) for name, (kind, line, end) in first.items()]
     return sorted(symbols, key=lambda symbol: (-symbol.users, symbol.name.startswith("_"), -sizes[symbol.name], symbol.line))
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from lcode.index import code_rows
-from lcode.index.code_rows import Entry, Fields
 from lcode.index.map import RepositoryMap, read_map, without_index
-from lcode.index.model import Chunk, Parsed
 from lcode.index.open import IndexDatabase
 from lcode.path_text import path_text
 from lcode.tokens import approximate_tokens
@@ -40,30 +38,25 @@ def _kind(path: str) -> str:
     return "test" if path.startswith("tests/") else "docs" if path.startswith("docs/") else "source"
 
 
-def _entry(path: str, defined: tuple[str, ...], used: tuple[str, ...]) -> Entry:
-    chunks = [
-        Chunk("class" if name[0].isupper() else "function", name, name, "", 10 * at + 1, 10 * at + 9, at, at + 1)
-        for at, name in enumerate(defined)
-    ] or [Chunk("text", "", "", "", 1, 5, 0, 1)]
-    names = [(name, at) for at, name in enumerate(defined)]
-    parsed = Parsed("python", chunks, names, dict.fromkeys(used, 2), False)
-    fields = [Fields(path, "", "") for _ in chunks]
-    return Entry(
-        path, _kind(path), 100, 1, 1, hashlib.blake2b(path.encode(), digest_size=16).digest(), parsed, 40, fields, True
-    )
-
-
 def fill(database: IndexDatabase, root: Path, files: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> None:
-    """The rows that a build would have made."""
-    entries = [_entry(path, *names) for path, names in files.items()]
+    """The rows that a build and the graph would have made."""
 
-    def work(connection: object) -> None:
-        checkout = code_rows.make_checkout(connection, path_text(root), 1)  # type: ignore[arg-type]
-        code_rows.write_contents(connection, entries, 1)  # type: ignore[arg-type]
-        code_rows.write_files(connection, checkout, entries, 1)  # type: ignore[arg-type]
-        ids = dict(connection.execute("SELECT path, id FROM files"))  # type: ignore[attr-defined]
+    def work(connection: apsw.Connection) -> None:
+        checkout = code_rows.make_checkout(connection, path_text(root), 1)
+        for number, (path, (defined, used)) in enumerate(files.items(), 1):
+            references = code_rows.pack_references(dict.fromkeys(used, 2))
+            content = (number, path.encode(), "python", 40, 0, references, 2, 1)
+            connection.execute("INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", content)
+            for at, name in enumerate(defined):
+                chunk = (number, at, "class" if name[0].isupper() else "function", name, name, 10 * at + 1, 10 * at + 9)
+                columns = 'content_id, number, kind, symbol, signature, doc, start_line, end_line, "start", "end"'
+                connection.execute(f"INSERT INTO chunks ({columns}) VALUES (?, ?, ?, ?, ?, '', ?, ?, 0, 1)", chunk)
+            file = (number, checkout, path, number, _kind(path))
+            columns = "id, checkout_id, path, content_id, size, mtime_ns, inode, kind"
+            connection.execute(f"INSERT INTO files ({columns}) VALUES (?, ?, ?, ?, 100, 1, 1, ?)", file)
+        ids = {path: number for number, path in enumerate(files, 1)}
         edges = [(checkout, ids[one], ids[other], weight) for (one, other), weight in EDGES.items() if one in ids]
-        connection.executemany("INSERT INTO edges VALUES (?, ?, ?, ?)", edges)  # type: ignore[attr-defined]
+        connection.executemany("INSERT INTO edges VALUES (?, ?, ?, ?)", edges)
 
     database.write(work)
 
