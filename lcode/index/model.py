@@ -9,7 +9,7 @@ from typing import NamedTuple
 class Chunk(NamedTuple):
     """A piece of a file that is searched and shown as one: a definition, a part of one, a section, or a window of text."""
 
-    kind: str  # function, method, class, struct, interface, enum, module, constant, section, block, text
+    kind: str  # function, method, class, struct, interface, enum, type, macro, module, constant, section, block, text
     symbol: str  # the dotted path of the definition within its file, as `Session.run`; '' where there is none
     signature: str  # the definition's first lines on one line, without its body; '' where there is none
     doc: str  # the first paragraph of its documentation

@@ -1,0 +1,300 @@
+"""The definitions of a file as a tree: what the query of its grammar finds, put in order and nested.
+
+Line numbers here count from 0. Names inside functions that are no functions or classes themselves are left out: locals are
+nobody's symbols.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lcode.index.grammars import Grammar, grammar_of
+
+if TYPE_CHECKING:
+    import tree_sitter
+
+CONTAINERS = frozenset({"class", "struct", "interface", "enum", "module", "impl", "section"})
+FUNCTIONS = frozenset({"function", "method", "macro"})
+_SCOPES = frozenset({"function", "method", "barrier"})  # inside of which values are local
+_VALUES = frozenset({"constant", "member"})
+_MOST_INJECTIONS = 200
+_POINTERS = frozenset({"parenthesized_declarator"})  # to functions, where a function is declared
+_LONGEST_NAME = 120
+_NO_PARTS = frozenset({"prototype", "exports", "module", "self", "this", "window", "global", ""})
+_WHITE = re.compile(r"\s+")
+_GENERICS = re.compile(r"<[^<>]*>")
+_MEMBER = re.compile(r"::|:|\.prototype\.")
+
+
+class Definition:
+    """`first` and `last` are its lines, `row` the one of its name; `node` is where its syntax is."""
+
+    __slots__ = (
+        "children",
+        "doc",
+        "end",
+        "first",
+        "kind",
+        "last",
+        "name",
+        "node",
+        "parent",
+        "row",
+        "start",
+        "symbol",
+        "widened",
+    )
+
+    def __init__(self, kind: str, name: str, node: tree_sitter.Node, row: int) -> None:
+        self.kind = kind
+        self.name = name
+        self.symbol = name
+        self.node = node
+        self.start, self.end = node.start_byte, node.end_byte
+        self.row = row
+        self.first = node.start_point[0]
+        row, column = node.end_point
+        self.last = max(self.first, row - 1 if column == 0 else row)
+        self.doc = ""
+        self.children: list[Definition] = []
+        self.parent: Definition | None = None
+        self.widened = False
+
+    @property
+    def named(self) -> bool:
+        """Whether it is a symbol of the file, not only a scope of others."""
+        return bool(self.name) and self.kind not in ("impl", "namespace", "block")
+
+
+class Outline:
+    """What is known of the syntax of a file. `roots` are the trees: its own, and those of other languages inside it."""
+
+    def __init__(self, top: list[Definition], roots: list[tree_sitter.Node], partial: bool) -> None:
+        self.top = top
+        self.roots = roots
+        self.partial = partial
+
+    def every(self) -> Iterator[Definition]:
+        """All definitions, outer ones first."""
+        left = list(reversed(self.top))
+        while left:
+            definition = left.pop()
+            yield definition
+            left.extend(reversed(definition.children))
+
+
+def outline(grammar: Grammar, data: bytes) -> Outline | None:
+    """The outline of a file; None where parsing took too long."""
+    tree = grammar.parse(data)
+    if tree is None:
+        return None
+    found, injected = _collect(grammar, tree, data)
+    roots = [tree.root_node]
+    partial = tree.root_node.has_error
+    for name, ranges in injected.items():
+        other = grammar_of(name)
+        inner = other.parse(data, ranges) if other is not None else None
+        if other is not None and inner is not None:
+            found += _collect(other, inner, data)[0]
+            roots.append(inner.root_node)
+    top = _nest(found)
+    if grammar.language.name == "markdown":
+        top = _sections(top, data.count(b"\n"))
+    return Outline(top, roots, partial)
+
+
+def _collect(
+    grammar: Grammar, tree: tree_sitter.Tree, data: bytes
+) -> tuple[list[Definition], dict[str, list[tree_sitter.Range]]]:
+    found: list[Definition] = []
+    injected: dict[str, dict[int, tree_sitter.Range]] = {}
+    separators = grammar.language.separators
+    for _, captures in grammar.matches(tree):
+        kind = next((name for name in captures if name not in ("name", "scope", "word", "declarator")), "")
+        if kind.startswith("inject."):
+            taken = {start for others in injected.values() for start in others}
+            for node in captures[kind]:
+                span = _inside(node)
+                if span.start_byte not in taken and len(taken) < _MOST_INJECTIONS:
+                    injected.setdefault(kind.removeprefix("inject."), {})[span.start_byte] = span
+            continue
+        if kind:
+            found += _definitions(kind, captures, data, separators)
+    return found, {name: [spans[at] for at in sorted(spans)] for name, spans in injected.items()}
+
+
+def _inside(node: tree_sitter.Node) -> tree_sitter.Range:
+    """The range of a node; of a group in brackets, what stands between them."""
+    if node.type == "token_tree" and node.child_count > 1:
+        first, last = node.child(0), node.child(node.child_count - 1)
+        if first is not None and last is not None:
+            return _range(first.end_point, last.start_point, first.end_byte, last.start_byte)
+    return node.range
+
+
+def _range(start: tree_sitter.Point, end: tree_sitter.Point, first: int, last: int) -> tree_sitter.Range:
+    import tree_sitter
+
+    return tree_sitter.Range(start, end, first, last)
+
+
+def _definitions(kind: str, captures: dict[str, list[tree_sitter.Node]], data: bytes, separators: str) -> Iterator[Definition]:
+    node = captures[kind][0]
+    if "declarator" in captures:
+        for declarator in captures["declarator"]:
+            name = _declared(declarator, prototypes=kind in ("function", "type"))
+            if name is not None and not (kind == "constant" and data.startswith(b"extern", node.start_byte)):
+                yield _named(kind, name, node, data, separators)
+        return
+    names = captures.get("name")
+    if not names:
+        yield Definition(kind, "", node, node.start_point[0])
+        return
+    for name in names:
+        definition = _named(kind, name, node, data, separators)
+        if "scope" in captures:
+            scope = _clean(captures["scope"][0], data, "")
+            definition.symbol = f"{scope}.{definition.name}" if scope else definition.name
+        yield definition
+
+
+def _declared(node: tree_sitter.Node, *, prototypes: bool) -> tree_sitter.Node | None:
+    """The name inside a C declarator; None for what declares a function and is no definition."""
+    for _ in range(12):
+        inner = node.child_by_field_name("declarator")
+        if node.type == "function_declarator" and inner is not None and not prototypes and inner.type not in _POINTERS:
+            return None
+        if inner is None:
+            if node.type in ("parenthesized_declarator", "reference_declarator", "attributed_declarator"):
+                inner = next(iter(node.named_children), None)
+            if inner is None:
+                return node if "declarator" not in node.type else None
+        node = inner
+    return None
+
+
+def _named(kind: str, name: tree_sitter.Node, node: tree_sitter.Node, data: bytes, separators: str) -> Definition:
+    text = _clean(name, data, separators)
+    definition = Definition(kind, text, node, name.start_point[0])
+    if separators and (any(letter in text for letter in separators)):
+        parts = [part for part in re.split(f"[{re.escape(separators)}]+", text) if part not in _NO_PARTS]
+        definition.symbol = ".".join(parts) or text
+        definition.name = parts[-1] if parts else text
+        if kind == "function" and _MEMBER.search(text):
+            definition.kind = "method"
+    return definition
+
+
+def _clean(node: tree_sitter.Node, data: bytes, separators: str) -> str:
+    """The text of a name without what only surrounds it: quotes, colons, `*`, type parameters, space."""
+    raw = data[node.start_byte : min(node.end_byte, node.start_byte + 4 * _LONGEST_NAME)].decode("utf-8", "replace")
+    text = _WHITE.sub(" ", raw).strip()
+    if node.type in (
+        "generic_type",
+        "template_type",
+        "template_function",
+        "pointer_type",
+        "reference_type",
+        "qualified_identifier",
+    ):
+        text = text.lstrip("*& ").removeprefix("mut ").removeprefix("dyn ")
+        if "operator" not in text:
+            for _ in range(text.count("<")):
+                text = _GENERICS.sub("", text)
+            text = text.partition("[")[0]
+    if node.type in ("simple_symbol", "string", "string_literal", "word", "concatenation", "variable_name", "quoted_key"):
+        text = text.strip("\"'`:").partition("=")[0] if node.type != "string" else text.strip("\"'`")
+    return text[:_LONGEST_NAME]
+
+
+def _nest(found: list[Definition]) -> list[Definition]:
+    """Definitions inside definitions; twins are one, wrappers widen what they wrap, locals go, namespaces dissolve."""
+    found.sort(key=lambda definition: (definition.start, -definition.end, definition.kind in ("barrier", "constant", "type")))
+    top: list[Definition] = []
+    stack: list[Definition] = []
+    seen: set[tuple[int, int, str]] = set()
+    for definition in found:
+        key = (definition.start, definition.end, definition.name)
+        if key in seen or (definition.kind == "barrier" and (*key[:2], "") in seen):
+            continue
+        seen.add(key)
+        seen.add((*key[:2], ""))
+        while stack and (stack[-1].end <= definition.start or key[:2] == (stack[-1].start, stack[-1].end)):
+            stack.pop()
+        if definition.kind in _VALUES and _local(definition, stack):
+            continue
+        _place(definition, stack, top)
+        if definition.kind != "member":
+            stack.append(definition)
+    return top
+
+
+def _local(definition: Definition, stack: list[Definition]) -> bool:
+    owner = stack[-1] if stack else None
+    if any(outer.kind in _SCOPES for outer in stack):
+        return True
+    return (
+        definition.kind == "constant"
+        and owner is not None
+        and owner.kind in CONTAINERS - {"module"}
+        and not _loud(definition.name)
+    )
+
+
+def _loud(name: str) -> bool:
+    """Whether a name of a class's body is a constant's by how it is written; the others are fields."""
+    bare = name.lstrip("_$@")
+    return bare[:1].isupper()
+
+
+def _place(definition: Definition, stack: list[Definition], top: list[Definition]) -> None:
+    """Hang a definition where it belongs: in the nearest scope around it that counts."""
+    if definition.kind in ("barrier", "outer"):
+        return
+    for outer in reversed(stack):
+        if outer.kind == "outer" and not outer.widened:
+            outer.widened = True
+            definition.first = min(definition.first, outer.first)
+            definition.last = max(definition.last, outer.last)
+            continue
+        if outer.kind in ("barrier", "outer"):
+            continue
+        if definition.end <= outer.end:
+            break
+    owner = next((outer for outer in reversed(stack) if outer.kind not in ("barrier", "outer")), None)
+    if owner is not None and owner.node.type == "type_definition" and definition.kind in CONTAINERS:
+        if definition.name == owner.name:  # typedef struct name { } name;
+            return
+    elif owner is not None and owner.symbol and definition.symbol:
+        definition.symbol = f"{owner.symbol}.{definition.symbol}"
+    elif owner is not None:
+        definition.symbol = owner.symbol or definition.symbol
+    while owner is not None and owner.kind == "namespace":  # its members stand where it stands
+        owner = owner.parent
+    definition.parent = owner
+    if definition.kind == "function" and owner is not None and owner.kind in CONTAINERS - {"module", "section"}:
+        definition.kind = "method"
+    if definition.kind == "namespace":
+        return
+    (owner.children if owner is not None else top).append(definition)
+
+
+def _sections(headings: list[Definition], last: int) -> list[Definition]:
+    """Headings as sections: each ends where one of its level or above begins."""
+    top: list[Definition] = []
+    stack: list[tuple[int, Definition]] = []
+    for heading in headings:
+        level = int(heading.kind.rpartition(".")[2]) if heading.kind.startswith("heading.") else 7
+        heading.kind = "section"
+        while stack and stack[-1][0] >= level:
+            stack.pop()[1].last = heading.first - 1
+        owner = stack[-1][1] if stack else None
+        heading.parent = owner
+        if owner is not None:
+            heading.symbol = f"{owner.symbol}.{heading.name}"
+        heading.last = last
+        (owner.children if owner is not None else top).append(heading)
+        stack.append((level, heading))
+    return top

@@ -1,0 +1,2 @@
+(table . (_) @name) @section
+(table_array_element . (_) @name) @section
