@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 
 from lcode import clock
-from lcode.errors import StoreError
+from lcode.errors import StoreError, UserError
 from lcode.git.repository import find
 from lcode.index import code_rows as rows
 from lcode.index import prepare
@@ -71,14 +71,16 @@ class CodeIndex:
         return self._database.read(look)
 
     def no_change(self) -> bool:
-        """Whether nothing is to be done: the files that count are those that are indexed, as they were then."""
-        found = self._database.read(lambda connection: rows.checkout(connection, self._name))
-        if found is None or found.state != "ready":
+        """Whether the files that count are those that are indexed, as they were then. Vectors may still be to come."""
+        try:
+            found = self._database.read(lambda connection: rows.checkout(connection, self._name))
+            if found is None or found.state not in ("lexical", "ready"):
+                return False
+            known = self._database.read(lambda connection: rows.count_files(connection, found.id))
+            scan = FileScan(self._database, self._root, found.id)
+            return scan.count_unchanged(Listing(self._root)) == known
+        except StoreError:
             return False
-        known = self._database.read(lambda connection: rows.count_files(connection, found.id))
-        scan = FileScan(self._database, self._root, found.id)
-        count = scan.count_unchanged(Listing(self._root))
-        return count == known
 
     def _problem(self) -> str:
         return self._database.stand_in() if isinstance(self._database, IndexDatabase) else ""
@@ -106,9 +108,10 @@ class CodeIndex:
                 report.problem = f"{lock.owner() or 'another process'} is indexing"
                 return report
             self._update(report, progress, paths, vectors, stop or (lambda: False))
+            report.problem = self._problem()
         except Ended as ended:
             report.problem = str(ended)
-        except StoreError as error:
+        except UserError as error:
             report.problem = error.message
         finally:
             if lock is not None:

@@ -59,6 +59,7 @@ class Entry(NamedTuple):
     lines: int
     fields: list[Fields]  # one a chunk
     embed: bool  # whether it is to be found by meaning
+    before: int | None  # the content that the file had when it was looked up
 
 
 class Content(NamedTuple):
@@ -221,7 +222,7 @@ def write_contents(connection: apsw.Connection, entries: Iterable[Entry], now: i
 
 
 def write_files(connection: apsw.Connection, checkout: int, entries: Iterable[Entry], now: int) -> list[str]:
-    """Make files searchable as they are now, their contents being there; the paths of those whose content is not."""
+    """Make files searchable as they are now, their contents being there; the paths of those that are to be read again."""
     left: list[str] = []
     code = int(_one(connection, "SELECT max(id) FROM code") or 0)
     rows: list[tuple[int, int, int]] = []
@@ -233,10 +234,12 @@ def write_files(connection: apsw.Connection, checkout: int, entries: Iterable[En
             chunks = _chunk_ids(connection, content.id)
             if entry.embed and content.embedded == NOT_EMBEDDED and chunks:
                 connection.execute("UPDATE contents SET embedded = ? WHERE id = ?", (TO_EMBED, content.id))
-        if (entry.hash and content is None) or len(chunks) != len(entry.fields):
-            left.append(entry.path)  # it was collected after it had been looked up
+        file = None
+        if len(chunks) == len(entry.fields) and (content is not None or not entry.hash):  # else it was collected meanwhile
+            file = _write_file(connection, checkout, entry, None if content is None else content.id, now)
+        if file is None:
+            left.append(entry.path)
             continue
-        file = _write_file(connection, checkout, entry, None if content is None else content.id, now)
         for chunk, fields in zip(chunks, entry.fields, strict=True):
             code += 1
             rows.append((code, file, chunk))
@@ -250,14 +253,18 @@ def _chunk_ids(connection: apsw.Connection, content: int) -> list[int]:
     return [row[0] for row in connection.execute("SELECT id FROM chunks WHERE content_id = ? ORDER BY number", (content,))]
 
 
-def _write_file(connection: apsw.Connection, checkout: int, entry: Entry, content: int | None, now: int) -> int:
+def _write_file(connection: apsw.Connection, checkout: int, entry: Entry, content: int | None, now: int) -> int | None:
+    """The id of the file's row; None where somebody else has written it since it was looked up, perhaps something newer."""
     values = (content, entry.size, entry.mtime_ns, entry.inode, entry.kind)
-    old = _one(connection, "SELECT id FROM files WHERE checkout_id = ? AND path = ?", (checkout, entry.path))
+    sql = "SELECT id, content_id FROM files WHERE checkout_id = ? AND path = ?"
+    old = next(iter(connection.execute(sql, (checkout, entry.path))), None)
     if old is not None:
-        _unlink(connection, checkout, (old,), now)
+        if old[1] != entry.before:
+            return None
+        _unlink(connection, checkout, (old[0],), now)
         sql = "UPDATE files SET content_id = ?, size = ?, mtime_ns = ?, inode = ?, kind = ? WHERE id = ?"
-        connection.execute(sql, (*values, old))
-        return int(old)
+        connection.execute(sql, (*values, old[0]))
+        return int(old[0])
     sql = "INSERT INTO files (content_id, size, mtime_ns, inode, kind, checkout_id, path) VALUES (?, ?, ?, ?, ?, ?, ?)"
     connection.execute(sql, (*values, checkout, entry.path))
     return connection.last_insert_rowid()

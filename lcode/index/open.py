@@ -8,7 +8,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,15 +31,18 @@ _RETRY = 5.0  # seconds until a file that could not be used is tried again
 _BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
 
 
-def open_index(paths: AgentPaths, *, read_only: bool = False, tell: Tell | None = None) -> IndexDatabase:
-    """The agent's index. `read_only`: nothing is written, and where there is none yet an empty one in memory is given.
-    `tell` gets one line if what was there had to go."""
+def open_index(paths: AgentPaths, *, read_only: bool = False, mend: bool = False, tell: Tell | None = None) -> IndexDatabase:
+    """The agent's index. `read_only`: nothing is written, and where there is none yet an empty one in memory is given; with
+    `mend` what is found damaged is emptied all the same. `tell` gets one line if what was there had to go."""
     path = index_path(paths)
+    lock = paths.locks / "index.lock"
     if read_only and not path.is_file():
         return IndexDatabase(None, tell=tell)
     if not read_only and not _writable(path):
         return IndexDatabase(path if path.is_file() else None, read_only=path.is_file(), tell=tell)
-    return IndexDatabase(path, lock=None if read_only else paths.locks / "index.lock", read_only=read_only, tell=tell)
+    if read_only:
+        return IndexDatabase(path, lock=lock if mend else None, read_only=True, tell=tell)
+    return IndexDatabase(path, lock=lock, tell=tell)
 
 
 def index_path(paths: AgentPaths) -> Path:
@@ -58,7 +61,8 @@ def _writable(path: Path) -> bool:
 class IndexDatabase(store.Database):
     """A database that heals itself: damage, whenever it is met, costs what the index holds and no more.
 
-    It is emptied in place, by SQLite's own means, so that whoever else has it open goes on with the new one.
+    It is emptied in place, by SQLite's own means, so that whoever else has it open goes on with the new one. One that is open
+    for reading is emptied only where a `lock` was given.
     """
 
     def __init__(
@@ -73,13 +77,14 @@ class IndexDatabase(store.Database):
         super().__init__(
             path,
             schema.INDEX,
-            lock=lock,
+            lock=None if read_only else lock,
             read_only=read_only,
             vfs=vfs,
             extension=extension_path(),
             durability="NORMAL",
         )
         self._tell = tell
+        self._lock = lock
         self._stand_in = ""
         self._again_at = 0.0
         self._generation = ""
@@ -88,33 +93,43 @@ class IndexDatabase(store.Database):
         """Why an empty database in memory stands in for the file; '' where none does."""
         return self.read(lambda _: self._stand_in)
 
-    def reset(self, reason: str) -> None:
-        """Empty the index and say why."""
-        self.read(lambda connection: self._replace(connection, reason))
+    def reset(self, reason: str, generation: str = "") -> None:
+        """Empty the index and say why; with `generation` only if it is still that one."""
+
+        def work(_: apsw.Connection) -> None:
+            if self.path is not None and not self.read_only and not self._stand_in:
+                known = generation or self._generation
+                self._let_go()
+                self._empty(self.path, reason, known)
+
+        self.read(work)
 
     # -- on the thread ---------------------------------------------------------------------------------------------
 
     def _guarded(self, work: Callable[[apsw.Connection], T]) -> T:
-        if self._stand_in and clock.monotonic() > self._again_at:
+        if self._stand_in and not self._depth and clock.monotonic() > self._again_at:
+            self._stand_in = ""
             self._let_go()
-        try:
-            return super()._guarded(work)
-        except StoreDamaged as error:
-            if self._depth or not self._heal(error):
-                raise
-            return super()._guarded(work)
-        except apsw.SQLError as error:
-            raise self._replaced(error) from error
+        return self._healing(lambda: store.Database._guarded(self, work))
 
     def _transaction(self, work: Callable[[apsw.Connection], T], *, wait: bool = True) -> T:
-        try:
-            return super()._transaction(work, wait=wait)
-        except StoreDamaged as error:
-            if self._depth or not self._heal(error):
-                raise
-            return super()._transaction(work, wait=wait)
-        except apsw.SQLError as error:
-            raise self._replaced(error) from error
+        return self._healing(lambda: store.Database._transaction(self, work, wait=wait))
+
+    def _healing(self, attempt: Callable[[], T]) -> T:
+        """What `attempt` comes to, with a sound database at the latest when it is made again."""
+        for heal in (self._heal, self._give_up):
+            try:
+                return attempt()
+            except StoreDamaged as error:
+                if self._depth or self.path is None:
+                    raise
+                heal(str(error.__cause__ or error))
+            except apsw.SQLError as error:
+                if self._is_ours():
+                    raise
+                self._let_go()
+                raise StoreError("the code index was replaced by another lcode meanwhile", "try again") from error
+        return attempt()
 
     def _commit(self, connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
         result = work(connection)
@@ -125,14 +140,11 @@ class IndexDatabase(store.Database):
 
     def _open(self) -> apsw.Connection:
         store.check_sqlite()
-        self._stand_in = ""
-        try:
-            if self.path is not None:
+        if self.path is not None and not self._stand_in:
+            try:
                 return self._look(self.path) if self.read_only else self._open_file(self.path)
-        except (apsw.Error, StoreError) as error:
-            self._stand_in = str(error)
-            self._again_at = clock.monotonic() + _RETRY
-            self._say(f"the code index cannot be used ({error}): searches of code find nothing")
+            except (apsw.Error, StoreError) as error:
+                self._give_up(str(error))
         connection = connect(None, extension=self._extension)
         schema.create(connection)
         return connection
@@ -140,10 +152,10 @@ class IndexDatabase(store.Database):
     def _open_file(self, path: Path) -> apsw.Connection:
         private_folder(path.parent)
         create_private_file(path)
+        if reason := _unfit(path, self._vfs):
+            self._empty(path, reason, "")
         connection = connect(path, vfs=self._vfs, extension=self._extension, durability="NORMAL")
         try:
-            if reason := _unfit(connection):
-                self._empty(connection, path, reason, lambda: bool(_unfit(connection)))
             own(connection)
             self._configure(connection)
             _create(connection)
@@ -154,41 +166,47 @@ class IndexDatabase(store.Database):
         return connection
 
     def _look(self, path: Path) -> apsw.Connection:
-        try:
-            connection = connect(path, read_only=True, vfs=self._vfs, extension=self._extension)
-        except (apsw.CantOpenError, apsw.ReadOnlyError):  # a folder that may not be written
-            connection = connect(path, immutable=True, vfs=self._vfs, extension=self._extension)
-        if reason := _unfit(connection):
-            connection.close()
+        """A connection for reading, after the damage that can be seen at once was mended, if it may be."""
+        reason = _unfit(path, self._vfs)
+        if reason and self._lock is not None:
+            self._mend("", reason)
+            reason = _unfit(path, self._vfs)
+        if reason:
             raise StoreError(reason)
+        connection = _for_reading(path, self._vfs, self._extension)
+        self._generation = schema.generation(connection)
         return connection
 
-    def _heal(self, error: StoreDamaged) -> bool:
-        """Have the next use find a sound database; False where this one cannot be replaced."""
-        connection, fault = self._connection, error.__cause__ or error
-        if connection is None or self.path is None or self._stand_in:
-            return False
-        if not self.read_only:
-            with suppress(apsw.Error):
-                connection.execute("ROLLBACK")
-            with suppress(apsw.Error, StoreError):
-                self._replace(connection, f"the code index was damaged ({fault})")
+    def _heal(self, fault: str) -> None:
+        """Empty the database in which damage was found."""
         self._let_go()
-        return True
+        if self._stand_in or self.path is None:
+            return
+        reason = f"the code index was damaged ({fault})"
+        with suppress(apsw.Error, StoreError):
+            if self.read_only:
+                self._mend(self._generation, reason)
+            else:
+                self._empty(self.path, reason, self._generation)
 
-    def _replace(self, connection: apsw.Connection, reason: str) -> None:
-        """Empty the database unless another process has done so since it was opened here."""
-        if self.path is not None and not self.read_only and not self._stand_in:
-            self._empty(connection, self.path, reason, lambda: self._still_the_same(connection))
-            self._let_go()
+    def _mend(self, generation: str, reason: str) -> None:
+        """The same by a connection that may write."""
+        if self._lock is not None:
+            with closing(IndexDatabase(self.path, lock=self._lock, tell=self._tell, vfs=self._vfs)) as writable:
+                if generation:
+                    writable.reset(reason, generation)
+                else:  # opening it is enough
+                    writable.stand_in()
 
-    def _still_the_same(self, connection: apsw.Connection) -> bool:
-        try:
-            return schema.generation(connection) in (self._generation, "unknown")
-        except apsw.Error:
-            return True
+    def _give_up(self, fault: str) -> None:
+        """Let an empty database in memory stand in for a while."""
+        self._let_go()
+        self._stand_in = fault
+        self._again_at = clock.monotonic() + _RETRY
+        self._say(f"the code index cannot be used ({fault}): searches of code find nothing")
 
-    def _empty(self, connection: apsw.Connection, path: Path, reason: str, wanted: Callable[[], bool]) -> None:
+    def _empty(self, path: Path, reason: str, generation: str) -> None:
+        """Empty the database unless another process has done so: if it cannot be used, or is still the one of `generation`."""
         lock = NamedLock(path.parent / "locks" / "index-rebuild.lock")
         limit = clock.monotonic() + _PATIENCE
         while not lock.acquire("making the code index anew"):
@@ -196,20 +214,17 @@ class IndexDatabase(store.Database):
                 raise StoreBusy(f"{lock.owner() or 'another process'} is making it anew")
             time.sleep(random.uniform(0.001, 0.02))  # on the database's own thread
         try:
-            if wanted():
+            if _unfit(path, self._vfs, generation):
                 self._say(f"{reason} and is built anew")
-                _reset(connection)
+                _reset(path, self._vfs)
         finally:
             lock.release()
 
-    def _replaced(self, error: apsw.SQLError) -> Exception:
-        """What a statement that does not fit the tables comes to: a fault of ours, or a database of another lcode's."""
-        connection = self._connection
+    def _is_ours(self) -> bool:
+        """Whether the tables are those of this version, so that a statement that does not fit them is a fault of its own."""
         with suppress(apsw.Error):
-            if connection is not None and schema.version(connection) == schema.VERSION:
-                return error
-        self._let_go()
-        return StoreError("the code index was replaced by another lcode meanwhile", "try again")
+            return self._connection is None or schema.version(self._connection) == schema.VERSION
+        return True
 
     def _let_go(self) -> None:
         if self._connection is not None:
@@ -222,16 +237,24 @@ class IndexDatabase(store.Database):
             self._tell(line)
 
 
-def _unfit(connection: apsw.Connection) -> str:
-    """Why a file cannot be used as it is; '' for an index, and for an empty one."""
+def _for_reading(path: Path, vfs: str | None, extension: Path | None = None) -> apsw.Connection:
     try:
-        found = schema.version(connection)
-        fault = ""
+        return connect(path, read_only=True, vfs=vfs, extension=extension)
+    except (apsw.CantOpenError, apsw.ReadOnlyError):  # a folder that may not be written
+        return connect(path, immutable=True, vfs=vfs, extension=extension)
+
+
+def _unfit(path: Path, vfs: str | None, generation: str = "") -> str:
+    """Why a file cannot be used as it is; "" for an index, and for an empty one. With `generation` that one cannot either."""
+    try:
+        with closing(_for_reading(path, vfs)) as connection:
+            found = schema.version(connection)
+            made = schema.generation(connection) if found else ""
     except _BROKEN as error:
-        fault, found = str(error), ""
-    if fault:
-        return f"the code index was damaged ({fault})"
-    return "" if found in ("", schema.VERSION) else "the code index is of another version of lcode"
+        return f"the code index was damaged ({error})"
+    if found not in ("", schema.VERSION):
+        return "the code index is of another version of lcode"
+    return "the code index was damaged" if generation and made == generation else ""
 
 
 def _create(connection: apsw.Connection) -> None:
@@ -249,12 +272,12 @@ def _create(connection: apsw.Connection) -> None:
         raise
 
 
-def _reset(connection: apsw.Connection) -> None:
-    """Make a database empty, whatever is in it, as SQLite's manual has it."""
-    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
-    connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
-    try:
+def _reset(path: Path, vfs: str | None) -> None:
+    """Make a database empty, whatever is in it and whoever has it open, as SQLite's manual has it."""
+    with closing(apsw.Connection(str(path), vfs=vfs)) as connection:  # `connect` reads, which damage may not let it
+        connection.set_busy_timeout(int(_PATIENCE * 1000))
+        with suppress(apsw.Error):
+            connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # so that it stays in the mode of its log
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
         connection.execute("VACUUM")
-    finally:
         connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)
-        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
-from lcode.index.prepare import Analysed, Known, analyse
+from lcode.index.prepare import UNPARSED, Analysed, Known, analyse
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Question = tuple[str, str, bytes, Known | None]  # path, kind, content, chunks if they are known
 MOST = 4  # processes
 _LENGTH = struct.Struct("<Q")
-_UNREADABLE = "unparsed.txt"  # the name under which a file is cut that no parser survives
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from lcode.index.parsing import serve; serve()"
 
 
@@ -108,7 +107,7 @@ class Helper:
 def as_text(question: Question) -> Analysed:
     """A file that cannot be parsed, in windows."""
     path, kind, data, _ = question
-    return analyse(path, kind, data, None, cut_as=_UNREADABLE)
+    return analyse(path, kind, data, None, cut_as=UNPARSED)
 
 
 def serve() -> None:

@@ -18,6 +18,7 @@ from lcode.index.words import document_text, fields, meaning_words
 RULES = "1"  # of this module, of the kinds of files, of words
 CAP = 1_000_000  # bytes of code in a file that are read; of what is larger only the beginning
 _CAP_OF_DATA = 131_072  # the same of what is not code
+UNPARSED = "unparsed.txt"  # the name under which a file is cut whose own syntax cannot be read
 YOUNG = 100_000_000  # nanoseconds in which a file can change without a change of its time
 _YOUNG_IN_SECONDS = 2_000_000_000  # the same where times are kept in seconds
 
@@ -91,7 +92,10 @@ def analyse(path: str, kind: str, data: bytes, known: Known | None, cut_as: str 
     if known is None:
         from lcode.index.chunking import chunk
 
-        parsed = chunk(cut_as or path, data)
+        try:
+            parsed = chunk(cut_as or path, data)
+        except Exception:  # noqa: BLE001 - a fault over one file must not keep all others from being found
+            parsed = chunk(UNPARSED, data)
         chunks, definitions = parsed.chunks, parsed.definitions
     else:
         parsed = None
@@ -109,14 +113,11 @@ def analyse(path: str, kind: str, data: bytes, known: Known | None, cut_as: str 
     return Analysed(parsed, data.count(b"\n") + (not data.endswith(b"\n") and bool(data)), found)
 
 
-def entry(source: Source, analysed: Analysed) -> Entry:
-    embed = source.kind in WHOLE
-    return Entry(*source[:6], analysed.parsed, analysed.lines, analysed.fields, embed)
-
-
-def listed_entry(source: Source) -> Entry:
-    """A file that is known by its path alone."""
-    return Entry(*source[:6], None, 0, [], False)
+def entry(source: Source, analysed: Analysed | None, before: int | None) -> Entry:
+    """The rows of a file that had the content `before`; of one that was not analysed it is known only that it is there."""
+    parsed, lines, found = analysed or (None, 0, [])
+    embed = analysed is not None and source.kind in WHOLE
+    return Entry(*source[:6], parsed, lines, found, embed, before)
 
 
 def documents(chunks: Sequence[Chunk], data: bytes, as_text: bool) -> list[list[str]]:

@@ -18,7 +18,7 @@ from lcode.index import schema
 from lcode.index.code_rows import Content, Entry, FileRow
 from lcode.index.files import IGNORE, Found, Listing, listed
 from lcode.index.parsing import MOST, Pool, processors
-from lcode.index.prepare import Analysed, Known, Source, analyse, entry, listed_entry, read
+from lcode.index.prepare import Analysed, Known, Source, analyse, entry, read
 from lcode.index.progress import Ended, Meter, Report, Stop, Tell
 from lcode.store.database import Database
 
@@ -85,7 +85,7 @@ class FileScan:
         self._touched: list[tuple[int, int, int, int]] = []
         self._parsed = self._doubts = 0
         self._pool: Pool | None = None
-        self._asked: deque[tuple[list[Source], Future[list[Analysed]]]] = deque()
+        self._asked: deque[tuple[list[tuple[Source, int | None]], Future[list[Analysed]]]] = deque()
         self._newest = database.read(rows.newest_file)
 
     # -- what is to be done --------------------------------------------------------------------------------------------
@@ -218,26 +218,26 @@ class FileScan:
             self._write_waiting()
             raise Ended("stopped")
         known = self._database.read(lambda connection: _look_up(connection, [source for source, _ in group]))
-        wanted: list[Source] = []
+        wanted: list[tuple[Source, int | None]] = []
         for source, row in group:
             content, _ = known.get(source.hash, (None, None))
             as_it_was = row is not None and row.kind == source.kind and row.content == (content.id if content else None)
             if row is not None and as_it_was and (content is not None or not source.hash):
                 self._touch(row, source)
             elif source.hash:
-                wanted.append(source)
+                wanted.append((source, row.content if row is not None else None))
             else:
-                self._add(listed_entry(source))
+                self._add(entry(source, None, row.content if row is not None else None))
         if not wanted:
             return
-        self._parsed += sum(len(source.data) for source in wanted if source.hash not in known)
-        questions = [(one.path, one.kind, one.data, known.get(one.hash, (None, None))[1]) for one in wanted]
+        self._parsed += sum(len(source.data) for source, _ in wanted if source.hash not in known)
+        questions = [(one.path, one.kind, one.data, known.get(one.hash, (None, None))[1]) for one, _ in wanted]
         pool = self._helpers()
         if pool is None:
-            for source, question in zip(wanted, questions, strict=True):
-                self._add(entry(source, analyse(*question)))
+            for (source, before), question in zip(wanted, questions, strict=True):
+                self._add(entry(source, analyse(*question), before))
             return
-        bare = [source._replace(data=b"") for source in wanted]  # the helper has it
+        bare = [(source._replace(data=b""), before) for source, before in wanted]  # the helper has it
         self._asked.append((bare, pool.submit(questions)))
         self._collect(2 * pool.size)
 
@@ -251,8 +251,8 @@ class FileScan:
         """Take what helpers have parsed until at most so many groups are with them."""
         while len(self._asked) > most:
             sources, answers = self._asked.popleft()
-            for source, analysed in zip(sources, answers.result(), strict=True):
-                self._add(entry(source, analysed))
+            for (source, before), analysed in zip(sources, answers.result(), strict=True):
+                self._add(entry(source, analysed, before))
 
     def close(self) -> None:
         if self._pool is not None:
@@ -310,11 +310,12 @@ class FileScan:
         self._most = int(min(max((self._most + wanted) / 2, _CHUNKS[0]), _CHUNKS[1]))
 
     def _again(self) -> None:
-        """Files whose content was collected between two steps."""
+        """Files that somebody else had to do with between two steps."""
         left, self._left = self._left, []
-        if left:
-            self._take([(path, None, status) for path in left if (status := self._regular(path)) is not None], 0)
-            self._flush()
+        found = [(path, status) for path in left if (status := self._regular(path)) is not None]
+        known = self._rows(found)
+        self._take([(path, known.get(path), status) for path, status in found], 0)
+        self._flush()
 
     def _write(self, work: Callable[[apsw.Connection], T]) -> T:
         def checked(connection: apsw.Connection) -> T:

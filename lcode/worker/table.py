@@ -127,14 +127,14 @@ def _index(database: IndexDatabase, place: Place) -> CodeIndex:
 def _beside(database: IndexDatabase, place: Place, paths: Sequence[str]) -> None:
     """Index these files while a job of ours goes through all. Whatever that does to them is put right by the next save, which
     the worker sees to."""
-    from lcode.index import code_rows, prepare
+    from lcode.index import code_rows
     from lcode.index.progress import Ended
     from lcode.index.scan import FileScan
 
     checkout = database.read(lambda connection: code_rows.checkout(connection, path_text(place.root)))
     if checkout is None:
         return  # the job has not begun to write: it comes to them
-    scan = FileScan(database, place.root, checkout.id, prepare.version())
+    scan = FileScan(database, place.root, checkout.id)
     if not scan.touches_rules(paths):
         with suppress(Ended):
             scan.some(paths)

@@ -54,9 +54,11 @@ def searchable(path: Path, root: Path) -> dict[str, list[Any]]:
 def differences(one: dict[str, list[Any]], other: dict[str, list[Any]]) -> list[str]:
     """In what two of them differ; [] where they are equal."""
     found = []
-    for name in one:
-        if one[name] != other[name]:
-            missing = [row for row in one[name] if row not in other[name]][:3] if len(one[name]) < 5_000 else []
-            more = [row for row in other[name] if row not in one[name]][:3] if len(one[name]) < 5_000 else []
-            found.append(f"{name}: {len(one[name])} and {len(other[name])}; only in one {missing}, only in the other {more}")
+    for name, rows in one.items():
+        others = other[name]
+        if rows != others:
+            small = max(len(rows), len(others)) < 20_000
+            missing = [row for row in rows if row not in others][:3] if small else []
+            more = [row for row in others if row not in rows][:3] if small else []
+            found.append(f"{name}: {len(rows)} and {len(others)}; only in one {missing}, only in the other {more}")
     return found
