@@ -1,7 +1,8 @@
 """Places where what a question says stands literally: a name that is defined, a path, a quoted text, an expression.
 
-Names and paths are found by the index. A text or an expression is looked for in the files themselves, among the few that full
-text proposes: their number, size and the time for it are bounded.
+What the whole question is counts for more than all else, what a part of it is only somewhat: a sentence may name a file and
+mean another. Names and paths are found by the index. A text or an expression is looked for in the files themselves, among the
+few that full text proposes: their number, size and the time for it are bounded.
 """
 
 from __future__ import annotations
@@ -30,32 +31,51 @@ Exact = dict[Place, tuple[float, str]]  # how much it is just that, and what
 
 
 def exact(connection: apsw.Connection, checkout: Checkout, root: Path, query: Query, scope: Scope) -> Exact:
-    """The places, with a value of 1 where the whole question stands there, and less where a part of it does."""
+    """Where the whole question stands, with a value of 1 where there is no doubt."""
     found: Exact = {}
-    for place, value, what in _all(connection, checkout, root, query, scope):
+    for place, value, what in _whole(connection, checkout, root, query, scope):
         if value > found.get(place, (0.0, ""))[0]:
             found[place] = value, what
     return found
 
 
-def _all(
+def named(connection: apsw.Connection, checkout: Checkout, root: Path, query: Query, scope: Scope) -> dict[Place, float]:
+    """Where something stands that a longer question names: the fewer such places, the more each is worth."""
+    found: dict[Place, float] = {}
+    if not query.is_one:
+        for part in _parts(connection, checkout, root, query, scope):
+            for place, value in part.items():
+                found[place] = found.get(place, 0.0) + value / len(part) ** 0.5
+    return found
+
+
+def _whole(
     connection: apsw.Connection, checkout: Checkout, root: Path, query: Query, scope: Scope
 ) -> Iterator[tuple[Place, float, str]]:
     if query.name:
         yield from definitions(connection, checkout, query.name, scope)
-    for path, line in query.paths:
-        whole = len(query.bare.split()) == 1
-        for place, value in _paths(connection, checkout, path, line, scope):
-            yield place, value if whole else 0.5 * value, path
+    if query.is_one:
+        for path, line in query.paths:
+            for place, value in _paths(connection, checkout, path, line, scope):
+                yield place, value, path
     for text in query.quoted:
-        for place in _texts(connection, checkout, root, text, scope):
-            yield place, 0.9 if len(text) + 2 >= len(query.bare) else 0.3, f'"{text}"'
+        if len(text) + 2 >= len(query.bare):
+            for place in _texts(connection, checkout, root, text, scope):
+                yield place, 0.9, f'"{text}"'
     if query.expression is not None:
         for place in _matches(connection, checkout, root, query.expression, scope):
             yield place, 0.9, query.bare
-    elif not query.quoted and not query.name and len(query.words) >= 3 and len(query.bare) > 12:
-        for place in _texts(connection, checkout, root, query.bare, scope):
-            yield place, 0.8, query.bare
+
+
+def _parts(
+    connection: apsw.Connection, checkout: Checkout, root: Path, query: Query, scope: Scope
+) -> Iterator[dict[Place, float]]:
+    for name in query.names:
+        yield {place: value for place, value, _ in definitions(connection, checkout, name, scope)}
+    for path, line in query.paths:
+        yield dict(_paths(connection, checkout, path, line, scope))
+    for text in query.quoted:
+        yield dict.fromkeys(_texts(connection, checkout, root, text, scope), 1.0)
 
 
 def definitions(connection: apsw.Connection, checkout: Checkout, name: str, scope: Scope) -> Iterator[tuple[Place, float, str]]:

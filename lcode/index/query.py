@@ -53,6 +53,11 @@ class Query:
         text = self.bare.strip("`'\"").strip()
         return text.removesuffix("()") if _NAME.fullmatch(text) else ""
 
+    @property
+    def is_one(self) -> bool:
+        """Whether the whole question is one word, however that is made up."""
+        return " " not in self.bare
+
     @cached_property
     def names(self) -> list[str]:
         """Names in the question that cannot be ordinary words."""

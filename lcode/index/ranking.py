@@ -17,10 +17,10 @@ COLUMNS = (5.0, 3.0, 1.0)  # path, names and body of a chunk in bm25
 BEST = (1.0, 0.4, 0.2, 0.1)  # of a file's chunks, best first
 WEIGHTS = {
     "body": 1.3,  # words in the chunks: text, names and path, by bm25
-    "filename": 0.5,  # words in the file's own name, and its folders
-    "scope": 0.3,  # what stands before a colon names the folder or file: "fix(parser): …"
-    "meaning": 0.15,  # vectors
-    "commits": 0.3,  # past commits that are like the question, and what they touched
+    "filename": 0.3,  # words in the file's own name, and its folders
+    "scope": 0.4,  # what stands before a colon names the folder or file: "fix(parser): …"
+    "meaning": 0.1,  # vectors
+    "commits": 0.4,  # past commits that are like the question, and what they touched
     "messages": 0.5,  # the question's words in the messages of all commits that touched the file
     "churn": 0.05,  # how often the file was touched of late
     "graph": 0.1,  # used by, or using, files that rank high

@@ -104,7 +104,7 @@ class CodeSearch:
         words = signals.worthwhile(connection, checkout, query.words)
         found.words = signals.lexical(connection, checkout, any_of(words), scope)
         found.exact = exact.exact(connection, checkout, self._root, query, scope)
-        named = self._named(connection, checkout, query, scope)
+        named = exact.named(connection, checkout, self._root, query, scope)
         found.near = self._meaning(connection, checkout, query, scope, found.words)
         past = signals.past(connection, checkout, words)
         found.commits = past.nearest
@@ -150,22 +150,15 @@ class CodeSearch:
         signals.load_files(connection, checkout, values)
         self._add(found, "graph", self._weights["graph"], values)
 
-    def _named(self, connection: apsw.Connection, checkout: Checkout, query: Query, scope: Scope) -> dict[Place, float]:
-        """Where names in a longer question are defined."""
-        found: dict[Place, float] = {}
-        for name in query.names if not query.name else ():
-            rows = list(exact.definitions(connection, checkout, name, scope))
-            for place, value, _ in rows:
-                found[place] = found.get(place, 0.0) + value / max(1, len(rows)) ** 0.5
-        return found
-
     def _meaning(
         self, connection: apsw.Connection, checkout: Checkout, query: Query, scope: Scope, words: Mapping[Place, float]
     ) -> dict[Place, float]:
         """How near in meaning the best chunks by words are; where they are few, the nearest of all."""
         if not self._weights.get("meaning"):
             return {}
-        model = self._embedder or StaticEmbedder()
+        if self._embedder is None:
+            self._embedder = StaticEmbedder()
+        model = self._embedder
         if code_rows.meta(connection, "embedder") != model.name:
             return {}
         vector = model.query(query.bare)
@@ -212,24 +205,21 @@ class CodeSearch:
         query: Query,
         explain: bool,
     ) -> list[Hit]:
-        sql = (
-            "SELECT chunks.id, kind, symbol, start_line, end_line, hash FROM chunks JOIN contents ON contents.id = content_id"
-            " WHERE chunks.id IN (SELECT value FROM json_each(?))"
-        )
+        sql = "SELECT id, kind, symbol, start_line, end_line FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
         rows = {row[0]: row[1:] for row in fetch_all(connection, sql, (json.dumps([place.chunk for place, _ in places]),))}
-        texts: dict[int, tuple[list[str], bytes | None]] = {}
+        texts: dict[int, tuple[list[str], bool]] = {}
         hits = []
         for place, score in places:
             if place.chunk not in rows:
                 continue
-            kind, symbol, start, end, hash_ = rows[place.chunk]
+            kind, symbol, start, end = rows[place.chunk]
             file = checkout.files[place.file]
             if place.file not in texts:
-                texts[place.file] = filters.read_now(self._root, file.path)
-            lines, now = texts[place.file]
+                texts[place.file] = filters.read_now(connection, self._root, file)
+            lines, changed = texts[place.file]
             text = "\n".join(lines[start - 1 : end])
             why = self._why(connection, found, place) if explain else ()
-            hits.append(Hit(file.path, start, end, symbol, kind, file.language, score, text, now != hash_, why))
+            hits.append(Hit(file.path, start, end, symbol, kind, file.language, score, text, changed, why))
         return hits
 
     def _why(self, connection: apsw.Connection, found: Ranking, place: Place) -> tuple[Signal, ...]:

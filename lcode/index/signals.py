@@ -18,11 +18,13 @@ from lcode.index.words import any_of, document_words, stem
 from lcode.store.database import fetch_all, scalar
 
 CHUNKS = 600  # that full text may give
+FILES = 300  # that the words of messages may give
 COMMITS = 100  # that are like the question
 _COMMON = 0.3  # of all commits: a word that stands in more of them tells nothing
-_NEWEST = 600  # commits with a word that are looked at
+_NEWEST = 300  # commits with a word that are looked at
 _HALF_LIFE = 2_000  # commits after which one counts half
 _SATURATION, _LENGTH = 2.0, 0.75  # of a word's commits in a file, as in bm25
+_SHARES = (0.0, *(number**-0.5 for number in range(1, 65)))  # of a commit, by how many files it touched
 _ENOUGH = 0.4  # of what commits touched is among the living files: then history weighs in full
 _FREQUENT = 0.15  # of all chunks: beyond it a word is left out if there are better ones
 _LARGE = 20_000  # chunks from which on it is worth finding out
@@ -231,6 +233,9 @@ def past(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) 
             if value > best.get(path, (0.0, 0))[0]:
                 best[path] = value, commit
     messages = _messages(connection, checkout, by_word)
+    if len(messages) > FILES:
+        least = sorted(messages.values(), reverse=True)[FILES]
+        messages = {path: value for path, value in messages.items() if value > least}
     files = _by_path(connection, checkout, [*near, *messages])
     total = sum(messages.values())
     mapped = sum(value for path, value in messages.items() if path in files)
@@ -260,12 +265,13 @@ def _messages(connection: apsw.Connection, checkout: Checkout, by_word: Mapping[
 def _often(touched: Mapping[int, Sequence[str]], commits: Sequence[int]) -> dict[str, float]:
     """How often these commits touched each file, those that touched many files counting less."""
     often: dict[str, float] = {}
+    get = often.get
     for commit in commits:
         paths = touched[commit]
         if paths:
-            share = len(paths) ** -0.5
+            share = _SHARES[len(paths)] if len(paths) < len(_SHARES) else _SHARES[-1]
             for path in paths:
-                often[path] = often.get(path, 0.0) + share
+                often[path] = get(path, 0.0) + share
     return often
 
 
