@@ -31,6 +31,10 @@ _RETRY = 5.0  # seconds until a file that could not be used is tried again
 _BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
 
 
+class _NotYet(Exception):
+    """There is a file, and no table in it."""
+
+
 def open_index(paths: AgentPaths, *, read_only: bool = False, mend: bool = False, tell: Tell | None = None) -> IndexDatabase:
     """The agent's index. `read_only`: nothing is written, and where there is none yet an empty one in memory is given; with
     `mend` what is found damaged is emptied all the same. `tell` gets one line if what was there had to go."""
@@ -125,10 +129,12 @@ class IndexDatabase(store.Database):
                     raise
                 heal(str(error.__cause__ or error))
             except apsw.SQLError as error:
-                if self._is_ours():
+                found = self._version()
+                if found == schema.VERSION or self._depth:
                     raise
                 self._let_go()
-                raise StoreError("the code index was replaced by another lcode meanwhile", "try again") from error
+                if found:
+                    raise StoreError("the code index is now one of another version of lcode", "start this one again") from error
         return attempt()
 
     def _commit(self, connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
@@ -143,6 +149,8 @@ class IndexDatabase(store.Database):
         if self.path is not None and not self._stand_in:
             try:
                 return self._look(self.path) if self.read_only else self._open_file(self.path)
+            except _NotYet:
+                self._stand_in, self._again_at = "it is not made yet", clock.monotonic() + _RETRY
             except (apsw.Error, StoreError) as error:
                 self._give_up(str(error))
         connection = connect(None, extension=self._extension)
@@ -174,6 +182,9 @@ class IndexDatabase(store.Database):
         if reason:
             raise StoreError(reason)
         connection = _for_reading(path, self._vfs, self._extension)
+        if not schema.version(connection):
+            connection.close()
+            raise _NotYet
         self._generation = schema.generation(connection)
         return connection
 
@@ -217,14 +228,17 @@ class IndexDatabase(store.Database):
             if _unfit(path, self._vfs, generation):
                 self._say(f"{reason} and is built anew")
                 _reset(path, self._vfs)
+                with closing(connect(path, vfs=self._vfs, durability="NORMAL")) as connection:
+                    _create(connection)
         finally:
             lock.release()
 
-    def _is_ours(self) -> bool:
-        """Whether the tables are those of this version, so that a statement that does not fit them is a fault of its own."""
+    def _version(self) -> str:
+        """Of the tables, for a statement that does not fit them: '' where somebody has just emptied the database."""
         with suppress(apsw.Error):
-            return self._connection is None or schema.version(self._connection) == schema.VERSION
-        return True
+            if self._connection is not None:
+                return schema.version(self._connection)
+        return schema.VERSION
 
     def _let_go(self) -> None:
         if self._connection is not None:
