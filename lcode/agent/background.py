@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lcode.store.paths import AgentPaths
 
 _LOOK = 1.0  # seconds between two looks at the worker's word
+_STARTS = 12.0  # seconds in which a worker that was started has begun
+_JOBS = {"files": "indexing", "vectors": "vectors of", "history": "reading past commits"}  # what a person may care for
 
 
 class Background:
@@ -25,6 +27,7 @@ class Background:
         self._root = root
         self._line = ""
         self._looked_at = float("-inf")
+        self._began = clock.monotonic()
 
     def line(self) -> str:
         """What the worker does for this checkout, in a few words; '' for nothing. Cheap: may be asked at each frame."""
@@ -42,7 +45,15 @@ class Background:
         except (LcodeError, OSError):
             return ""
         checkout = worker.of(path_text(self._root)) if worker is not None else None
-        return status.line(checkout) if checkout is not None and checkout.job else ""
+        if checkout is None or checkout.job not in _JOBS:
+            return ""
+        share = f" {checkout.done:,} of {checkout.total:,} files" if checkout.total else ""
+        return f"{_JOBS[checkout.job]}{share}"
+
+    @property
+    def lively(self) -> bool:
+        """Whether `line` may soon say something else without anybody doing anything here."""
+        return bool(self.line()) or clock.monotonic() - self._began < _STARTS
 
     def files(self) -> Sequence[str]:
         """The paths of the checkout's files, as the index knows them; none where there is no index."""

@@ -154,6 +154,7 @@ class FakeSession:
 class FakeBackground:
     news: str = ""
     paths: list[str] = field(default_factory=list)
+    lively: bool = False
 
     def line(self) -> str:
         return self.news

@@ -1,4 +1,4 @@
-"""The status line: who answers, where, with what, how; and the spinner, the only timer, which runs with a run alone."""
+"""The status line: who answers, where, with what, how; and the spinner, which turns with a run alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lcode.ui.shell.theme import SEPARATOR, Row
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PERIOD = 0.25
+_LATER = 2.0  # seconds
 _REST = 30.0  # seconds without an event after which the spinner stands still
 
 
@@ -23,6 +24,7 @@ class Spinner:
     def __init__(self, redraw: Callable[[], None]) -> None:
         self._redraw = redraw
         self._task: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
         self._frame = 0
         self._touched = 0.0
 
@@ -36,6 +38,15 @@ class Spinner:
 
     def start(self) -> None:
         self.touch()
+
+    def again(self) -> None:
+        """Draw once more in a while: something beside the run may have gone on."""
+        if self._again is None and not self.turning:
+            self._again = asyncio.get_running_loop().call_later(_LATER, self._draw_again)
+
+    def _draw_again(self) -> None:
+        self._again = None
+        self._redraw()
 
     def touch(self) -> None:
         self._touched = clock.monotonic()
