@@ -157,8 +157,7 @@ class Database:
         self, connection: apsw.Connection, work: Callable[[apsw.Connection], T], *, wait: bool = True, migrates: bool = False
     ) -> T:
         try:  # from here on: an interrupt must not leave the lock taken either
-            if self._queue_lock is not None and not self._queue_lock.take(wait=wait):
-                raise _Taken
+            self._queue(wait=wait)
             left = deadline() - time.monotonic()
             if left < 0:  # the caller was told that nothing was written
                 raise self._too_busy()
@@ -180,6 +179,15 @@ class Database:
             connection.set_busy_timeout(_MILLISECONDS)
             if self._queue_lock is not None:
                 self._queue_lock.free()
+
+    def _queue(self, *, wait: bool = True) -> None:
+        """Take the queue's lock. Raises _Taken where it is another's, and nobody waits."""
+        if self._queue_lock is None or self._queue_lock.take(wait=False):
+            return
+        if not wait:
+            raise _Taken
+        with self._thread.queued():
+            self._queue_lock.take()
 
     def _commit(self, connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
         """Do the work in the transaction that has begun, and end it."""
@@ -242,8 +250,7 @@ class Database:
             self._log_size = LogSize(connection, WAIT)
             return
         connection.set_busy_timeout(NETWORK_WAIT)
-        if self._queue_lock is not None:
-            self._queue_lock.take()
+        self._queue()
         try:
             connection.execute("PRAGMA synchronous=EXTRA")  # the removal of the journal commits: the folder is synced too
             mode = scalar(connection, "PRAGMA journal_mode=DELETE")

@@ -12,13 +12,14 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
 from lcode.errors import StoreError
 
 T = TypeVar("T")
+SOON = 0.5  # seconds in which a thread says that the time of some work has passed, unless it cannot
 _here = threading.local()  # `deadline`: of the work that this thread is doing
 
 
@@ -68,28 +69,48 @@ class OwnerThread:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._turn = threading.Lock()  # held by whoever uses the connection
+        self._turn = threading.RLock()  # held by whoever uses the connection; only they can give it back
         self._user = 0
+        self._queued = False  # the thread stands in a queue of the kernel, where no deadline ends its wait
+        self._latest = 0.0  # when the last of the work that was handed over gets no turn any more
 
     def call(self, work: Callable[[], T], wait: float, grace: float, *, here: bool = False) -> T:
         """The outcome of `work`, which may wait for `wait` seconds; `grace` is for the thread to say that it did in vain.
 
         `here`: it waits for no other process and stays whole when an interrupt breaks it off, so it need not change threads.
         """
-        if self._user == threading.get_ident():
+        me, using = threading.get_ident(), False
+        if self._user == me:
             return work()
-        if here and self._thread is not None and self._turn.acquire(blocking=False):
-            if not self._closed:
-                return self._use(work)
-            self._turn.release()
+        if here and self._thread is not None:
+            try:  # an interrupt that comes right behind the turn must not keep it: nothing but a call lets one in
+                if self._turn.acquire(blocking=False) and not self._closed:
+                    self._user, using = me, True
+                    return work()
+            finally:
+                if using:
+                    self._user = 0
+                try:  # noqa: SIM105 - a call more, and an interrupt could come before it
+                    self._turn.release()
+                except RuntimeError:  # it is another's
+                    pass
         job = _Job(work, wait, self._refuse)
         done = threading.Lock()
         done.acquire()
         job.done = done.release
         self._put(job)
-        if not done.acquire(timeout=wait + grace):
+        if not (done.acquire(timeout=wait + min(grace, SOON)) or (not self._queued and done.acquire(timeout=grace))):
             raise self._refuse()
         return job.outcome()
+
+    @contextmanager
+    def queued(self) -> Iterator[None]:
+        """Around what the thread waits for without a deadline: nobody waits for that longer than for their own."""
+        self._queued = True
+        try:
+            yield
+        finally:
+            self._queued = False
 
     async def awaited(self, work: Callable[[], T], wait: float, grace: float) -> T:
         """The same for a task. What was begun goes on when its task is cancelled."""
@@ -104,17 +125,23 @@ class OwnerThread:
         job.done = tell
         self._put(job)
         # not wait_for: on Python 3.11 that may swallow a cancellation
-        done, _ = await asyncio.wait({future}, timeout=wait + grace)
+        done, _ = await asyncio.wait({future}, timeout=wait + min(grace, SOON))
+        if not done and not self._queued:
+            done, _ = await asyncio.wait({future}, timeout=grace)
         if not done:
             raise self._refuse()
         return job.outcome()
 
     def close(self, timeout: float) -> None:
-        """End the thread after what is queued; gives up waiting for it after `timeout` seconds."""
+        """End the thread after what it has to do; gives up waiting for it after `timeout` seconds, and sooner where all that
+        it still could do is to wait: for a turn that comes too late for any of it."""
         self._closed = True
         if self._thread is not None and self._thread.is_alive():
             self._jobs.put(None)
-            self._thread.join(timeout)
+            left = max(0.0, self._latest - time.monotonic())
+            self._thread.join(min(timeout, left))
+            if self._thread.is_alive() and not self._queued:
+                self._thread.join(max(0.0, timeout - left))  # it is at work
 
     def _put(self, job: _Job[T]) -> None:
         if self._closed:
@@ -124,24 +151,18 @@ class OwnerThread:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
                     self._thread.start()
+        self._latest = max(self._latest, job.deadline)
         self._jobs.put(job.execute)
 
     def _serve(self) -> None:
         while (execute := self._jobs.get()) is not None:
-            self._turn.acquire()
-            self._use(execute)
+            with self._turn:
+                self._user = threading.get_ident()
+                execute()  # which never raises
+                self._user = 0
             del execute  # a result must not live on until the next work comes
         with self._turn:
             self._finish()
-
-    def _use(self, work: Callable[[], T]) -> T:
-        """Do the work with the turn that was taken, and give it back."""
-        self._user = threading.get_ident()
-        try:
-            return work()
-        finally:
-            self._user = 0
-            self._turn.release()
 
 
 def _end(future: asyncio.Future[None]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -142,3 +144,52 @@ def test_work_of_another_thread_waits_its_turn_behind_what_is_under_way(threads:
     first.join()
     second.join()
     assert order == ["long", "short"]
+
+
+class _Interrupting:
+    """A turn behind which an interrupt comes at once."""
+
+    def __init__(self, turn: Any) -> None:
+        self._turn = turn
+        self.release = turn.release
+
+    def acquire(self, *, blocking: bool) -> bool:
+        self._turn.acquire(blocking=blocking)
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_right_behind_the_turn_does_not_keep_it(threads: list[OwnerThread]) -> None:
+    thread = threads[0]
+    thread.call(lambda: None, 5, 1)
+    turn = thread._turn
+    thread._turn = _Interrupting(turn)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        thread.call(lambda: None, 5, 1, here=True)
+    thread._turn = turn
+    assert thread.call(lambda: "next", 5, 1) == "next"
+
+
+def test_nobody_waits_for_a_thread_that_stands_in_a_queue_with_work_that_comes_too_late() -> None:
+    thread, begun, leave = OwnerThread("queue", lambda: None, TooLate), threading.Event(), threading.Event()
+
+    def work() -> None:
+        with thread.queued():
+            begun.set()
+            leave.wait(60)
+
+    start = time.monotonic()
+    with pytest.raises(TooLate):
+        thread.call(work, 0.05, 60)
+    with pytest.raises(TooLate):
+        asyncio.run(thread.awaited(work, 0.05, 60))
+    assert begun.is_set()
+    thread.close(60)
+    assert time.monotonic() - start < 20
+    leave.set()
+
+
+def test_work_that_began_in_time_is_waited_for_when_its_time_has_passed(threads: list[OwnerThread]) -> None:
+    leave = threading.Event()
+    timer = threading.Timer(0.2, leave.set)
+    timer.start()
+    assert threads[0].call(lambda: leave.wait(20), 0.01, 20)
