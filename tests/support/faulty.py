@@ -103,14 +103,7 @@ class FaultyCalls:
         self._vfs.unregister()
 
 
-def _heard(kind: type[BaseException], error: BaseException, trace: Any) -> bool:
-    """SQLite hears of one fault at a time: apsw would print a second one, made while it still has the first."""
-    return isinstance(error, apsw.Error)
-
-
 class _SyncVFS(apsw.VFS):  # type: ignore[misc]
-    excepthook = staticmethod(_heard)
-
     def __init__(self, name: str, faults: Faults, *, default: bool) -> None:
         self.faults = faults
         super().__init__(name, BASE, makedefault=default)
@@ -120,8 +113,6 @@ class _SyncVFS(apsw.VFS):  # type: ignore[misc]
 
 
 class _SyncFile(apsw.VFSFile):  # type: ignore[misc]
-    excepthook = staticmethod(_heard)
-
     def __init__(self, faults: Faults, name: Any, flags: list[int]) -> None:
         super().__init__(BASE, name, flags)
         self._faults = faults
@@ -167,6 +158,12 @@ class Program:
         return ended
 
 
+def _unraised(found: Any) -> None:
+    """SQLite hears of one fault at a time: apsw reports a second one here, made while it still has the first."""
+    if not isinstance(found.exc_value, apsw.Error):
+        sys.__unraisablehook__(found)
+
+
 def _child(arguments: list[str], environ: dict[str, str], plan: tuple[int, str, bool], limit: int, send: Any) -> None:
     os.environ.clear()
     os.environ.update(environ)
@@ -179,6 +176,7 @@ def _child(arguments: list[str], environ: dict[str, str], plan: tuple[int, str, 
         os.set_blocking(output, False)
         outputs.append(output)
         setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+    sys.unraisablehook = _unraised
     if limit:
         import resource
 
