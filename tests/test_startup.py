@@ -67,3 +67,10 @@ def test_a_headless_run_with_a_model_loads_nothing_heavy() -> None:
 
 def test_showing_memory_loads_no_interface_and_no_network(repository: Path) -> None:
     assert not roots(loaded(repository, "memory", "show")) & (NEVER | {"urllib3"})
+
+
+def test_searching_the_code_loads_nothing_heavy(repository: Path) -> None:
+    assert loaded(repository, "index")
+    modules = loaded(repository, "search", "parse_port", "--scope", "code")
+    assert "lcode.index.search" in modules
+    assert not roots(modules) & (NEVER | {"urllib3"})

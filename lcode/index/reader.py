@@ -47,7 +47,7 @@ class Standing:
             parts.append(f"indexing: {self.files:,}{of} files so far")
         if self.pending_vectors:
             noun = "file is" if self.pending_vectors == 1 else "files are"
-            parts.append(f"{self.pending_vectors:,} {noun} found by words alone until their vectors are made")
+            parts.append(f"{self.pending_vectors:,} {noun} found by words alone for now: vectors follow")
         return "; ".join(parts)
 
     def shown(self) -> dict[str, Any]:

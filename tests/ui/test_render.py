@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from lcode.events import ApprovalRequested, TextDelta, ToolStarted
 from lcode.memory.model import MessageRow
 from lcode.ui.shell import cells
-from lcode.ui.shell.complete import ShellCompleter, list_files
+from lcode.ui.shell.complete import ShellCompleter, files_of, list_files
 from lcode.ui.shell.diff import diff_rows
 from lcode.ui.shell.panels import ApprovalPanel
 from lcode.ui.shell.render import Renderer
+from lcode.ui.shell.status import status_row
 from lcode.ui.shell.stream import BlockStream
 from lcode.ui.shell.theme import Theme
 from lcode.ui.shell.transcript import Transcript
-from tests.ui.fakes import message
+from tests.ui.fakes import FakeRuntime, FakeSession, message
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 BLOCKS = ["# T", "- a", "```py", "```", "x = 1", "", "<div>", "**b**", "| a | b |", "|--|--|"]
@@ -176,3 +177,34 @@ def test_files_are_completed_after_an_at_sign(tmp_path) -> None:  # type: ignore
     assert completions("/me") == ["/memory"]
     assert completions("a/me") == completions("mail me@home now") == []
     assert list_files(tmp_path, limit=1) == ["src/parser.py"]
+
+
+def test_files_of_the_index_are_completed_by_any_letters_in_order(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from prompt_toolkit.completion import CompleteEvent
+    from prompt_toolkit.document import Document
+
+    runtime = FakeRuntime(tmp_path)
+    (tmp_path / "walked.py").write_text("")
+    assert files_of(runtime) == ["walked.py"]
+    runtime.background.paths = ["src/store/parcel_store.py", "src/parcel.py", "docs/parcel/index.md", "p\x1b.py"]
+    completer = ShellCompleter([], lambda: files_of(runtime))
+
+    def found(text: str) -> list[str]:
+        return [one.text for one in completer.get_completions(Document(text), CompleteEvent())]
+
+    assert found("see @parcel") == ["@src/parcel.py", "@src/store/parcel_store.py", "@docs/parcel/index.md"]
+    assert found("@PARcst") == ["@src/store/parcel_store.py"]
+    assert found("@zzz") == []
+    assert not [path for path in found("@p") if "\x1b" in path]
+
+
+def test_what_goes_on_in_the_background_stands_in_the_status_line_if_there_is_room(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    runtime = FakeRuntime(tmp_path)
+    runtime.background.news = "indexing 64 of 1,623 files"
+
+    def line(columns: int) -> str:
+        return "".join(text for _, text in status_row(runtime, FakeSession(), columns, lead=[]))
+
+    assert line(100).endswith("indexing 64 of 1,623 files")
+    assert "indexing" not in line(50)
+    assert "openai" not in line(40)
