@@ -9,6 +9,7 @@ from pathlib import Path
 from lcode import clock
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 900.0  # seconds until a failed job is tried again
+SOON = 10.0  # seconds within which a job counts as waiting: others rest
 BUSY_WAIT = 2.0  # seconds until another process is asked again whether it is done
 
 
@@ -64,16 +65,28 @@ class Schedule:
         self._due[root, name] = _Due(clock.monotonic() + BUSY_WAIT, failures)
 
     def waiting(self, root: Path) -> tuple[str, ...]:
-        """The jobs that are due for a checkout, in order."""
-        return tuple(sorted((name for at, name in self._due if at == root), key=self._rank.__getitem__))
+        """The jobs that are due soon for a checkout, in order."""
+        soon = clock.monotonic() + SOON
+        return tuple(sorted((name for (at, name), due in self._due.items() if at == root and due.at <= soon), key=self._place))
+
+    def _place(self, name: str) -> int:
+        return self._rank[name]
 
     def wake_at(self) -> float | None:
         """When the next job is due; None where none is."""
         return min((due.at for due in self._due.values()), default=None)
 
-    def work_left(self) -> bool:
-        """Whether anything is to be done but what failed."""
-        return any(not due.failures for due in self._due.values())
+    def work_left(self, within: float = float("inf")) -> bool:
+        """Whether anything is to be done `within` seconds, but what failed."""
+        limit = clock.monotonic() + within
+        return any(not due.failures and due.at <= limit for due in self._due.values())
+
+    def hurry(self) -> None:
+        """Nothing more will come: rest no longer."""
+        now = clock.monotonic()
+        for due in self._due.values():
+            if not due.failures:
+                due.at = min(due.at, now)
 
     def drop(self, root: Path) -> None:
         """The checkout is not served any more."""

@@ -34,7 +34,8 @@ class Table:
         self._jobs = open_index(paths)
         self._building = threading.Event()  # a job of ours is indexing, and so keeps other processes out
         self.jobs: list[Job] = [
-            Files(self._jobs, self._building), History(self._jobs), Vectors(self._jobs, self._building), Collection(self._jobs),
+            Files(self._jobs, self._building), History(self._jobs), Graph(self._jobs), Vectors(self._jobs, self._building),
+            Collection(self._jobs),
         ]  # fmt: skip
 
     def save(self, place: Place, paths: frozenset[str]) -> None:
@@ -84,6 +85,21 @@ class History:
         if not place.common_dir or place.is_bare:
             return False
         return update_history(self._database, place.git(), path_text(place.root)) > 0
+
+
+class Graph:
+    """Works out which file uses which."""
+
+    name = "graph"
+    then: ClassVar[Mapping[str, float]] = {}
+
+    def __init__(self, database: IndexDatabase) -> None:
+        self._database = database
+
+    def run(self, place: Place, turn: Turn) -> bool:
+        from lcode.index.graph import update_graph
+
+        return update_graph(self._database, path_text(place.root))
 
 
 class Vectors:

@@ -22,7 +22,7 @@ from lcode.worker import clients, nudge, status
 from lcode.worker.checkouts import Checkout
 from lcode.worker.jobs import Busy, Failed, Job
 from lcode.worker.runner import Outcome, Runner
-from lcode.worker.schedule import Schedule
+from lcode.worker.schedule import SOON, Schedule
 
 TICK = 2.0  # seconds between two looks at who is still there
 TELL = 0.5  # seconds between two writes of the status
@@ -56,6 +56,7 @@ class Worker:
         self._alone_since: float | None = clock.monotonic()
         self._ticked = self._told_at = float("-inf")
         self._told: status.WorkerStatus | None = None
+        self._untold = False
         self._started = clock.stamp()
 
     def end(self) -> None:
@@ -97,6 +98,8 @@ class Worker:
             self._linger = max((seconds for seconds in longest if seconds is not None), default=None)
         elif self._alone_since is None:
             self._alone_since = now
+        if self._alone_since is not None:
+            self._schedule.hurry()
         nudged = nudge.take(self._paths)
         for root in nudged & self._checkouts.keys():
             self._checkouts[root].changes.check()
@@ -233,21 +236,20 @@ class Worker:
 
     # -- telling and waiting ------------------------------------------------------------------------------------------
 
-    def _tell(self, *, now: bool = False) -> None:
+    def _tell(self) -> None:
         """Write what is going on, if it is news, and not too often."""
-        if clock.monotonic() - self._told_at < TELL and not now:
-            return
-        working = self._runner.root is not None or self._schedule.work_left()
+        working = self._runner.root is not None or self._schedule.work_left(SOON)
         told = status.WorkerStatus(
             os.getpid(), status.WORKING if working else status.IDLE, __version__, self._started,
             tuple(checkout.status(self._schedule.waiting(checkout.root)) for checkout in self._checkouts.values()),
         )  # fmt: skip
-        if told == self._told:
+        self._untold = told != self._told
+        if not self._untold or clock.monotonic() - self._told_at < TELL:
             return
         self._told_at = clock.monotonic()
         with suppress(OSError):  # a full disk: the work goes on untold
             status.write(self._paths, told)
-            self._told = told
+            self._told, self._untold = told, False
 
     def _wait(self) -> None:
         """Until something is to be done."""
@@ -257,7 +259,7 @@ class Worker:
             moments += [due for due in (checkout.changes.due(), checkout.look_due()) if due is not None]
         if self._runner.root is None and (at := self._schedule.wake_at()) is not None:
             moments.append(at)
-        if self._runner.root is not None:
+        if self._untold or self._runner.root is not None:
             moments.append(self._told_at + TELL)
         try:
             outcome = self._wake.get(timeout=max(0.0, min(moments) - now))

@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lcode.errors import StoreError
 from lcode.git.repository import find
 from lcode.memory.store import Store
 from lcode.store.locks import NamedLock
@@ -80,7 +82,10 @@ class Agent:
             here = told.of(str(root or self.root))
             return here is not None and here.watch != "" and not (here.job or here.waiting or here.pending_files)
 
-        until(quiet, f"the worker has nothing to do: {self.status()}")
+        try:
+            until(quiet, "the worker has nothing to do")
+        except AssertionError:
+            raise AssertionError(f"the worker is not idle: {self.status()}") from None
 
     def close(self) -> None:
         for member in self.members:
@@ -93,3 +98,34 @@ class Agent:
         if pid := self.owner():
             os.kill(pid, signal.SIGTERM)
             until(lambda: not runs(pid), "the worker ends when it is told to")
+
+
+class Index:
+    """What can be found in the agent's index, asked beside the worker."""
+
+    def __init__(self, agent: Agent) -> None:
+        from lcode.index.open import open_index
+
+        self._agent = agent
+        self._open = lambda: open_index(agent.paths, read_only=True)
+
+    def definitions(self, root: Path | None = None) -> set[tuple[str, str]]:
+        """Path and name of every definition that the checkout has."""
+        database = self._open()
+        with suppress(StoreError), closing(database):  # while it is being made there is none
+            return set(
+                database.read(
+                    lambda connection: list(
+                        connection.execute(
+                            "SELECT files.path, definitions.name FROM checkouts"
+                            " JOIN files ON files.checkout_id = checkouts.id"
+                            " JOIN definitions USING (content_id) WHERE checkouts.root = ?",
+                            (str(root or self._agent.root),),
+                        )
+                    )
+                )
+            )
+        return set()
+
+    def has(self, name: str, root: Path | None = None) -> bool:
+        return name in {found for _, found in self.definitions(root)}
