@@ -125,29 +125,26 @@ class CodeIndex:
 
     def _update(self, report: Report, tell: Tell | None, paths: Sequence[str] | None, vectors: bool, stop: Stop) -> None:
         self._keep_version(prepare.version())
-        now = int(clock.now().timestamp())
-        checkout = self._database.write(lambda connection: rows.make_checkout(connection, self._name, now))
-        scan = FileScan(self._database, self._root, checkout, report, tell, stop)
         known = self._database.read(lambda connection: rows.checkout(connection, self._name))
+        if known is None:
+            now = int(clock.now().timestamp())
+            known = self._database.write(lambda connection: rows.make_checkout(connection, self._name, now))
+        scan = FileScan(self._database, self._root, known.id, report, tell, stop)
         try:
-            if (
-                paths is not None
-                and known is not None
-                and known.state in ("lexical", "ready")
-                and not scan.touches_rules(paths)
-            ):
+            if paths is not None and known.state in ("lexical", "ready") and not scan.touches_rules(paths):
                 scan.some(paths)
             else:
-                self._set_state(checkout, "building")
+                self._set_state(known.id, "building")
                 scan.all(Listing(self._root))
         finally:
             scan.close()
-        self._set_state(checkout, "lexical")
+        waiting = self._database.read(lambda connection: rows.backlog_size(connection, known.id))
         if vectors:
-            embed_backlog(self._database, self._root, checkout, self._embedder, report, tell, stop)
-        waiting = self._database.read(lambda connection: rows.backlog_size(connection, checkout))
-        if not waiting:
-            self._set_state(checkout, "ready")
+            if waiting and paths is None:  # it takes a while, and what is found by its words can be searched
+                self._set_state(known.id, "lexical")
+            embed_backlog(self._database, self._root, known.id, self._embedder, report, tell, stop)
+            waiting = self._database.read(lambda connection: rows.backlog_size(connection, known.id))
+        self._set_state(known.id, "lexical" if waiting else "ready")
 
     def _keep_version(self, version: str) -> None:
         """Files that were cut by other rules are cut anew: all of them, since no search mixes the two."""

@@ -86,14 +86,14 @@ def checkout(connection: apsw.Connection, root: str) -> Checkout | None:
     return None if row is None else Checkout(*row)
 
 
-def make_checkout(connection: apsw.Connection, root: str, now: int) -> int:
+def make_checkout(connection: apsw.Connection, root: str, now: int) -> Checkout:
     """The checkout at `root`, made with its full text where there is none."""
     known = checkout(connection, root)
     if known is not None:
-        return known.id
+        return known
     connection.execute("INSERT INTO checkouts (root, seen_at) VALUES (?, ?)", (root, now))
-    made = connection.last_insert_rowid()
-    create_full_text(connection, made)
+    made = Checkout(connection.last_insert_rowid(), "new", "", now)
+    create_full_text(connection, made.id)
     return made
 
 

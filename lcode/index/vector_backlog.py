@@ -6,6 +6,7 @@ The text is read from a file that has it. A file that has changed since is passe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from lcode.index import code_rows as rows
@@ -51,7 +52,9 @@ def embed_backlog(
     meter.at(done, last=True)
 
 
+@cache
 def _default() -> Embedder:
+    """One for the whole process: reading its table costs more than the vectors of a file."""
     from lcode.index.embedding import StaticEmbedder
 
     return StaticEmbedder()
