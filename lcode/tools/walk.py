@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lcode.tools.base import ToolError
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from lcode.tools.ignore_rules import Rules
 
 
 @dataclass(frozen=True)
@@ -41,26 +36,6 @@ class Ignored:
     """How many entries .gitignore left out, by folder."""
 
     counts: dict[Path, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """The .gitignore files that hold in a folder, outermost first, each with the folder it stands in."""
-
-    specs: tuple[tuple[str, GitIgnoreSpec], ...] = ()
-
-    def within(self, folder: str) -> _Rules:
-        spec = _spec(folder)
-        return _Rules((*self.specs, (folder, spec))) if spec is not None else self
-
-    def ignores(self, path: str, is_dir: bool) -> bool:
-        """The innermost file that speaks of `path` decides."""
-        for folder, spec in reversed(self.specs):
-            relative = path[len(folder) :].lstrip("/")
-            include = spec.check_file(relative + "/" if is_dir else relative).include
-            if include is not None:
-                return include
-        return False
 
 
 def walk(start: Path, root: Path, *, depth: int | None = None, ignored: Ignored | None = None) -> Iterator[Entry]:
@@ -97,7 +72,7 @@ def is_repository(folder: Path) -> bool:
 def is_ignored(start: Path, root: Path) -> bool:
     """Whether .gitignore leaves out the folder `start` itself, or one that it is in."""
     outermost = top(start, root)
-    rules, folder = _Rules(), outermost
+    rules, folder = Rules(), outermost
     for name in start.relative_to(outermost).parts:
         rules, folder = rules.within(str(folder)), folder / name
         if rules.ignores(str(folder), is_dir=True):
@@ -105,9 +80,9 @@ def is_ignored(start: Path, root: Path) -> bool:
     return False
 
 
-def _outer_rules(start: Path, root: Path) -> _Rules:
+def _outer_rules(start: Path, root: Path) -> Rules:
     """What the folders above `start` say. Nothing, where they ignore `start`: whoever names it wants to see it."""
-    rules = _Rules()
+    rules = Rules()
     if is_ignored(start, root):
         return rules
     folder = top(start, root)
@@ -116,7 +91,7 @@ def _outer_rules(start: Path, root: Path) -> _Rules:
     return rules
 
 
-def _folder(folder: str, prefix: str, outer: _Rules, level: int, ignored: Ignored | None) -> Iterator[tuple[Entry, _Rules]]:
+def _folder(folder: str, prefix: str, outer: Rules, level: int, ignored: Ignored | None) -> Iterator[tuple[Entry, Rules]]:
     """The entries of one folder, each with the rules that hold beside it."""
     try:
         with os.scandir(folder) as entries:
@@ -124,13 +99,13 @@ def _folder(folder: str, prefix: str, outer: _Rules, level: int, ignored: Ignore
     except OSError:
         return
     names = {entry.name for entry in found}
-    rules = _Rules() if ".git" in names else outer  # a repository inside: git's rules do not reach into it
+    rules = Rules() if ".git" in names else outer  # a repository inside: git's rules do not reach into it
     rules = rules.within(folder) if ".gitignore" in names else rules
     for item in found:
         if item.name == ".git":
             continue
         is_dir = _is_dir(item)
-        if rules.specs and rules.ignores(item.path, is_dir):
+        if rules.files and rules.ignores(item.path, is_dir):
             if ignored is not None:
                 ignored.counts[Path(folder)] = ignored.counts.get(Path(folder), 0) + 1
             continue
@@ -150,42 +125,6 @@ def _is_file(item: os.DirEntry[str]) -> bool:
         return item.is_file(follow_symlinks=False)
     except OSError:
         return False
-
-
-def _spec(folder: str) -> GitIgnoreSpec | None:
-    path = os.path.join(folder, ".gitignore")  # noqa: PTH118 (called for every folder)
-    try:
-        status = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return None
-    if not stat.S_ISREG(status.st_mode) or not 0 < status.st_size < 1_000_000:
-        return None
-    return _parsed(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=256)
-def _parsed(path: str, modified: int, length: int) -> GitIgnoreSpec | None:
-    """Rules as of `modified`; a pattern that cannot be read is left out, as git does."""
-    from pathspec import GitIgnoreSpec
-
-    try:
-        lines = Path(path).read_bytes().decode("utf-8", "surrogateescape").removeprefix("\ufeff").splitlines()
-    except OSError:
-        return None
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
-        return GitIgnoreSpec.from_lines(line for line in lines if _valid(line))
-
-
-def _valid(line: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True
 
 
 def glob_test(pattern: str) -> Callable[[str], bool]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lcode.tools.base import ToolError
@@ -64,6 +64,9 @@ _PATTERN = st.sampled_from(
     st.lists(_PATTERN, max_size=4),
     st.lists(_PATTERN, max_size=2),
 )
+@example(["a.py/a/a", "a.py/b"], ["a/", "!a.py"], [])
+@example(["a/a.py", "a/b/a.py"], ["a/**", "!a.py"], [])
+@example(["a/b/a", "a/b/b", "b"], ["**/b/", "!a/"], ["*", "!*/"])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_gitignore_is_read_as_git_reads_it(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], outer: list[str], inner: list[str]
