@@ -38,8 +38,9 @@ KINDS = {  # what a kind of file is worth beside source
     "lock": 0.2,
     "binary": 0.2,
 }
-WITHIN = 0.5  # the power of a chunk's own share among those of its file
-DENSE_WITHIN = 0.4  # what nearness in meaning weighs there beside words
+OF_FILE = 1.0  # what the rank of its file weighs for a chunk beside its own words
+OF_MEANING = 0.3  # what nearness in meaning weighs there
+MOST_OF_FILE = 8  # chunks of one file among the hits, so that no file hides the others
 
 
 def shares(values: Mapping[Key, float]) -> dict[Key, float]:

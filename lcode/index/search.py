@@ -18,7 +18,7 @@ from lcode.index import code_rows, exact, filters, graph, signals, vectors
 from lcode.index.embedding import Embedder, StaticEmbedder
 from lcode.index.model import Hit, Signal
 from lcode.index.query import Query
-from lcode.index.ranking import DENSE_WITHIN, KINDS, WEIGHTS, WITHIN, above_ordinary, best_sum, shares
+from lcode.index.ranking import KINDS, MOST_OF_FILE, OF_FILE, OF_MEANING, WEIGHTS, above_ordinary, best_sum, shares
 from lcode.index.signals import Checkout, Place, Scope
 from lcode.index.words import any_of
 from lcode.path_text import path_text
@@ -177,24 +177,26 @@ class CodeSearch:
     ) -> list[tuple[Place, float]]:
         """The best chunks of the best files."""
         best = sorted(found.scores, key=lambda file: (-found.scores[file], checkout.files[file].path))[: limit * 2]
-        within: dict[int, dict[Place, float]] = {file: {} for file in best}
-        near = shares({place.chunk: value for place, value in found.near.items()})
-        words = shares({place.chunk: value for place, value in found.words.items()})
-        for place in {*found.words, *found.near, *found.exact}:
-            if place.file in within:
-                value = words.get(place.chunk, 0.0) + DENSE_WITHIN * near.get(place.chunk, 0.0)
-                within[place.file][place] = value + 3.0 * found.exact.get(place, (0.0, ""))[0]
-        bare = [file for file in best if not within[file]]
-        for place in filters.first_chunks(connection, scope, bare):
-            within[place.file][place] = 1.0
+        if not best:
+            return []
+        near = shares(found.near)
+        words = shares(found.words)
+        values: dict[Place, float] = dict.fromkeys({*found.words, *found.near, *found.exact}, 0.0)
+        values |= dict.fromkeys(filters.first_chunks(connection, scope, set(best) - {place.file for place in values}), 0.0)
+        largest = found.scores[best[0]] or 1.0
+        of_file: dict[int, list[tuple[float, Place]]] = {file: [] for file in best}
+        for place in values:
+            if place.file in of_file:
+                own = words.get(place, 0.0) + OF_MEANING * near.get(place, 0.0)
+                own += 3.0 * found.exact.get(place, (0.0, ""))[0]
+                own *= KINDS.get(checkout.files[place.file].kind, 1.0)
+                of_file[place.file].append((own + OF_FILE * found.scores[place.file] / largest, place))
         ranked = []
-        for file, values in within.items():
-            largest = max(values.values(), default=0.0)
-            for place, value in values.items():
-                share = (value / largest) ** WITHIN if largest > 0 else 1.0
-                ranked.append((place, found.scores[file] * share))
-        ranked.sort(key=lambda item: (-item[1], checkout.files[item[0].file].path, item[0].chunk))
-        return ranked[:limit]
+        for chunks in of_file.values():
+            chunks.sort(key=lambda item: (-item[0], item[1].chunk))
+            ranked += chunks[:MOST_OF_FILE]
+        ranked.sort(key=lambda item: (-item[0], checkout.files[item[1].file].path, item[1].chunk))
+        return [(place, score) for score, place in ranked[:limit]]
 
     def _hits(
         self,
