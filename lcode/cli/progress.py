@@ -43,6 +43,8 @@ class Progress:
             sys.stderr.flush()
 
     def _words(self, done: int, total: int, seconds: float) -> str:
+        if not done and not total:
+            return f"{self._phase} …"
         count = f"{done:,} of {total:,} {self._noun}s" if total else plural(done, self._noun)
         rate = (done - self._first) / seconds if seconds > 0.3 else 0.0
         parts = [f"{self._phase}: {count}"]
