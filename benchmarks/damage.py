@@ -88,8 +88,9 @@ class Home:
 
     @property
     def environ(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ} | {"LCODE_WORKER": "0"}
-        return kept | {"HOME": str(self.home.parent), "LCODE_HOME": str(self.home), "PYTHONPATH": str(CHECKOUT)}
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ} | {"LCODE_WORKER": "0"}
+        folder = str(self.home.parent)
+        return kept | {"HOME": folder, "TMPDIR": folder, "LCODE_HOME": str(self.home), "PYTHONPATH": str(CHECKOUT)}
 
     def write(self, seed: int, sessions: int, ending: str) -> None:
         words = str(CHECKOUT / "docs/architecture.md")

@@ -29,6 +29,7 @@ _FOLDERS = {
     "XDG_STATE_HOME": ".local/state",
     "XDG_CACHE_HOME": ".cache",
     "XDG_RUNTIME_DIR": ".run",
+    "TMPDIR": ".tmp",
 }
 
 

@@ -98,6 +98,8 @@ class Victims:
     def __init__(self, folder: Path, api: str, seed: int) -> None:
         self.rng = random.Random(seed)
         self.home = folder / "home"
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir(parents=True, exist_ok=True)
         self.repo = fixture_repos.make("python", folder / "repo")
         self.server = ProviderServer(Script(answers))
         self.facts: list[Fact] = []
@@ -174,7 +176,8 @@ class Victims:
 
     def environ(self) -> dict[str, str]:
         names = {"PYTHONPATH": str(CHECKOUT), "LCODE_HOME": str(self.home), "LCODE_WORKER": "0"}
-        return {**os.environ, **self.server.environ(), **names}
+        folders = dict.fromkeys(("TMPDIR", "XDG_RUNTIME_DIR"), str(self.temporary))  # where writes may wait for the store
+        return {**os.environ, **self.server.environ(), **names, **folders}
 
     def _unfinished(self, name: str) -> list[str]:
         """What a run that says all is well did not store of its end. (Its note is made by the next start, if need be.)"""
