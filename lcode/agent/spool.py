@@ -113,6 +113,8 @@ def collect(places: Sequence[Path], agent_id: str, locks: Path, recall: Recall) 
             told.append(f"{path} holds messages that could not be saved, and cannot be read; it is kept as {_set_aside(path)}")
             continue
         path.unlink(missing_ok=True)
+        if not waiting:  # its session was killed before the first write that it wanted to keep
+            continue
         saved = count(waiting)
         verb = "is" if saved.startswith("1 ") else "are"
         told.append(f"{saved} of session {session_id[8:16]}, which could not be saved then, {verb} in memory now")
@@ -136,7 +138,10 @@ def _read(path: Path) -> list[list[Operation]]:
     """Raises ValueError where it is none of ours, and OSError."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
     with open(descriptor, encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-        header, *lines = file.read().splitlines(keepends=True) or [""]
+        text = file.read()
+    if _HEADER.startswith(text):  # begun, and no more
+        return []
+    header, *lines = text.splitlines(keepends=True)
     if header != _HEADER:
         raise ValueError("not an outbox of lcode")
     return [from_line(line) for line in lines if line.endswith("\n")]

@@ -19,7 +19,7 @@ import apsw
 import pytest
 
 from lcode.agent.session import Session
-from lcode.agent.spool import Spool
+from lcode.agent.spool import Spool, collect
 from lcode.errors import EXIT_TEMPORARY, StoreBusy, StoreUnwritable, UserError
 from lcode.events import Answer, ApprovalRequested, Decision, Event, Notice, StopReason, ToolFinished, ToolStarted
 from lcode.llm.protocol import Request, ToolResult
@@ -503,6 +503,18 @@ def test_a_place_that_fails_later_is_left_for_the_next_one(tmp_path: Path) -> No
     waiting.keep([[("end_run", {})], [("start_run", {})]])
     assert waiting.path is not None and waiting.path.parent == second
     assert waiting.path.read_text().count("\n") == 3
+
+
+@pytest.mark.parametrize("text", ["", '"lcode out', '"lcode outbox 1"\n'])
+def test_a_file_that_was_begun_when_its_session_was_killed_goes_without_a_word(repo: Path, text: str) -> None:
+    harness = Harness.open(repo)
+    agent, recall = harness.runtime.agent.id, harness.runtime.memory().recall
+    place = repo.parent / "outbox"
+    place.mkdir(mode=0o700)
+    (place / f"{agent}.session-1.outbox").write_text(text)
+    assert collect([place], agent, harness.runtime.store.agent_paths(harness.runtime.agent).locks, recall) == []
+    assert list(place.iterdir()) == []
+    harness.runtime.store.close()
 
 
 @pytest.mark.parametrize("whole", [True, False])
