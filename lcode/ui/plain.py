@@ -47,6 +47,15 @@ def tool_line(started: str, summary: str) -> str:
     return result if result.startswith(started) else f"{started} · {result}"
 
 
+def _finished_line(started: str, event: ToolFinished) -> str:
+    """How a call ended, where not well, and what it shows."""
+    from lcode.agent.conversation import end_of
+
+    end = end_of({"is_error": event.is_error, "text": event.text})
+    detail = event.summary or (event.text if end else "")
+    return f"{end}: " * bool(end) + tool_line(started, "" if detail == end else detail)
+
+
 def told(message: str, hint: str = "") -> str:
     """The one form in which faults are told: `lcode: message`, and the hint on a line of its own."""
     return f"lcode: {one_line(message, 400)}\n" + (f"hint: {one_line(hint, 400)}\n" if hint else "")
@@ -102,9 +111,7 @@ class PlainFace:
             case ToolStarted():
                 self._started[event.call_id] = one_line(event.summary)
             case ToolFinished():
-                started = self._started.pop(event.call_id, event.name)
-                detail = event.summary or (event.text if event.is_error else "")
-                self._say(("failed: " if event.is_error else "") + tool_line(started, detail))
+                self._say(_finished_line(self._started.pop(event.call_id, event.name), event))
             case StreamRestarted():
                 self._say(f"retry {event.attempt} in {event.wait:.0f} s: {one_line(event.reason)}")
             case MemoryChanged():

@@ -134,3 +134,22 @@ def test_the_headless_faces_import_no_terminal_library() -> None:
 
 def test_the_terminal_imports_markdown_only_with_the_first_answer() -> None:
     assert imported("lcode.ui.shell.app", {"rich", "rich.markdown", "pygments", "markdown_it"}) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("summary", "text", "line"),
+    [
+        ("refused", "Refused: this needs the user's permission.", "refused: shell make\n"),
+        ("", "The user said no.", "refused: shell make · The user said no.\n"),
+        ("interrupted", "interrupted by the user while it ran", "interrupted: shell make\n"),
+        ("interrupted", "not run: the user interrupted before it began", "interrupted: shell make\n"),
+        ("exit 2", "No rule.", "failed: shell make · exit 2\n"),
+        ("", "There is no such folder.", "failed: shell make · There is no such folder.\n"),
+    ],
+)
+def test_a_call_that_did_not_go_well_says_how_it_ended(summary: str, text: str, line: str) -> None:
+    err = io.StringIO()
+    face = PlainFace(io.StringIO(), err, verbose=True)
+    face.emit(ToolStarted("call-1", "shell", {}, "shell make"))
+    face.emit(ToolFinished("call-1", "shell", True, summary, text))
+    assert err.getvalue() == line
