@@ -53,7 +53,7 @@ def scope(path: str = "", language: str = "", kind: str = "") -> Scope:
     if kind := kind.strip().lower():
         where.append("files.kind = ?" if kind in FILE_KINDS else "chunks.kind = ?")
         bindings.append(kind)
-    return Scope(" AND ".join(where), tuple(bindings))
+    return Scope(" AND ".join(where), tuple(value.encode("utf-8", "replace").decode() for value in bindings))
 
 
 _FROM = (

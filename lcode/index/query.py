@@ -29,7 +29,8 @@ class Query:
     @cached_property
     def bare(self) -> str:
         """The question on one line, at most so long."""
-        return " ".join(self.text[:LONGEST].replace("\0", " ").split())
+        text = self.text[:LONGEST].replace("\0", " ").encode("utf-8", "replace").decode()
+        return " ".join(text.split())
 
     @cached_property
     def words(self) -> list[str]:

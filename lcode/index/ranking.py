@@ -13,7 +13,7 @@ from typing import TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
-COLUMNS = (5.0, 3.0, 1.0)  # path, names and body of a chunk in bm25
+COLUMNS = (5.0, 5.0, 1.0)  # path, names and body of a chunk in bm25
 BEST = (1.0, 0.4, 0.2, 0.1)  # of a file's chunks, best first
 WEIGHTS = {
     "body": 1.3,  # words in the chunks: text, names and path, by bm25

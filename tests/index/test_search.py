@@ -1,0 +1,305 @@
+"""Searching code: exact questions win, signals add up, filters hold, and no question breaks it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lcode.git.command import Git
+from lcode.index.build import CodeIndex
+from lcode.index.graph import update_graph
+from lcode.index.history import update_history
+from lcode.index.open import IndexDatabase
+from lcode.index.search import CodeSearch, paths_of
+from lcode.path_text import path_text
+
+LOCKS = '''"""Named locks between processes."""
+
+
+class NamedLock:
+    """A lock that the kernel frees when its owner dies."""
+
+    def acquire(self, purpose: str) -> bool:
+        """Take the lock, or say at once that another has it."""
+        if self.busy:
+            raise RuntimeError("the lock is held by another process")
+        return True
+
+    def release(self) -> None:
+        self.busy = False
+'''
+PORTS = '''"""Reading settings of the server."""
+
+DEFAULT_PORT = 8080
+
+
+def parse_port(text: str) -> int:
+    """The number of a TCP port."""
+    return int(text)
+
+
+def parse_host(text: str) -> str:
+    return text.strip()
+'''
+SERVER = '''"""Serves requests."""
+
+from app.settings.ports import parse_port
+from app.store.locks import NamedLock
+
+
+class Session:
+    def run(self, argument: str) -> None:
+        lock = NamedLock()
+        lock.acquire("serving")
+        self.port = parse_port(argument)
+
+
+class Task:
+    def run(self) -> None:
+        """Also called run."""
+'''
+TEST = """from app.settings.ports import parse_port
+
+
+def test_parse_port_of_a_number():
+    assert parse_port("80") == 80
+"""
+FILES = {
+    "app/store/locks.py": LOCKS,
+    "app/settings/ports.py": PORTS,
+    "app/server.py": SERVER,
+    "tests/test_ports.py": TEST,
+    "web/client.ts": "export function openSocket(address: string): Socket {\n  return new Socket(address);\n}\n",
+    "docs/guide.md": "# Guide\n\nStart the server with a port.\n\n## Ports\n\nThe default port is 8080.\n",
+}
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
+
+
+def commit(root: Path, message: str, files: dict[str, str]) -> None:
+    for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(content, encoding="utf-8")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", message)
+
+
+def index(root: Path, database: IndexDatabase) -> CodeSearch:
+    assert CodeIndex(database, root).update().complete
+    update_history(database, Git(root), path_text(root))
+    update_graph(database, path_text(root))
+    return CodeSearch(database, root)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("search") / "repo"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    commit(folder, "Begin", FILES)
+    commit(folder, "Survive a brownout of the power supply", {"app/store/locks.py": LOCKS + "\n\nRETRIES = 3\n"})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def search(root: Path) -> Iterator[CodeSearch]:
+    database = IndexDatabase(None)
+    yield index(root, database)
+    database.close()
+
+
+def test_a_symbol_lands_first(search: CodeSearch) -> None:
+    hit = search.search("parse_port")[0]
+    assert hit.path == "app/settings/ports.py" and "def parse_port" in hit.text
+    assert search.search("NamedLock")[0].path == "app/store/locks.py"
+
+
+def test_a_symbol_is_found_in_whatever_way_its_words_are_joined(search: CodeSearch) -> None:
+    assert search.search("parsePort")[0].path == "app/settings/ports.py"
+    assert search.search("namedlock")[0].path == "app/store/locks.py"
+
+
+def test_a_dotted_symbol_tells_methods_of_one_name_apart(search: CodeSearch) -> None:
+    assert "Also called" not in search.search("Session.run")[0].text
+    assert "Also called" in search.search("Task.run")[0].text
+
+
+@pytest.mark.parametrize("query", ["app/store/locks.py", "store/locks.py", "locks.py", "locks.py:10", "./app/store/locks.py"])
+def test_a_path_or_its_end_lands_first(search: CodeSearch, query: str) -> None:
+    assert search.search(query)[0].path == "app/store/locks.py"
+
+
+def test_a_path_with_a_line_lands_on_the_chunk_of_that_line(search: CodeSearch) -> None:
+    hit = search.search("server.py:16")[0]
+    assert hit.path == "app/server.py"
+    assert hit.start_line <= 16 <= hit.end_line
+
+
+def test_a_quoted_text_lands_where_it_stands(search: CodeSearch) -> None:
+    hit = search.search('"the lock is held by another process"')[0]
+    assert hit.path == "app/store/locks.py"
+    assert "held by another" in hit.text
+
+
+def test_an_expression_lands_where_it_matches(search: CodeSearch) -> None:
+    assert "def parse_host" in search.search(r"def parse_h\w+\(")[0].text
+
+
+def test_the_message_of_a_commit_finds_the_file_it_touched(search: CodeSearch) -> None:
+    hits = search.search("brownout", explain=True)
+    assert hits[0].path == "app/store/locks.py"
+    reasons = {signal.name: signal for signal in hits[0].why}
+    assert "commits" in reasons and "brownout" in reasons["commits"].detail
+
+
+def test_source_ranks_before_its_tests(search: CodeSearch) -> None:
+    paths = paths_of(search.search("parse port of a number"))
+    assert paths.index("app/settings/ports.py") < paths.index("tests/test_ports.py")
+
+
+def test_hits_say_why_when_asked(search: CodeSearch) -> None:
+    hit = search.search("kernel frees lock", explain=True)[0]
+    assert hit.why and hit.why[0].share == max(signal.share for signal in hit.why)
+    assert not search.search("kernel frees lock")[0].why
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "expected"),
+    [
+        ({"path": "app/store"}, {"app/store/locks.py"}),
+        ({"path": "app/store/locks.py"}, {"app/store/locks.py"}),
+        ({"path": "**/*.ts"}, {"web/client.ts"}),
+        ({"path": "*.md"}, {"docs/guide.md"}),
+        ({"language": "TypeScript"}, {"web/client.ts"}),
+        ({"language": "ts"}, {"web/client.ts"}),
+        ({"kind": "test"}, {"tests/test_ports.py"}),
+        ({"kind": "docs"}, {"docs/guide.md"}),
+        ({"path": "nowhere"}, set()),
+    ],
+)
+def test_a_filter_holds_for_every_hit(search: CodeSearch, narrowed: dict[str, str], expected: set[str]) -> None:
+    found = set()
+    for query in ("port server lock socket address guide", "parse_port", "locks.py", "brownout"):
+        found |= {hit.path for hit in search.search(query, limit=50, **narrowed)}  # type: ignore[arg-type]
+    assert found <= expected
+    assert bool(found) == bool(expected)
+
+
+def test_a_kind_of_chunk_holds_for_every_hit(search: CodeSearch) -> None:
+    hits = search.search("run the lock", kind="class", limit=50)
+    assert hits and {hit.kind for hit in hits} == {"class"}
+
+
+def test_the_same_question_gives_the_same_places(search: CodeSearch, root: Path) -> None:
+    first = search.search("how is a port parsed by the server", limit=50, explain=True)
+    database = IndexDatabase(None)
+    again = index(root, database).search("how is a port parsed by the server", limit=50, explain=True)
+    database.close()
+    assert again == first == search.search("how is a port parsed by the server", limit=50, explain=True)
+
+
+def test_a_limit_gives_the_beginning_of_what_a_larger_one_gives(search: CodeSearch) -> None:
+    everything = search.search("port of the server", limit=50)
+    assert search.search("port of the server", limit=2) == everything[:2]
+    assert search.search("port", limit=0) == []
+
+
+def test_files_rank_as_their_places_do_not_twice(search: CodeSearch) -> None:
+    ranked = [path for path, _ in search.files("parse port", limit=50)]
+    assert ranked[0] == "app/settings/ports.py"
+    assert len(ranked) == len(set(ranked))
+
+
+def test_no_index_is_nothing_found(tmp_path: Path) -> None:
+    database = IndexDatabase(None)
+    assert CodeSearch(database, tmp_path).search("anything") == []
+    assert CodeSearch(database, tmp_path).files("anything") == []
+    database.close()
+
+
+def test_a_hit_says_whether_the_file_changed_since(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def frobnicate():\n    return 1\n", encoding="utf-8")
+    (tmp_path / "b.py").write_text("def frobnicate_all():\n    return 2\n", encoding="utf-8")
+    database = IndexDatabase(None)
+    assert CodeIndex(database, tmp_path).update().complete
+    search = CodeSearch(database, tmp_path)
+    assert not any(hit.changed for hit in search.search("frobnicate"))
+    (tmp_path / "a.py").write_text("# new\ndef frobnicate():\n    return 10\n", encoding="utf-8")
+    (tmp_path / "b.py").unlink()
+    hits = {hit.path: hit for hit in search.search("frobnicate")}
+    database.close()
+    assert hits["a.py"].changed and "# new" in hits["a.py"].text
+    assert hits["b.py"].changed and hits["b.py"].text == ""
+
+
+def test_what_was_written_since_is_found_by_the_same_search(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def first():\n    return 1\n", encoding="utf-8")
+    database = IndexDatabase(None)
+    builder = CodeIndex(database, tmp_path)
+    builder.update()
+    search = CodeSearch(database, tmp_path)
+    assert not search.search("zwitschern")
+    (tmp_path / "b.py").write_text("def zwitschern():\n    return 1\n", encoding="utf-8")
+    builder.update()
+    assert search.search("zwitschern")[0].path == "b.py"
+    database.close()
+
+
+HARD = [
+    *("", " ", '"', "'", "`", '""', "(", ")", "(((", "[", "*", "NEAR(", "AND OR NOT", "a AND", "^", ":", "path:", "path : x"),
+    *(
+        "-",
+        "--",
+        "\0",
+        "\ud800",
+        "é",
+        "日本語",
+        "🙂",
+        "a" * 5000,
+        "a " * 5000,
+        "(a+)+$",
+        "(a|a)*b",
+        r"\w+\s*(",
+        "%",
+        "_",
+        "%%/..",
+    ),
+    *(
+        "../..",
+        "/",
+        "//",
+        "x:99999999999999999999",
+        "{}",
+        "\\",
+        "\\1",
+        "fix(: x",
+        "[[:alpha:]]",
+        ".*.*.*.*.*x",
+        "a::b::c",
+        "->",
+    ),
+    *("#", "#1", ".py", "..", "\n\n", "SELECT * FROM files; --", "'; DROP TABLE files; --"),
+]
+
+
+@pytest.mark.parametrize("query", HARD, ids=range(len(HARD)))
+def test_a_hard_question_is_answered(search: CodeSearch, query: str) -> None:
+    search.search(query, explain=True)
+    search.search(query, path=query[:50], language=query[:50], kind=query[:50])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=st.text(max_size=80) | st.text(alphabet="ab.*()[]\\|^$+?\"'`:/_- {}#>", max_size=40))
+def test_any_question_is_answered(search: CodeSearch, query: str) -> None:
+    hits = search.search(query, limit=5, explain=True)
+    assert len(hits) <= 5
+    for hit in hits:
+        assert 1 <= hit.start_line <= hit.end_line
