@@ -56,7 +56,7 @@ class Runtime:
         self.notices: list[Notice] = []
         self._environ = environ
         self._database = database
-        self._scratch = store.scratch() if store.ephemeral else None
+        self._scratch: Database | None = None  # what an ephemeral session says, from its beginning on
         self._sessions: list[Session] = []
         self._upkeep = Upkeep(store, agent, database, environ, place.root, worker=settings.worker)
         self.background = Background(store.agent_paths(agent), place.root)
@@ -93,7 +93,7 @@ class Runtime:
                 runtime.notices.append(Notice(told, "warning"))
             runtime.notices += [Notice(line, "warning") for line in runtime._upkeep.notices()]
             if fresh or not row.initialised:
-                runtime._first_look()
+                runtime._first_look() if not database.read_only else None
             elif place.common_dir and not row.roots and place.head:
                 store.agents.learn_roots(row.id, root_commits(place)) if not ephemeral else None
             return runtime
@@ -188,6 +188,7 @@ class Runtime:
     async def new_session(self, *, model: str | None = None, mode: str | None = None) -> Session:
         """A fresh session, live in this process."""
         provider = self._provider(model)
+        self._scratch = self._scratch or (self.store.scratch() if self.ephemeral else None)
         memory = self.memory()
         memory.session_id = new_id("session")
         lock = None if self.ephemeral else live.hold(self._lock(memory.session_id), self.branch)

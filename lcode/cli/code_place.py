@@ -49,7 +49,7 @@ def index_of(runtime: Runtime, options: Options) -> IndexDatabase:
     if not runtime.agent.id:
         return IndexDatabase(None)
     paths = runtime.store.agent_paths(runtime.agent)
-    if options.ephemeral:
+    if options.ephemeral or runtime.ephemeral:
         return open_index(paths, read_only=index_path(paths).is_file(), tell=complain)
     return open_index(paths, tell=complain)
 

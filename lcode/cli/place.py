@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lcode.cli.options import Options
 from lcode.cli.output import Styled, is_terminal, one_line, say
-from lcode.errors import UsageError, UserError
+from lcode.errors import StoreUnwritable, UsageError, UserError
 
 if TYPE_CHECKING:
     from lcode.agent.runtime import Runtime
@@ -42,18 +42,33 @@ def settings_of(options: Options) -> Settings:
 @contextmanager
 def opened(options: Options, *, writes: bool = False) -> Iterator[Runtime]:
     """The runtime of a command that needs the store alone. A command that only reads makes nothing in a place that has
-    no agent yet: it sees what an agent would know at first sight."""
-    from lcode.agent.runtime import Runtime
-
+    no agent yet: it sees what an agent would know at first sight. It also reads a store that cannot be written."""
     _refuse_ephemeral(options, writes)
     settings, where = settings_of(options), directory(options)
     ephemeral = options.ephemeral or not (writes or options.agent is not None or has_agent(where))
-    runtime = Runtime.open(settings, where, agent=options.agent, ephemeral=ephemeral)
+    runtime = _runtime(options, settings, where, writes=writes, ephemeral=ephemeral)
     try:
         _tell(settings, runtime, options, writes)
         yield runtime
     finally:
         runtime.store.close()
+
+
+def _runtime(options: Options, settings: Settings, where: Path, *, writes: bool, ephemeral: bool) -> Runtime:
+    from lcode.agent.runtime import Runtime
+    from lcode.cli.report import complain
+
+    try:
+        return Runtime.open(settings, where, agent=options.agent, ephemeral=ephemeral)
+    except StoreUnwritable as error:
+        if writes or ephemeral:
+            raise
+        try:
+            runtime = Runtime.open(settings, where, agent=options.agent, ephemeral=True)
+        except UserError:  # it cannot be read either
+            raise error from None
+        complain(f"memory is only read: {error.message}")
+        return runtime
 
 
 def _tell(settings: Settings, runtime: Runtime, options: Options, writes: bool) -> None:

@@ -80,11 +80,6 @@ def _state(row: SessionRow) -> str:
 def _find(runtime: Runtime, name: str) -> tuple[SessionRow, list[MessageRow]]:
     recall = runtime.memory().recall
     row = recall.session(name)
-    if runtime.ephemeral:  # an ephemeral recall keeps its own messages apart from the stored ones
-        from lcode.memory.recall import Recall
-
-        memory = runtime.memory()
-        recall = Recall(memory.database, memory.database, runtime.store.redactor)
     return row, recall.messages(row.id)
 
 

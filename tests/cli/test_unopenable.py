@@ -102,3 +102,39 @@ def as_anybody(*arguments: str) -> subprocess.CompletedProcess[str]:
         check=False,
         preexec_fn=lambda: [library.prctl(24, number, 0, 0, 0) for number in (1, 2, 3)] and None,  # PR_CAPBSET_DROP
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="gives up the capabilities by which root may do everything")
+@pytest.mark.parametrize(
+    "change",
+    [lambda home, agent: agent.chmod(0o500), lambda home, agent: everything(home)],
+    ids=["agent read-only", "all read-only"],
+)
+def test_looks_read_what_is_there_where_nothing_can_be_written(
+    lcode: Lcode, repository: Path, home: Path, change: Change
+) -> None:
+    assert lcode(*ASK).code == 0
+    assert lcode("remember", "tea is kept in the tin").code == 0
+    assert lcode("memory", "append", "human", "likes tea").code == 0
+    (session,) = lcode("sessions", "--json").json()
+    looks = {
+        ("sessions",): "where is the port",
+        ("sessions", "show", session["id"]): "where is the port",
+        ("memory", "show"): "likes tea",
+        ("memory", "log", "human"): "likes tea",
+        ("recall", "port", "--context", "2"): "where is the port",
+        ("search", "tea", "--scope", "facts"): "kept in the tin",
+        ("agents",): "shop",
+        ("backup", "list"): "",
+    }
+    change(home, next((home / "agents").iterdir()))
+    try:
+        for words, text in looks.items():
+            done = as_anybody(*words)
+            assert done.returncode == 0 and text in done.stdout, done
+            assert len(done.stderr.splitlines()) <= 1
+        refused = as_anybody("remember", "more")
+        assert_told(refused.returncode, refused.stderr, 75)
+    finally:
+        for path in [home, *home.rglob("*")]:
+            path.chmod(0o700 if path.is_dir() else 0o600)
