@@ -29,6 +29,7 @@ _SMALL = 20_000  # bytes up to which long lines are no matter
 _STEPS, _BYTES_A_STEP = 300, 20  # calls of the parser, each 100 of its operations; files met took one for 49 bytes at most
 _SECONDS, _BYTES_A_SECOND = 0.25, 400_000  # of processor time: a last resort, 30 times what it takes
 _WIDEST = 5_000  # tokens without a name in a node that was not understood: the query's cost is their square
+_MOST_OPEN = 2_000  # brackets that are not closed
 _MOST_ERRORS = 5_000  # nodes that hold errors
 _DEPTH = 300  # of nodes that are looked at for definitions
 _BLOCK = 65_536
@@ -101,12 +102,19 @@ def _tangled(root: tree_sitter.Node) -> bool:
     return False
 
 
+def _lopsided(data: bytes) -> bool:
+    """Whether thousands of brackets are never closed: a parser that gives up on them takes the square of that in memory."""
+    angles = data.count(b"<") - 2 * data.count(b"<<") - data.count(b"<=") - data.count(b"< ") - data.count(b">")
+    pairs = ((b"(", b")"), (b"[", b"]"), (b"{", b"}"))
+    return angles > _MOST_OPEN or any(data.count(opening) - data.count(closing) > _MOST_OPEN for opening, closing in pairs)
+
+
 def parseable(data: bytes) -> bool:
     """Whether a file is worth a parser: not huge, not binary, its lines not those of a machine."""
     size = len(data)
     if not size or size > LARGEST or b"\0" in data:
         return False
-    if size > _SMALL and size > MEAN_LINE * (data.count(b"\n") + 1):
+    if (size > _SMALL and size > MEAN_LINE * (data.count(b"\n") + 1)) or _lopsided(data):
         return False
     return size <= LONGEST_LINE or max(map(len, data.split(b"\n"))) <= LONGEST_LINE
 

@@ -169,9 +169,7 @@ _BY_NAME = {
     "vagrantfile": "ruby",
     "fastfile": "ruby",
     "brewfile": "ruby",
-    "build": "python",
     "build.bazel": "python",
-    "workspace": "python",
     "sconstruct": "python",
     "sconscript": "python",
     "wscript": "python",
@@ -194,6 +192,7 @@ _BY_NAME = {
     ".gitconfig": "ini",
     ".editorconfig": "ini",
 }
+_BY_EXACT_NAME = {"BUILD": "python", "WORKSPACE": "python"}  # Bazel's; in small letters these are scripts and folders
 _PROGRAMS = {
     "python": "python",
     "pypy": "python",
@@ -233,19 +232,33 @@ _CPLUSPLUS = re.compile(
     re.MULTILINE,
 )
 _HEAD = 65_536
+# Endings that more than one language uses: what to look for, the language where it is found, the one where it is not.
+_ASKED = {
+    "h": (_CPLUSPLUS, "cpp", "c"),
+    "inc": (re.compile(rb"<\?php"), "php", TEXT),
+    "m": (
+        re.compile(rb"^\s*(?:#import|#include|@(?:interface|implementation|import|class|protocol))", re.MULTILINE),
+        "objc",
+        TEXT,
+    ),
+    "ts": (re.compile(rb"\A\s*<(?:\?xml|!DOCTYPE TS)"), "xml", "typescript"),
+    "pl": (re.compile(rb"^:- ", re.MULTILINE), TEXT, "perl"),
+}
 
 
 def language_of(path: str, data: bytes) -> str:
     """The name of the language of a file, by its name, else by its first line; `text` where nothing tells."""
-    name = path.rpartition("/")[2].lower()
-    found = _BY_NAME.get(name, "")
+    exact = path.rpartition("/")[2]
+    name = exact.lower()
+    found = _BY_EXACT_NAME.get(exact) or _BY_NAME.get(name, "")
     stem, dot, extension = name.rpartition(".")
     if not found and dot:
         found = _BY_EXTENSION.get(extension, "")
         if not found and extension in ("in", "tmpl", "template", "dist", "example", "sample"):
             found = _BY_EXTENSION.get(stem.rpartition(".")[2], "") if "." in stem else ""
-    if extension == "h" and found == "c":
-        return "cpp" if _CPLUSPLUS.search(data[:_HEAD]) else "c"
+    if found and extension in _ASKED:
+        pattern, yes, no = _ASKED[extension]
+        return yes if pattern.search(data[:_HEAD]) else no
     if not found and name.startswith(("dockerfile.", "makefile.")):
         found = _BY_NAME[name.partition(".")[0]]
     return found or _by_first_line(data)

@@ -20,11 +20,23 @@ FUNCTIONS = frozenset({"function", "method", "macro"})
 _SCOPES = frozenset({"function", "method", "barrier"})  # inside of which values are local
 _VALUES = frozenset({"constant", "member"})
 _MOST_INJECTIONS = 200
-_POINTERS = frozenset({"parenthesized_declarator"})  # to functions, where a function is declared
 _LONGEST_NAME = 120
 _NO_PARTS = frozenset({"prototype", "exports", "module", "self", "this", "window", "global", ""})
 _WHITE = re.compile(r"\s+")
 _GENERICS = re.compile(r"<[^<>]*>")
+_OTHER_SYNTAX = frozenset({"c", "cpp", "css", "html", "json", "markdown", "sql", "toml", "yaml"})
+_DEFINING_WORDS = rb"class|def|enum|fn|fun|func|function|interface|object|protocol|struct|trait"
+_DEFINING_LINE = re.compile(
+    rb"(?m)^[ \t]*(?:[a-z]\w*(?:\([\w, ]*\))?[ \t]+){0,5}?(?:" + _DEFINING_WORDS + rb")[ \t]+(?:<[^>\n]{1,80}>[ \t]*)?"
+    rb"(?:[A-Z]\w*\.)?([A-Za-z_]\w*)(?=[ \t]*(?:[(<:{=\r\n]|$))"
+)
+_MACROS = re.compile(
+    rb"(?m)^[A-Z][A-Z0-9_]{3,}(?:\([^()\n{};]*\))?(?=[ \t]*\r?\n(?![ \t]*[{(]))"  # alone in a line
+    rb"|^[A-Z][A-Z0-9_]*_(?:API|EXPORT|EXTERN|DECL|PUBLIC)(?=[ \t]+\w)"
+    rb"|(?<=\))[ \t]+[A-Z][A-Z0-9_]*_ATTR(?=;)"
+    rb"|(?<=\bclass )[A-Z][A-Z0-9_]{3,}(?:\([^()\n]*\))?(?= \w)"
+    rb"|(?<=\bstruct )[A-Z][A-Z0-9_]{3,}(?= \w)"
+)
 _MEMBER = re.compile(r"::|:|\.prototype\.")
 
 
@@ -53,10 +65,10 @@ class Definition:
         self.symbol = name
         self.node = node
         self.start, self.end = node.start_byte, node.end_byte
-        self.row = row
         self.first = node.start_point[0]
-        row, column = node.end_point
-        self.last = max(self.first, row - 1 if column == 0 else row)
+        self.row = self.first if node.type == "type_definition" else row  # `} name;` stands at its end
+        last, column = node.end_point
+        self.last = max(self.first, last if column else last - 1)
         self.doc = ""
         self.children: list[Definition] = []
         self.parent: Definition | None = None
@@ -87,7 +99,7 @@ class Outline:
 
 def outline(grammar: Grammar, data: bytes) -> Outline | None:
     """The outline of a file; None where parsing took too long."""
-    tree = grammar.parse(data)
+    tree = grammar.parse(_unmacroed(data) if grammar.language.name in ("c", "cpp") else data)
     if tree is None:
         return None
     found, injected = _collect(grammar, tree, data)
@@ -100,9 +112,35 @@ def outline(grammar: Grammar, data: bytes) -> Outline | None:
             found += _collect(other, inner, data)[0]
             roots.append(inner.root_node)
     top = _nest(found)
+    if partial and grammar.language.name not in _OTHER_SYNTAX:
+        top = _rescued(top, tree.root_node, data)
     if grammar.language.name == "markdown":
         top = _sections(top, data.count(b"\n"))
     return Outline(top, roots, partial)
+
+
+def _rescued(top: list[Definition], root: tree_sitter.Node, data: bytes) -> list[Definition]:
+    """The definitions, with names of those that stand where syntax was not understood: by what their lines look like."""
+    known = {(one.name, one.row) for one in Outline(top, [], True).every()}
+    row, at, more = 0, 0, []
+    for match in _DEFINING_LINE.finditer(data):
+        row, at = row + data.count(b"\n", at, match.start(1)), match.start(1)
+        name = match[1].decode("ascii")
+        if (name, row) not in known and len(name) <= _LONGEST_NAME:
+            definition = Definition("member", name, root, row)
+            definition.first = definition.last = row
+            definition.start, definition.end = match.span(1)
+            more.append(definition)
+    return sorted(top + more, key=lambda one: one.first) if more else top
+
+
+def _unmacroed(data: bytes) -> bytes:
+    """C without the macros that stand where syntax has no place for them, blanked out: every byte stays where it is."""
+    return _MACROS.sub(_blank, data)
+
+
+def _blank(match: re.Match[bytes]) -> bytes:
+    return b" " * (match.end() - match.start())
 
 
 def _collect(
@@ -164,7 +202,7 @@ def _declared(node: tree_sitter.Node, *, prototypes: bool) -> tree_sitter.Node |
     """The name inside a C declarator; None for what declares a function and is no definition."""
     for _ in range(12):
         inner = node.child_by_field_name("declarator")
-        if node.type == "function_declarator" and inner is not None and not prototypes and inner.type not in _POINTERS:
+        if node.type == "function_declarator" and inner is not None and not prototypes and not _is_pointer(inner):
             return None
         if inner is None:
             if node.type in ("parenthesized_declarator", "reference_declarator", "attributed_declarator"):
@@ -175,10 +213,16 @@ def _declared(node: tree_sitter.Node, *, prototypes: bool) -> tree_sitter.Node |
     return None
 
 
+def _is_pointer(declarator: tree_sitter.Node) -> bool:
+    """Whether what looks like a function's declaration is that of a pointer to one: `(*name)(...)`."""
+    inner = declarator.named_children[:1] if declarator.type == "parenthesized_declarator" else []
+    return bool(inner) and inner[0].type == "pointer_declarator"
+
+
 def _named(kind: str, name: tree_sitter.Node, node: tree_sitter.Node, data: bytes, separators: str) -> Definition:
     text = _clean(name, data, separators)
     definition = Definition(kind, text, node, name.start_point[0])
-    if separators and (any(letter in text for letter in separators)):
+    if separators and not text.isidentifier() and any(letter in text for letter in separators):
         parts = [part for part in re.split(f"[{re.escape(separators)}]+", text) if part not in _NO_PARTS]
         definition.symbol = ".".join(parts) or text
         definition.name = parts[-1] if parts else text
@@ -190,6 +234,8 @@ def _named(kind: str, name: tree_sitter.Node, node: tree_sitter.Node, data: byte
 def _clean(node: tree_sitter.Node, data: bytes, separators: str) -> str:
     """The text of a name without what only surrounds it: quotes, colons, `*`, type parameters, space."""
     raw = data[node.start_byte : min(node.end_byte, node.start_byte + 4 * _LONGEST_NAME)].decode("utf-8", "replace")
+    if raw.isidentifier():
+        return raw[:_LONGEST_NAME]
     text = _WHITE.sub(" ", raw).strip()
     if node.type in (
         "generic_type",
@@ -225,22 +271,16 @@ def _nest(found: list[Definition]) -> list[Definition]:
             stack.pop()
         if definition.kind in _VALUES and _local(definition, stack):
             continue
-        _place(definition, stack, top)
-        if definition.kind != "member":
+        if _place(definition, stack, top) and definition.kind != "member":
             stack.append(definition)
     return top
 
 
 def _local(definition: Definition, stack: list[Definition]) -> bool:
     owner = stack[-1] if stack else None
-    if any(outer.kind in _SCOPES for outer in stack):
-        return True
-    return (
-        definition.kind == "constant"
-        and owner is not None
-        and owner.kind in CONTAINERS - {"module"}
-        and not _loud(definition.name)
-    )
+    if owner is not None and owner.kind in CONTAINERS - {"module"}:
+        return definition.kind == "constant" and not _loud(definition.name)
+    return any(outer.kind in _SCOPES for outer in stack)
 
 
 def _loud(name: str) -> bool:
@@ -249,10 +289,10 @@ def _loud(name: str) -> bool:
     return bare[:1].isupper()
 
 
-def _place(definition: Definition, stack: list[Definition], top: list[Definition]) -> None:
-    """Hang a definition where it belongs: in the nearest scope around it that counts."""
+def _place(definition: Definition, stack: list[Definition], top: list[Definition]) -> bool:
+    """Hang a definition where it belongs: in the nearest scope around it that counts. Whether it is a scope itself."""
     if definition.kind in ("barrier", "outer"):
-        return
+        return True
     for outer in reversed(stack):
         if outer.kind == "outer" and not outer.widened:
             outer.widened = True
@@ -266,7 +306,7 @@ def _place(definition: Definition, stack: list[Definition], top: list[Definition
     owner = next((outer for outer in reversed(stack) if outer.kind not in ("barrier", "outer")), None)
     if owner is not None and owner.node.type == "type_definition" and definition.kind in CONTAINERS:
         if definition.name == owner.name:  # typedef struct name { } name;
-            return
+            return False
     elif owner is not None and owner.symbol and definition.symbol:
         definition.symbol = f"{owner.symbol}.{definition.symbol}"
     elif owner is not None:
@@ -276,9 +316,9 @@ def _place(definition: Definition, stack: list[Definition], top: list[Definition
     definition.parent = owner
     if definition.kind == "function" and owner is not None and owner.kind in CONTAINERS - {"module", "section"}:
         definition.kind = "method"
-    if definition.kind == "namespace":
-        return
-    (owner.children if owner is not None else top).append(definition)
+    if definition.kind != "namespace":
+        (owner.children if owner is not None else top).append(definition)
+    return True
 
 
 def _sections(headings: list[Definition], last: int) -> list[Definition]:

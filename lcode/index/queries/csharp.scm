@@ -12,3 +12,4 @@
 (event_declaration name: (identifier) @name) @method
 (local_function_statement name: (identifier) @name) @function
 (field_declaration (variable_declaration (variable_declarator name: (identifier) @name))) @constant
+(indexer_declaration "this" @name) @method

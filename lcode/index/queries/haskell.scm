@@ -10,3 +10,5 @@
 (instance name: (_) @name) @impl
 (data_constructor (_ name: (constructor) @name)) @member
 (newtype_constructor name: (constructor) @name) @member
+(field name: (_) @name) @member
+(pattern_synonym (equation synonym: (apply function: (_) @name))) @function

@@ -6,4 +6,3 @@
 (type_alias_statement . (type (generic_type . (identifier) @name))) @type
 (expression_statement (assignment left: (identifier) @name)) @constant
 (expression_statement (assignment left: (pattern_list (identifier) @name))) @constant
-(lambda) @barrier
