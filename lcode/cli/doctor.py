@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from lcode.cli.doctor_access import access_check
 from lcode.cli.doctor_finding import Finding
 from lcode.cli.doctor_index import index_check
 from lcode.cli.doctor_store import agents_check, store_check
@@ -158,4 +159,4 @@ def _model(options: Options) -> Iterator[Finding]:
     yield Finding("model", "ok", f"{name} ({origin})")
 
 
-CHECKS: tuple[Check, ...] = (_program, _sqlite, store_check, agents_check, index_check, _tools, _terminal, _model)
+CHECKS: tuple[Check, ...] = (_program, _sqlite, access_check, store_check, agents_check, index_check, _tools, _terminal, _model)

@@ -48,6 +48,70 @@ def test_a_folder_in_a_files_place_is_no_passing_failure(lcode: Lcode, repositor
     assert "is a folder" in done.err
 
 
+def emptied(lcode: Lcode) -> str:
+    """What the doctor says of the store's places; mended afterwards, and a session starts again."""
+    told = lcode("doctor")
+    (line,) = [line for line in told.out.splitlines() if line.startswith("fail") and " access " in line]
+    assert told.code == 1
+    lcode("doctor", "--fix", "--yes")
+    assert lcode("doctor").code == 0
+    assert lcode(*ASK).code == 0
+    return line
+
+
+@pytest.mark.parametrize(
+    "name", ["agents/*/locks/memory.lock", "agents/*/memory.db-wal", "agents/*/memory.db", "locks/user.open"]
+)
+def test_the_doctor_sees_a_folder_in_a_files_place_and_removes_an_empty_one(
+    lcode: Lcode, repository: Path, home: Path, name: str
+) -> None:
+    assert lcode(*ASK).code == 0
+    place = next(home.glob("agents/*")) / name.removeprefix("agents/*/") if name.startswith("agents") else home / name
+    in_place(place)
+    assert "is a folder, and has to be a file" in emptied(lcode)
+
+
+def test_the_doctor_sees_a_file_in_a_folders_place(lcode: Lcode, repository: Path, home: Path) -> None:
+    assert lcode(*ASK).code == 0
+    (home / "locks").rename(home / "aside")
+    (home / "locks").write_text("somebody's words")
+    told = lcode("doctor")
+    assert told.code == 1 and "locks is a file, and has to be a folder" in told.out and "move it" in told.out
+    lcode("doctor", "--fix", "--yes")
+    assert (home / "locks").read_text() == "somebody's words"
+    (home / "locks").write_text("")
+    emptied(lcode)
+
+
+def test_the_doctor_sees_a_file_in_place_of_all_agents(lcode: Lcode, repository: Path, home: Path) -> None:
+    home.mkdir(mode=0o700)
+    (home / "agents").write_text("")
+    assert "agents is a file" in emptied(lcode)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="gives up the capabilities by which root may do everything")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda home, agent: (agent / "memory.db").chmod(0o400),
+        lambda home, agent: (agent / "locks").chmod(0o500),
+        lambda home, agent: (home / "locks").chmod(0o500),
+        lambda home, agent: everything(home),
+    ],
+    ids=["memory.db", "locks of the agent", "locks", "everything"],
+)
+def test_the_doctor_sees_what_cannot_be_written_and_makes_it_so(
+    lcode: Lcode, repository: Path, home: Path, change: Change
+) -> None:
+    assert lcode(*ASK).code == 0
+    change(home, next((home / "agents").iterdir()))
+    told = as_anybody("doctor")
+    assert told.returncode == 1 and "cannot be written: /" in told.stdout and "doctor --fix" in told.stdout
+    mended = as_anybody("doctor", "--fix")
+    assert mended.returncode == 0 and "can be written again" in mended.stdout, mended.stdout
+    assert as_anybody(*ASK).returncode == 0
+
+
 @pytest.mark.parametrize("name", ["", "agents", "locks"])
 def test_a_file_in_a_folders_place_is_no_passing_failure(lcode: Lcode, repository: Path, home: Path, name: str) -> None:
     (home / name).parent.mkdir(parents=True, exist_ok=True)
