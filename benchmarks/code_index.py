@@ -23,7 +23,8 @@ def built(checkout: Path, target: Path | None = None) -> IndexDatabase:
     report = CodeIndex(database, checkout).update()
     if not report.complete:
         raise SystemExit(f"{checkout} could not be indexed: {report.problem}")
-    update_history(database, Git(checkout), path_text(checkout))
+    if (checkout / ".git").exists():
+        update_history(database, Git(checkout), path_text(checkout))
     update_graph(database, path_text(checkout))
     return database
 

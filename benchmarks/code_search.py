@@ -1,6 +1,6 @@
 """Commit localisation: does search find the source files that a later commit changed, asked with the commit's subject?
 
-Each repository is cloned at R, 600 commits that are no merges before its newest, with nothing later reachable. The questions are
+Each repository is cloned at R, 600 commits that are no merges before its newest, with nothing later reachable. Questions are
 the subjects of up to 60 later commits that change 1 to 5 source files which exist at R and are no tests; those files are the
 truth. Ranks are among the source files that are no tests. Beside the program's search run two simpler ones: full text over the
 same chunks, and counting the question's words in each file.

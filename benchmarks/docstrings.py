@@ -1,7 +1,7 @@
 """Does search find a function by what its documentation says? The first sentence of a blanked docstring is the question.
 
 Each Python repository is cloned; the docstrings of up to 150 functions are taken out (the lines stay), the rest is indexed as
-it is, and a hit is right if it shares a line with the function. Beside the program's search runs full text over the same chunks.
+it is, and a hit is right if it shares a line with the function. Beside it runs full text over the same chunks.
 
     python -m benchmarks.docstrings REPOSITORY... [--work FOLDER] [--json FILE]
 """
