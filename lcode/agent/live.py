@@ -102,10 +102,11 @@ async def claim(
 
 
 @contextmanager
-def released_on_error(lock: NamedLock) -> Iterator[None]:
-    """Free the lock where opening its session fails."""
+def released_on_error(lock: NamedLock | None) -> Iterator[None]:
+    """Free the lock, if there is one, where opening its session fails."""
     try:
         yield
     except BaseException:
-        lock.release()
+        if lock is not None:
+            lock.release()
         raise

@@ -193,11 +193,9 @@ class Runtime:
         memory.session_id = new_id("session")
         lock = None if self.ephemeral else live.hold(self._lock(memory.session_id), self.branch)
         outbox, where = self._outbox(memory), path_text(self.root)
-        await outbox.write(
-            lambda: memory.recall.create_session(
-                branch=self.branch, worktree=where, head=self.place.head, model=provider.name, session_id=memory.session_id
-            )
-        )
+        create, named = memory.recall.create_session, {"model": provider.name, "session_id": memory.session_id}
+        with live.released_on_error(lock):
+            await outbox.write(lambda: create(branch=self.branch, worktree=where, head=self.place.head, **named))
         memory.in_context = (memory.session_id, 0)
         return self._session(memory, provider, mode, lock, outbox)
 

@@ -628,6 +628,7 @@ def test_headless_nothing_is_kept_for_later(repo: Path, disk: Faults, isolated_e
         fill(disk)
         with pytest.raises(UserError):
             await harness.runtime.new_session()
+        assert list(harness.runtime.store.agent_paths(harness.runtime.agent).locks.glob("session-*")) == []
         free(disk)
         await harness.runtime.close()
         assert outbox_files(isolated_environment) == []
