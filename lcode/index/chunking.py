@@ -177,6 +177,7 @@ class _Chunker:
         old = stretches[-1]
         size, together = self._lines.size(new.first, new.last), self._lines.size(old.first, new.last)
         closes = new.loose and not new.head and not new.names and size <= _LOOSE_END and together <= SLACK
+        closes = closes and not self._is_remark(new)
         opens = old.head and old.of is not None and old.of.kind == "impl" and self._small(old) and together <= LIMIT
         remarks = (
             old.loose and not old.head and not old.names and not old.whole and self._is_remark(old) and old.owner is new.owner

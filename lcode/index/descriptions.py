@@ -15,6 +15,7 @@ _BODY_TYPES = (
     "field_declaration_list function_body match protocol_body statement_block template_body"
 )
 _BODIES = frozenset(_BODY_TYPES.split())
+_REMARK = re.compile(rb"\n[ \t]*(?://|/\*|--|#(?!\[))")
 _ENDS = re.compile(r"[\s{:=(]*$")
 _MARKS = re.compile(
     r"^\s*(?:/\*+!?|//[/!]*|\*+/|\*+(?!\w)|#+!?|--+\s?[|^*]?|\{-\s?[|^]?|;+|%+|<!--)\s?|\s*(?:\*+/|-\}|-->)\s*$"
@@ -24,7 +25,19 @@ _FIELD = re.compile(r"^(?:@\w|:\w+.*:|\\\w|Args:|Arguments:|Parameters?:?$|Retur
 _WORD = re.compile(r"\w")
 _QUOTES = re.compile(r'^[rRbBuUfF]{0,2}("""|\'\'\'|"|\')(.*?)\1?$', re.DOTALL)
 _COMMENT_STARTS = (b"//", b"/*", b"#", b"--", b";", b"%", b"{-", b"<!--")
-_DIRECTIVES = (b"#include", b"#if", b"#el", b"#endif", b"#define", b"#undef", b"#pragma", b"#error", b"#region", b"#import")
+_DIRECTIVES = (
+    b"#include",
+    b"#if",
+    b"#el",
+    b"#endif",
+    b"#define",
+    b"#undef",
+    b"#pragma",
+    b"#error",
+    b"#region",
+    b"#import",
+    b"#!/",
+)
 _ANNOTATION = re.compile(rb"@[\w.]+$")
 _LICENCE = re.compile(r"copyright|licen[cs]e|SPDX|-\*-|eslint|vim?:|coding[:=]|pylint|!/", re.IGNORECASE)
 _LONGEST_COMMENT = 200  # lines above a definition that are looked at
@@ -45,6 +58,8 @@ def signature_of(definition: Definition, data: bytes) -> str:
         raw = data[start : min(end, body.start_byte)]
     else:
         raw = _head(data[start:end], definition.kind)
+    if (remark := _REMARK.search(raw)) is not None:
+        raw = raw[: remark.start()]
     text = _WHITE.sub(" ", raw.decode("utf-8", "replace")).strip()
     return _ENDS.sub("", text)[:LONGEST_SIGNATURE].rstrip() if len(text) > 1 else text
 
