@@ -30,6 +30,7 @@ from lcode.store.locks import NamedLock
 
 _DROPPED = 200  # files of a checkout that are forgotten in one transaction
 _COLLECTED = 20  # contents
+_LOOKED_UP = 2_000  # contents that may go, at a time
 
 
 @dataclass(frozen=True)
@@ -176,9 +177,11 @@ class CodeIndex:
                 ):
                     pass
         count = 0
+        unused: list[int] = []
         while self._database.read(rows.used_bytes) > limit_bytes:
-            found = self._database.write(lambda connection: rows.collect_contents(connection, _COLLECTED))
-            count += found
-            if not found:
+            unused = unused or self._database.read(lambda connection: rows.unused_contents(connection, _LOOKED_UP))
+            some, unused = unused[:_COLLECTED], unused[_COLLECTED:]
+            if not some:
                 break
+            count += self._database.write(lambda connection, ids=some: rows.forget_contents(connection, ids))  # type: ignore[misc]
         return count

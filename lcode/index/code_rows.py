@@ -297,12 +297,9 @@ def unpack_references(packed: bytes) -> dict[str, int]:
 
 def backlog(connection: apsw.Connection, checkout: int, after: int, most: int) -> list[tuple[int, bytes, str]]:
     """Id and hash of contents of the checkout that wait for their vectors, each with one path that has it."""
-    sql = (
-        "SELECT contents.id, contents.hash, min(files.path) FROM contents JOIN files ON files.content_id = contents.id"
-        " WHERE contents.embedded = 0 AND contents.id > ? AND files.checkout_id = ? GROUP BY contents.id"
-        " ORDER BY contents.id LIMIT ?"
-    )
-    return list(connection.execute(sql, (after, checkout, most)))
+    there = "FROM files INDEXED BY files_by_content WHERE content_id = contents.id AND checkout_id = ?1 LIMIT 1"
+    sql = f"SELECT id, hash, (SELECT path {there}) FROM contents WHERE embedded = 0 AND id > ?2 AND EXISTS (SELECT 1 {there})"
+    return list(connection.execute(f"{sql} ORDER BY id LIMIT ?3", (checkout, after, most)))
 
 
 def backlog_size(connection: apsw.Connection, checkout: int) -> int:
@@ -323,12 +320,14 @@ def write_vectors(connection: apsw.Connection, contents: Iterable[tuple[int, Seq
             connection.execute("UPDATE contents SET embedded = ? WHERE id = ?", (EMBEDDED, content))
 
 
-def forget_vectors(connection: apsw.Connection, most: int) -> bool:
-    """Put vectors of another model back to those that are to be made, so many contents at a time; whether all are."""
-    found = [row[0] for row in connection.execute("SELECT id FROM contents WHERE embedded = ? LIMIT ?", (EMBEDDED, most))]
+def forget_vectors(connection: apsw.Connection, after: int, most: int) -> int:
+    """Put vectors of another model back to those that are to be made, of at most so many contents after the id `after`; the
+    last id, 0 where there were none."""
+    sql = "SELECT id FROM contents WHERE embedded = ? AND id > ? ORDER BY id LIMIT ?"
+    found = [row[0] for row in connection.execute(sql, (EMBEDDED, after, most))]
     connection.executemany("UPDATE chunks SET vector = NULL WHERE content_id = ?", ((content,) for content in found))
     connection.executemany("UPDATE contents SET embedded = ? WHERE id = ?", ((TO_EMBED, content) for content in found))
-    return len(found) < most
+    return found[-1] if found else 0
 
 
 # -- the cache ---------------------------------------------------------------------------------------------------------
@@ -340,10 +339,16 @@ def used_bytes(connection: apsw.Connection) -> int:
     return size * (pages - free)
 
 
-def collect_contents(connection: apsw.Connection, most: int) -> int:
-    """Forget contents that no checkout has, those used longest ago first; how many it was."""
+def unused_contents(connection: apsw.Connection, most: int) -> list[int]:
+    """Contents that no checkout has, those used longest ago first."""
     sql = f"SELECT id FROM contents WHERE {_UNUSED} ORDER BY used_at, id LIMIT ?"
-    found = [(row[0],) for row in connection.execute(sql, (most,))]
+    return [row[0] for row in connection.execute(sql, (most,))]
+
+
+def forget_contents(connection: apsw.Connection, contents: Iterable[int]) -> int:
+    """Forget contents, but for those that a checkout has meanwhile; how many it was."""
+    sql = f"SELECT id FROM contents WHERE id = ? AND {_UNUSED}"
+    found = list(connection.executemany(sql, ((content,) for content in contents)))
     for table, column in (("chunks", "content_id"), ("definitions", "content_id"), ("contents", "id")):
         connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", found)
     return len(found)

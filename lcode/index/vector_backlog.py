@@ -65,7 +65,10 @@ def _keep_model(database: Database, name: str) -> None:
     if database.read(lambda connection: rows.meta(connection, "embedder")) == name:
         return
     database.write(lambda connection: rows.set_meta(connection, "embedder", ""))
-    while not database.write(lambda connection: rows.forget_vectors(connection, _FORGOTTEN)):
+    after = 0
+    while after := database.write(
+        lambda connection, at=after: rows.forget_vectors(connection, at, _FORGOTTEN)  # type: ignore[misc]
+    ):
         pass
     database.write(lambda connection: rows.set_meta(connection, "embedder", name))
 
