@@ -6,7 +6,6 @@ draws, and by them search finds what stands beside a place. All of them are work
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -112,6 +111,8 @@ def _insert(connection: apsw.Connection, edges: list[tuple[int, int, int, float]
 
 def _state(connection: apsw.Connection, checkout: int) -> str:
     """What the edges were made of: every file and its content."""
+    import hashlib
+
     digest = hashlib.blake2b(digest_size=16)
     for row in connection.execute("SELECT id, content_id FROM files WHERE checkout_id = ? ORDER BY id", (checkout,)):
         digest.update(f"{row[0]} {row[1]}\n".encode())

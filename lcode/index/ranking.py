@@ -38,7 +38,7 @@ KINDS = {  # what a kind of file is worth beside source
     "lock": 0.2,
     "binary": 0.2,
 }
-OF_FILE = 1.0  # what the rank of its file weighs for a chunk beside its own words
+OF_FILE = 1.2  # what the rank of its file weighs for a chunk beside its own words
 OF_MEANING = 0.3  # what nearness in meaning weighs there
 MOST_OF_FILE = 8  # chunks of one file among the hits, so that no file hides the others
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -303,3 +304,18 @@ def test_any_question_is_answered(search: CodeSearch, query: str) -> None:
     assert len(hits) <= 5
     for hit in hits:
         assert 1 <= hit.start_line <= hit.end_line
+
+
+def test_a_question_imports_neither_numpy_nor_a_parser(root: Path, tmp_path: Path) -> None:
+    database = IndexDatabase(tmp_path / "index.db")
+    index(root, database)
+    database.close()
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from lcode.index.open import IndexDatabase; from lcode.index.search import CodeSearch\n"
+        "database = IndexDatabase(Path(sys.argv[1]), read_only=True)\n"
+        "assert CodeSearch(database, Path(sys.argv[2])).search('parse the port', explain=True)\n"
+        "print([name for name in ('numpy', 'tree_sitter', 'watchdog') if name in sys.modules])\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "index.db"), str(root)]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
