@@ -22,6 +22,14 @@ _VALUES = frozenset({"constant", "member"})
 _MOST_INJECTIONS = 200
 _LONGEST_NAME = 120
 _NO_PARTS = frozenset({"prototype", "exports", "module", "self", "this", "window", "global", ""})
+_NO_KINDS = frozenset({"name", "scope", "declarator"})
+_WORDS = {
+    "word.id": frozenset({b"id"}),
+    "word.typescript": frozenset({b"ts", b"tsx", b"typescript"}),
+    "word.attributes": frozenset({b"attr_accessor", b"attr_reader", b"attr_writer", b"define_method"}),
+    "word.aliases": frozenset({b"alias_method", b"scope"}),
+    "word.define": frozenset({b"define"}),
+}
 _WHITE = re.compile(r"\s+")
 _GENERICS = re.compile(r"<[^<>]*>")
 _OTHER_SYNTAX = frozenset({"c", "cpp", "css", "html", "json", "markdown", "sql", "toml", "yaml"})
@@ -30,12 +38,15 @@ _DEFINING_LINE = re.compile(
     rb"(?m)^[ \t]*(?:[a-z]\w*(?:\([\w, ]*\))?[ \t]+){0,5}?(?:" + _DEFINING_WORDS + rb")[ \t]+(?:<[^>\n]{1,80}>[ \t]*)?"
     rb"(?:[A-Z]\w*\.)?([A-Za-z_]\w*)(?=[ \t]*(?:[(<:{=\r\n]|$))"
 )
-_MACROS = re.compile(
-    rb"(?m)^[A-Z][A-Z0-9_]{3,}(?:\([^()\n{};]*\))?(?=[ \t]*\r?\n(?![ \t]*[{(]))"  # alone in a line
-    rb"|^[A-Z][A-Z0-9_]*_(?:API|EXPORT|EXTERN|DECL|PUBLIC)(?=[ \t]+\w)"
-    rb"|(?<=\))[ \t]+[A-Z][A-Z0-9_]*_ATTR(?=;)"
-    rb"|(?<=\bclass )[A-Z][A-Z0-9_]{3,}(?:\([^()\n]*\))?(?= \w)"
-    rb"|(?<=\bstruct )[A-Z][A-Z0-9_]{3,}(?= \w)"
+# Of each match the first byte or word stays; a literal at the start makes them fast.
+_MACRO_LINES = re.compile(
+    rb"\n[A-Z][A-Z0-9_]{3,}(?:\([^()\n{};]*\))?(?=[ \t]*\r?\n(?![ \t]*[{(]))"
+    rb"|\n[A-Z][A-Z0-9_]*_(?:API|EXPORT|EXTERN|DECL|PUBLIC)(?=[ \t]+\w)"
+)
+_MACROS_AFTER = re.compile(rb"\)[ \t]+[A-Z][A-Z0-9_]*_ATTR(?=;)")
+_MACROS_IN_HEADS = (
+    re.compile(rb"class [A-Z][A-Z0-9_]{3,}(?:\([^()\n]*\))?(?= \w+(?:\s*[:{]| final))"),
+    re.compile(rb"struct [A-Z][A-Z0-9_]{3,}(?:\([^()\n]*\))?(?= \w+(?:\s*[:{]| final))"),
 )
 _MEMBER = re.compile(r"::|:|\.prototype\.")
 
@@ -136,11 +147,17 @@ def _rescued(top: list[Definition], root: tree_sitter.Node, data: bytes) -> list
 
 def _unmacroed(data: bytes) -> bytes:
     """C without the macros that stand where syntax has no place for them, blanked out: every byte stays where it is."""
-    return _MACROS.sub(_blank, data)
+    data = _MACRO_LINES.sub(_blank, b"\n" + data)[1:]
+    if b"_ATTR;" in data:
+        data = _MACROS_AFTER.sub(_blank, data)
+    for pattern in _MACROS_IN_HEADS:
+        data = pattern.sub(_blank, data)
+    return data
 
 
 def _blank(match: re.Match[bytes]) -> bytes:
-    return b" " * (match.end() - match.start())
+    kept = match[0].partition(b" ")[0] if match[0][:1] in b"cs" else match[0][:1]
+    return kept.ljust(match.end() - match.start())
 
 
 def _collect(
@@ -150,17 +167,28 @@ def _collect(
     injected: dict[str, dict[int, tree_sitter.Range]] = {}
     separators = grammar.language.separators
     for _, captures in grammar.matches(tree):
-        kind = next((name for name in captures if name not in ("name", "scope", "word", "declarator")), "")
+        kind = _kind(captures, data)
         if kind.startswith("inject."):
             taken = {start for others in injected.values() for start in others}
             for node in captures[kind]:
                 span = _inside(node)
                 if span.start_byte not in taken and len(taken) < _MOST_INJECTIONS:
                     injected.setdefault(kind.removeprefix("inject."), {})[span.start_byte] = span
-            continue
-        if kind:
+        elif kind:
             found += _definitions(kind, captures, data, separators)
     return found, {name: [spans[at] for at in sorted(spans)] for name, spans in injected.items()}
+
+
+def _kind(captures: dict[str, list[tree_sitter.Node]], data: bytes) -> str:
+    """What was captured: the kind of a definition, or of an injection; '' where a word is not as it has to be."""
+    kind = ""
+    for name, nodes in captures.items():
+        if name.startswith("word."):
+            if data[nodes[0].start_byte : nodes[0].end_byte] not in _WORDS[name]:
+                return ""
+        elif name not in _NO_KINDS:
+            kind = name
+    return kind
 
 
 def _inside(node: tree_sitter.Node) -> tree_sitter.Range:
