@@ -19,7 +19,7 @@ from lcode.errors import StoreBusy, StoreDamaged, StoreError, StoreUnwritable
 from lcode.index import schema
 from lcode.index.vectors import extension_path
 from lcode.store import database as store
-from lcode.store.connect import connect, own
+from lcode.store.connect import connect, own, reset
 from lcode.store.locks import NamedLock
 from lcode.store.paths import AgentPaths, create_private_file, private_folder
 
@@ -227,7 +227,7 @@ class IndexDatabase(store.Database):
         try:
             if _unfit(path, self._vfs, generation):
                 self._say(f"{reason} and is built anew")
-                _reset(path, self._vfs)
+                reset(path, vfs=self._vfs, wait=_PATIENCE)
                 with closing(connect(path, vfs=self._vfs, durability="NORMAL")) as connection:
                     _create(connection)
         finally:
@@ -284,14 +284,3 @@ def _create(connection: apsw.Connection) -> None:
         with suppress(apsw.Error):
             connection.execute("ROLLBACK")
         raise
-
-
-def _reset(path: Path, vfs: str | None) -> None:
-    """Make a database empty, whatever is in it and whoever has it open, as SQLite's manual has it."""
-    with closing(apsw.Connection(str(path), vfs=vfs)) as connection:  # `connect` reads, which damage may not let it
-        connection.set_busy_timeout(int(_PATIENCE * 1000))
-        with suppress(apsw.Error):
-            connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # so that it stays in the mode of its log
-        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
-        connection.execute("VACUUM")
-        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)

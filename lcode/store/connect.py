@@ -8,6 +8,7 @@ leaves no write-ahead log behind that was not there.
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -83,6 +84,18 @@ def copy_database(source: apsw.Connection, target: apsw.Connection) -> None:
         if str(error) != _NO_TEXT:
             raise
         raise type(error)(_FAULTS.get(type(error), type(error).__name__)) from error
+
+
+def reset(path: Path, *, vfs: str | None = None, wait: float = WAIT) -> None:
+    """Make a database empty, whatever is in it and whoever has it open, as SQLite's manual has it: for derived data alone. The
+    connection is not hardened: that reads, which damage may not let it. Raises apsw.Error."""
+    with closing(apsw.Connection(str(path), vfs=vfs)) as connection:
+        connection.set_busy_timeout(int(wait * 1000))
+        with suppress(apsw.Error):
+            connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # so that it stays in the mode of its log
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
+        connection.execute("VACUUM")
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)
 
 
 def own(connection: apsw.Connection) -> None:
