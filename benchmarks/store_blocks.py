@@ -24,7 +24,7 @@ from lcode.errors import MemoryEditError
 from lcode.memory.blocks import Limits
 from lcode.memory.model import BlockVersion
 from lcode.memory.operations import EditRefused, Operation, replay
-from lcode.memory.terms import approximate_tokens
+from lcode.tokens import approximate_tokens
 
 LABEL = "shared"
 LIMIT = 3_000

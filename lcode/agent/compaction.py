@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lcode.errors import ProviderError
 from lcode.llm.protocol import Message, Provider, Reply, Request, Text
 from lcode.memory.model import MessageRow
-from lcode.memory.terms import approximate_tokens
+from lcode.tokens import approximate_tokens
 
 TRIGGER = 0.8  # of the window
 KEEP = 0.3  # of the window is kept verbatim at the end

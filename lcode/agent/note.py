@@ -8,8 +8,8 @@ from lcode.git.command import Git, GitError
 from lcode.memory.dates import local
 from lcode.memory.model import MessageRow, SessionRow
 from lcode.memory.recall import Recall
-from lcode.memory.terms import approximate_tokens
 from lcode.redact import cut
+from lcode.tokens import approximate_tokens
 
 MAX_TOKENS = 300
 

@@ -28,10 +28,10 @@ from lcode.llm.providers import context_window
 from lcode.memory.changes import Told, told_now
 from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source, Trust
 from lcode.memory.session_memory import SessionMemory
-from lcode.memory.terms import approximate_tokens
 from lcode.provider_settings import ProviderSettings
 from lcode.safety.permission import Mode
 from lcode.store.locks import NamedLock
+from lcode.tokens import approximate_tokens
 
 T = TypeVar("T")
 News = Callable[[str], tuple[str, list[str]]]  # from the place last told of ('': none yet) to the place now, and the lines

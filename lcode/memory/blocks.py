@@ -23,9 +23,9 @@ from lcode.ids import new_id
 from lcode.memory.block_rows import ADD_VERSION, DEFAULTS, SELECT, UPSERT, VERSIONS, Default, to_block, to_version
 from lcode.memory.model import Actor, Block, BlockVersion, Provenance, Scope, Source, Trust
 from lcode.memory.operations import EditRefused, Operation, restorable, unverified_at
-from lcode.memory.terms import approximate_tokens
 from lcode.redact import Redactor
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
+from lcode.tokens import approximate_tokens
 
 MAX_LABEL = 50
 LEAST_LIMIT, MOST_LIMIT = 100, 100_000  # characters that a block may be made to hold

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from lcode.tokens import approximate_tokens as approximate_tokens
-
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_./:-][A-Za-z0-9]+)+|[A-Za-z]+[0-9]*[A-Z][A-Za-z0-9]*")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _WORDS = re.compile(r"\w+", re.UNICODE)
