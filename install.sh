@@ -92,15 +92,19 @@ make_environment() {
         give_up "$1/install.log" "the environment could not be made in $1" "is there room on the disk? the log's end is above"
 }
 
-# Installs the arguments after $1 with pip into the environment $1; on failure shows the end of pip's log.
+# pip_install ENVIRONMENT PACKAGE [EXTRA]: installs with pip; on failure shows the end of its log. The extra `vectors` is tried
+# first and left out where it fails: sqlite-vec has no build for musl, and without it lcode finds the same, slower.
 pip_install() {
-    target=$1
-    shift
-    "$target/bin/python" -m pip install --no-input --disable-pip-version-check --progress-bar off "$@" \
-        >"$target/install.log" 2>&1 ||
-        give_up "$target/install.log" "pip could not install lcode" \
+    run_pip "$1" "$2[${3:+$3,}vectors]" || run_pip "$1" "$2${3:+[$3]}" ||
+        give_up "$1/install.log" "pip could not install lcode" \
             "pip's last words are above; behind a proxy set HTTPS_PROXY, for another package index PIP_INDEX_URL"
-    rm -f "$target/install.log"
+    rm -f "$1/install.log"
+}
+
+# run_pip ENVIRONMENT PACKAGE: whether pip installed it; a package in development is linked.
+run_pip() {
+    "$1/bin/python" -m pip install --no-input --disable-pip-version-check --progress-bar off ${editable:+--editable} "$2" \
+        >"$1/install.log" 2>&1
 }
 
 # give_up LOG MESSAGE HINT: shows the end of the log, then fails.
@@ -223,7 +227,8 @@ develop() {
         make_environment "$environment"
     fi
     say "Preparing $environment …"
-    pip_install "$environment" --editable "${checkout}[dev]"
+    editable=yes
+    pip_install "$environment" "$checkout" dev
     say "ready: .venv/bin/lcode, .venv/bin/python -m pytest"
 }
 
@@ -282,6 +287,7 @@ delete_memory() {
 main() {
     action=install_program
     purge_memory=no
+    editable=
     for argument in "$@"; do
         case $argument in
         --dev) action=develop ;;

@@ -76,6 +76,7 @@ def test_every_dependency_has_its_reason() -> None:
     wanted = [
         *project["project"]["dependencies"],
         *project["project"]["optional-dependencies"]["dev"],
+        *project["project"]["optional-dependencies"]["vectors"],
         *project["build-system"]["requires"],
     ]
     decisions = (CHECKOUT / "docs/decisions.md").read_text(encoding="utf-8")

@@ -21,7 +21,10 @@ case "$*" in
     mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
 *"-m pip "*)
     printf '%s\\n' "$*" >>"$PIP_CALLS"
-    [ "${{FAKE_PIP:-works}}" = works ] || {{ echo "No matching distribution found"; exit 1; }} ;;
+    case "${{FAKE_PIP:-works}} $*" in
+    works* | "plain "*[!]]) ;;
+    *) echo "No matching distribution found"; exit 1 ;;
+    esac ;;
 *"-m lcode "*)
     [ "${{FAKE_LCODE:-works}}" = works ] || exit 1
     cd {checkout} && exec {python} "-m" "lcode" "$4" ;;
@@ -88,7 +91,15 @@ def test_run_alone_it_installs_the_released_package(installer: Installer) -> Non
     name = next(line for line in (CHECKOUT / "pyproject.toml").read_text().splitlines() if line.startswith("name = "))
     done = installer.run(script=installer.alone)
     assert done.returncode == 0, done.stderr
-    assert installer.pip_calls.read_text().splitlines()[0].split()[-1] == name.split('"')[1]
+    assert installer.pip_calls.read_text().splitlines()[0].split()[-1] == name.split('"')[1] + "[vectors]"
+
+
+def test_where_a_part_has_no_build_the_install_goes_on_without_it(installer: Installer) -> None:
+    done = installer.run(FAKE_PIP="plain")
+    assert done.returncode == 0, done.stderr
+    calls = installer.pip_calls.read_text().splitlines()
+    assert calls[0].endswith(f" {CHECKOUT}[vectors]") and calls[1].endswith(f" {CHECKOUT}")
+    assert "No matching distribution" not in done.stdout + done.stderr
 
 
 def test_the_command_runs_isolated_from_the_project_at_hand(installer: Installer) -> None:
@@ -232,5 +243,5 @@ def test_dev_prepares_a_checkout(installer: Installer, tmp_path: Path) -> None:
         done = installer.run("--dev", script=checkout / "install.sh")
         assert done.returncode == 0, done.stderr
     assert (checkout / ".venv/bin/python").exists()
-    assert f"--editable {checkout}[dev]" in installer.pip_calls.read_text()
+    assert f"--editable {checkout}[dev,vectors]" in installer.pip_calls.read_text()
     assert installer.run("--dev", script=installer.alone).returncode == 1

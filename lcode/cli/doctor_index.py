@@ -53,7 +53,8 @@ def _sound(health: Health) -> Iterator[Finding]:
         yield Finding("code index", "warn", text, f"large; {_FIX}")
     else:
         yield Finding("code index", "ok", text)
-    how = "compared by sqlite-vec" if health.extension else "sqlite-vec is not there: they are compared by lcode itself, slower"
+    without = "sqlite-vec is not there (the extra `vectors`, where it has a build): they are compared by lcode itself, slower"
+    how = "compared by sqlite-vec" if health.extension else without
     waiting = f", {plural(health.pending, 'file')} to come" if health.pending else ""
     yield Finding("vectors", "ok", f"{health.vectors:,}{waiting}; {how}")
 
