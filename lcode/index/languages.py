@@ -59,10 +59,11 @@ _ROWS = (
 )
 LANGUAGES = {row.name: row for row in _ROWS}
 
-# The long tail: names of grammars in the package tree-sitter-languages, with how their comments look.
+# The long tail: names of grammars in the package tree-sitter-languages, with how their comments look. Not hcl and julia: these
+# two end the whole process on bytes that are none of theirs.
 _TAIL_COMMENTS = {
     "slash": "objc hack ql gomod",
-    "hash": "elixir julia perl r make dockerfile hcl",
+    "hash": "elixir perl r make dockerfile",
     "dash": "elm",
     "plain": "elisp commonlisp erlang ocaml fortran",
     "": "rst dot",
