@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _CA_REPLACE = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _CA_EXTRA = ("NODE_EXTRA_CA_CERTS",)
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+VARIABLES = frozenset({*_CA_REPLACE, *_CA_EXTRA, *_PROXIES, *(name.lower() for name in _PROXIES)})
 
 
 def connections(url: str, environ: Mapping[str, str]) -> PoolManager:

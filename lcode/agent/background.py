@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,10 @@ from lcode.errors import LcodeError
 from lcode.index.reader import CodeReader
 
 if TYPE_CHECKING:
+    from lcode.config import Settings
+    from lcode.index.embedding import Embedder
     from lcode.store.paths import AgentPaths
+    from lcode.worker.status import CheckoutStatus
 
 _LOOK = 1.0  # seconds between two looks at the worker's word
 _STARTS = 12.0  # seconds in which a worker that was started has begun
@@ -19,10 +24,14 @@ _JOBS = {"files": "indexing", "vectors": "vectors of", "history": "reading past 
 
 
 class Background:
-    """`code` is the index; nothing is opened before somebody asks. `close` when done."""
+    """`code` is the index; nothing is opened before somebody asks. `mend`: damage that is met is put right. `close` in the end."""
 
-    def __init__(self, paths: AgentPaths, root: Path) -> None:
-        self.code = CodeReader(paths, root)
+    def __init__(
+        self, paths: AgentPaths, root: Path, settings: Settings, environ: Mapping[str, str] = os.environ, *, mend: bool = False
+    ) -> None:
+        self._settings = settings
+        self._environ = environ
+        self.code = CodeReader(paths, root, embedder=self.embedder, total=self.total, mend=mend, tell=self._nudge)
         self._paths = paths
         self._root = root
         self._line = ""
@@ -36,15 +45,37 @@ class Background:
             self._looked_at, self._line = now, self._look()
         return self._line
 
-    def _look(self) -> str:
+    def embedder(self) -> Embedder:
+        """The one that the settings name, for code and for questions. Raises ConfigError."""
+        from lcode.index.embedders import embedder_for
+
+        return embedder_for(self._settings, self._environ)
+
+    def total(self) -> int:
+        """How many files the worker is indexing; 0 where it is not, or does not know."""
+        checkout = self._checkout()
+        return checkout.total if checkout is not None and checkout.job == "files" else 0
+
+    def _nudge(self, _: str) -> None:
+        """The index was found damaged: have it built again."""
+        from lcode.worker import nudge
+
+        with suppress(LcodeError, OSError):
+            nudge.drop(self._paths, self._root)
+
+    def _checkout(self) -> CheckoutStatus | None:
+        """What the worker says of this checkout."""
         from lcode.path_text import path_text
         from lcode.worker import status
 
         try:
             worker = status.read(self._paths)
         except (LcodeError, OSError):
-            return ""
-        checkout = worker.of(path_text(self._root)) if worker is not None else None
+            return None
+        return worker.of(path_text(self._root)) if worker is not None else None
+
+    def _look(self) -> str:
+        checkout = self._checkout()
         if checkout is None or checkout.job not in _JOBS:
             return ""
         share = f" {checkout.done:,} of {checkout.total:,} files" if checkout.total else ""

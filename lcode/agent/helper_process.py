@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from lcode.errors import LcodeError
 if TYPE_CHECKING:
     from subprocess import Popen
 
+    from lcode.config import Settings
     from lcode.store.locks import NamedLock
     from lcode.store.paths import AgentPaths
     from lcode.worker.clients import Membership
@@ -37,15 +38,26 @@ _LONGEST = 300.0  # seconds until a worker that keeps failing is started again
 _LIVED = 60.0  # seconds after which one that ended was no failed start
 
 
-def launch(arguments: Sequence[str], environ: Mapping[str, str]) -> Popen[bytes]:
-    """Start `python -m ARGUMENTS`. It shares nothing with this process. Raises OSError."""
+def needed_by(settings: Settings) -> frozenset[str]:
+    """What the worker needs of the environment beside what is always passed on: the key of an embedding that is a service."""
+    if settings.embedding_provider == "static":
+        return frozenset()
+    from lcode.index.embedders import environment
+
+    return environment(settings)
+
+
+def launch(arguments: Sequence[str], environ: Mapping[str, str], also: Set[str] = frozenset()) -> Popen[bytes]:
+    """Start `python -m ARGUMENTS`. It shares nothing with this process but, of its environment, what the program needs and
+    `also` names. Raises OSError."""
     import subprocess
 
+    names = _NAMES | also
     isolated = ["-I"] if sys.flags.isolated else []
     return subprocess.Popen(
         [sys.executable, *isolated, "-m", *arguments],
         cwd=Path(__file__).resolve().parent.parent.parent,  # where the program is found, and no folder of the user's
-        env={name: value for name, value in environ.items() if name in _NAMES or name.startswith(_PASSED_ON)},
+        env={name: value for name, value in environ.items() if name in names or name.startswith(_PASSED_ON)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -57,7 +69,17 @@ def launch(arguments: Sequence[str], environ: Mapping[str, str]) -> Popen[bytes]
 class HelperProcess:
     """Sees to it that the agent has a worker while this process works in `root`."""
 
-    def __init__(self, paths: AgentPaths, agent_id: str, root: Path, environ: Mapping[str, str], *, enabled: bool) -> None:
+    def __init__(
+        self,
+        paths: AgentPaths,
+        agent_id: str,
+        root: Path,
+        environ: Mapping[str, str],
+        *,
+        enabled: bool,
+        also: Set[str] = frozenset(),
+    ) -> None:
+        self._also = also
         self._paths = paths
         self._agent_id = agent_id
         self._root = root
@@ -112,6 +134,6 @@ class HelperProcess:
                 pause = min(_LONGEST, 2.0 ** min(failures - 1, 20)) if failures else 0.0
                 child = None
             elif child is None and lock.owner() is None:
-                child, began = launch(["lcode.worker", self._agent_id], self._environ), monotonic()
+                child, began = launch(["lcode.worker", self._agent_id], self._environ, self._also), monotonic()
             if self._left.wait(pause):
                 return

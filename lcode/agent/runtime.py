@@ -58,8 +58,8 @@ class Runtime:
         self._database = database
         self._scratch: Database | None = None  # what an ephemeral session says, from its beginning on
         self._sessions: list[Session] = []
-        self._upkeep = Upkeep(store, agent, database, environ, place.root, worker=settings.worker)
-        self.background = Background(store.agent_paths(agent), place.root)
+        self._upkeep = Upkeep(store, agent, database, environ, place.root, settings)
+        self.background = Background(store.agent_paths(agent), place.root, settings, environ, mend=not store.ephemeral)
         self.interactive = False
         self.record: Path | None = None
         self.unsaved: list[str] = []  # what is not in the store after `close`, in lines for the user

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lcode.agent.helper_process import HelperProcess, launch
+from lcode.agent.helper_process import HelperProcess, launch, needed_by
 from lcode.errors import StoreError, UserError
 from lcode.memory.agents import AgentRow
 from lcode.memory.store import Store
@@ -21,16 +22,20 @@ from lcode.store.database import Database
 from lcode.store.filesystem import is_network, kind
 from lcode.store.paths import private_folder
 
+if TYPE_CHECKING:
+    from lcode.config import Settings
+
 
 class Upkeep:
     """Looks after the store of one agent while its sessions run."""
 
     def __init__(
-        self, store: Store, agent: AgentRow, database: Database, environ: Mapping[str, str], root: Path, *, worker: bool
+        self, store: Store, agent: AgentRow, database: Database, environ: Mapping[str, str], root: Path, settings: Settings
     ) -> None:
         self._store = store
-        wanted = worker and not store.ephemeral
-        self.worker = HelperProcess(store.agent_paths(agent), agent.id, root, environ, enabled=wanted)
+        wanted = settings.worker and not store.ephemeral
+        also = needed_by(settings)
+        self.worker = HelperProcess(store.agent_paths(agent), agent.id, root, environ, enabled=wanted, also=also)
         self._agent_id = agent.id
         self._databases = {Origin.of_agent(store.agent_paths(agent)): database, Origin.of_user(store.paths): store.user}
         self._database = database

@@ -1,4 +1,5 @@
-"""Building the code index in the foreground: files, vectors, past commits, who uses whom; a bar says how far it is."""
+"""Building the code index in the foreground, in the worker's order: files, past commits, who uses whom, vectors; then what
+nobody has any more goes. A bar says how far it is."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from lcode.cli.output import plural
 from lcode.cli.progress import Progress, duration
-from lcode.errors import StoreError
+from lcode.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from lcode.agent.runtime import Runtime
     from lcode.index.open import IndexDatabase
-    from lcode.index.progress import Report
+    from lcode.index.progress import Report, Tell
     from lcode.worker.status import CheckoutStatus
 
 _STAGES = {"files": "indexing", "vectors": "making vectors"}
@@ -23,16 +24,18 @@ _LOOK = 0.3  # seconds between two looks at another's work
 
 @dataclass(frozen=True)
 class Done:
-    """What a build came to. `busy`: another process was at it and did not come to its end while we waited."""
+    """What a build came to. `busy`: another process was at it and did not come to its end while we waited. `lacking`: why there
+    are no vectors, or not all, where the rest is complete."""
 
     report: Report
     commits: int
     total: int  # files that the index knows now
     busy: bool = False
+    lacking: str = ""
 
     @property
     def problem(self) -> str:
-        return self.report.problem
+        return self.report.problem or self.lacking
 
     def line(self, name: str) -> str:
         """One line for people."""
@@ -44,7 +47,8 @@ class Done:
         parts += [f"{plural(self.commits, 'commit')} read"] if self.commits else []
         what = ", ".join(parts) or "nothing had changed"
         took = f" in {duration(did.seconds)}" if did.seconds >= 1 else ""
-        return f"{name}: {what}{took}; {plural(self.total, 'file')} in the index"
+        lacks = f"; found by words alone, vectors are missing: {self.lacking}" if self.lacking else ""
+        return f"{name}: {what}{took}; {plural(self.total, 'file')} in the index{lacks}"
 
     def shown(self) -> dict[str, Any]:
         values = asdict(self.report)
@@ -54,35 +58,64 @@ class Done:
 def build(runtime: Runtime, database: IndexDatabase, *, quiet: bool = False) -> Done:
     """Bring the index to what the files are now. Where another process is at it, its work is shown, then the rest done."""
     from lcode.index.build import CodeIndex
+    from lcode.worker.table import CACHE
 
     progress = Progress(quiet=quiet)
     index = CodeIndex(database, runtime.root)
+    commits, lacking = 0, ""
     try:
         while True:
-            report = index.update(progress=lambda at: progress.show(_STAGES.get(at.stage, at.stage), at.done, at.total))
+            report = index.update(progress=_shown(progress), vectors=False)
             if not (report.busy and _follow(runtime, progress)):
                 break
-        commits = 0 if report.problem else _history(runtime, database, progress)
+        if not report.problem:
+            commits = _history(runtime, database, progress)
+            lacking = _vectors(runtime, database, progress, report)
+            with suppress(StoreError):
+                index.collect(CACHE)
     finally:
         progress.close()
-    return Done(report, commits, index.status().files, report.busy)
+    return Done(report, commits, index.status().files, report.busy, lacking)
+
+
+def _shown(progress: Progress) -> Tell:
+    return lambda at: progress.show(_STAGES.get(at.stage, at.stage), at.done, at.total)
+
+
+def _vectors(runtime: Runtime, database: IndexDatabase, progress: Progress, report: Report) -> str:
+    """Make the vectors that are wanting; why they are not all there. What was done is added to `report`."""
+    from lcode.index.build import CodeIndex
+
+    try:
+        embedder = runtime.background.embedder()
+    except ConfigError as error:
+        return error.message
+    index = CodeIndex(database, runtime.root, embedder=embedder)
+    while True:
+        found = index.update(progress=_shown(progress), paths=())
+        report.vectors += found.vectors
+        report.seconds += found.seconds
+        if not (found.busy and _follow(runtime, progress)):
+            return found.problem
 
 
 def _history(runtime: Runtime, database: IndexDatabase, progress: Progress) -> int:
-    """The graph of files and past commits; how many commits were read."""
+    """Past commits, and the graph of files; how many commits were read."""
     from lcode.git.command import GitError
     from lcode.index.graph import update_graph
     from lcode.index.history import update_history
     from lcode.path_text import path_text
 
     root = path_text(runtime.root)
-    with suppress(StoreError):
-        update_graph(database, root)
+    count = 0
     if runtime.place.common_dir and not runtime.place.is_bare:
         progress.show("reading past commits", 0, 0)
         with suppress(GitError, StoreError):
-            return update_history(database, runtime.place.git(), root)
-    return 0
+            count = update_history(database, runtime.place.git(), root)
+    progress.show("seeing which file uses which", 0, 0)
+    with suppress(StoreError):
+        update_graph(database, root)
+    return count
 
 
 def _follow(runtime: Runtime, progress: Progress) -> bool:

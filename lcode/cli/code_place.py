@@ -62,7 +62,7 @@ def ready_reader(runtime: Runtime, database: IndexDatabase) -> CodeReader | None
     from lcode.index.reader import CodeReader
     from lcode.index.size import is_small
 
-    reader = CodeReader(None, runtime.root, database)
+    reader = CodeReader(None, runtime.root, database, embedder=runtime.background.embedder, total=runtime.background.total)
     standing = reader.standing()
     if standing.exists:
         if standing.ready and standing.files <= QUICK and not database.read_only and _has_changed(runtime, database):

@@ -46,9 +46,9 @@ def watch(runtime: Runtime) -> None:
 
 
 def _start(runtime: Runtime) -> Popen[bytes]:
-    from lcode.agent.helper_process import launch
+    from lcode.agent.helper_process import launch, needed_by
 
-    return launch(["lcode.worker", runtime.agent.id], os.environ)
+    return launch(["lcode.worker", runtime.agent.id], os.environ, needed_by(runtime.settings))
 
 
 class _Face:

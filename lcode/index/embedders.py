@@ -38,6 +38,16 @@ _SERVICES = {  # address, what is added to it, model, variable of the key
 }
 
 
+def environment(settings: Settings) -> frozenset[str]:
+    """The variables that the embedding needs beside what every program does."""
+    if settings.embedding_provider == "static":
+        return frozenset()
+    from lcode.network import VARIABLES
+
+    key_env = settings.embedding_key_env or ("" if settings.embedding_url else _SERVICES[settings.embedding_provider][3])
+    return VARIABLES | ({key_env} if key_env else set())
+
+
 def embedder_for(settings: Settings, environ: Mapping[str, str]) -> Embedder:
     """The embedding that the settings name; nothing is sent yet. Raises ConfigError."""
     provider = settings.embedding_provider

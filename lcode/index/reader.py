@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lcode.errors import ConfigError
 from lcode.path_text import path_text
 
 if TYPE_CHECKING:
+    from lcode.index.embedding import Embedder
     from lcode.index.map import RepositoryMap
     from lcode.index.model import Hit
     from lcode.index.open import IndexDatabase
@@ -35,6 +37,7 @@ class Standing:
     total: int = 0
     chunks: int = 0
     pending_vectors: int = 0
+    problem: str = ""  # why the last question was answered by words alone
 
     @property
     def words(self) -> str:
@@ -48,6 +51,8 @@ class Standing:
         if self.pending_vectors:
             noun = "file is" if self.pending_vectors == 1 else "files are"
             parts.append(f"{self.pending_vectors:,} {noun} found by words alone for now: vectors follow")
+        if self.problem:
+            parts.append(f"found by words alone: {self.problem}")
         return "; ".join(parts)
 
     def shown(self) -> dict[str, Any]:
@@ -56,13 +61,29 @@ class Standing:
 
 class CodeReader:
     """The index of an agent, as the checkout at `root` sees it; opened at the first question. `database`: one that is open
-    already, which is then its owner's to close."""
+    already, which is then its owner's to close. `embedder` gives the one by which questions are compared, `total` how many
+    files there are while not all are indexed, 0 where that is not known. With `mend` what is found damaged is emptied, so that it
+    can be built anew; `tell` gets a line then."""
 
-    def __init__(self, paths: AgentPaths | None, root: Path, database: IndexDatabase | None = None) -> None:
+    def __init__(
+        self,
+        paths: AgentPaths | None,
+        root: Path,
+        database: IndexDatabase | None = None,
+        *,
+        embedder: Callable[[], Embedder] | None = None,
+        total: Callable[[], int] = lambda: 0,
+        mend: bool = False,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         self._paths = paths
         self._root = root
         self._checkout = path_text(root)
         self._given = database
+        self._embedder_for = embedder
+        self._embedder: Embedder | None = None
+        self._problem = ""
+        self._total, self._mend, self._tell = total, mend, tell
         self._opened: IndexDatabase | None = None
         self._search: CodeSearch | None = None
         self._listed: tuple[int, list[str]] | None = None
@@ -79,7 +100,7 @@ class CodeReader:
             self.close()  # there was none when it was opened; now there is
         if self._opened is None:
             assert self._paths is not None
-            self._opened = open_index(self._paths, read_only=True)
+            self._opened = open_index(self._paths, read_only=True, mend=self._mend, tell=self._tell)
         return self._opened
 
     async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -107,9 +128,23 @@ class CodeReader:
                 return Standing()
             kinds, chunks, pending = code_rows.counts(connection, checkout.id)
             files, ready = sum(kinds.values()), checkout.state in ("lexical", "ready")
-            return Standing(files > 0 or ready, ready, files, 0, chunks, pending)
+            total = 0 if ready else self._total()
+            return Standing(files > 0 or ready, ready, files, total, chunks, pending, self._lacking())
 
         return self.database.read(look)
+
+    def _lacking(self) -> str:
+        """Why questions are answered by words alone."""
+        return self._problem or str(getattr(self._embedder, "problem", ""))
+
+    def _model(self) -> Embedder | None:
+        """The embedder; None for the usual one, also where the settings name one that cannot be had."""
+        if self._embedder is None and self._embedder_for is not None:
+            try:
+                self._embedder, self._problem = self._embedder_for(), ""
+            except ConfigError as error:
+                self._problem = error.message
+        return self._embedder
 
     def search(
         self, query: str, *, path: str = "", language: str = "", kind: str = "", limit: int = 10, explain: bool = False
@@ -118,7 +153,7 @@ class CodeReader:
         if self._search is None:
             from lcode.index.search import CodeSearch
 
-            self._search = CodeSearch(self.database, self._root)
+            self._search = CodeSearch(self.database, self._root, embedder=self._model())
         return self._search.search(query, path=path, language=language, kind=kind, limit=limit, explain=explain)
 
     def commits(self, query: str, *, path: str = "", start: int = 0, end: int = 0, limit: int = 5) -> list[PastCommit]:

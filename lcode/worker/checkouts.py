@@ -27,7 +27,7 @@ class Checkout:
         self.changes = Changes(wake)
         self.watch = Watch(self.place, self.changes)
         self.vectors = 0  # files that wait for theirs, as far as is known
-        self.error = ""
+        self.errors: dict[str, str] = {}  # of the jobs that failed when they were last tried
         self.saved: set[str] = set()  # what was indexed while a job looked at everything
         self._times: dict[str, int] = {}
         self._ignored: set[str] = set()
@@ -104,5 +104,6 @@ class Checkout:
         left = (self._total - self._done) / rate if rate > 0 and self._total >= self._done else None
         return CheckoutStatus(
             path_text(self.root), self._job, self._done, self._total, round(rate, 1), None if left is None else round(left, 1),
-            waiting, self.changes.pending(), self.vectors, self.watch.mode, self.watch.reason, self.error,
+            waiting, self.changes.pending(), self.vectors, self.watch.mode, self.watch.reason,
+            next(iter(self.errors.values()), ""),
         )  # fmt: skip

@@ -17,7 +17,9 @@ from lcode.store.paths import AgentPaths
 from lcode.worker.jobs import Busy, Failed, Job, Stopped, Turn
 
 if TYPE_CHECKING:
+    from lcode.config import Settings
     from lcode.index.build import CodeIndex
+    from lcode.index.embedding import Embedder
     from lcode.index.open import IndexDatabase
     from lcode.index.progress import Progress, Report
 
@@ -33,9 +35,10 @@ class Table:
         self._saves = open_index(paths)
         self._jobs = open_index(paths)
         self._building = threading.Event()  # a job of ours is indexing, and so keeps other processes out
+        model = _Model()
         self.jobs: list[Job] = [
-            Files(self._jobs, self._building), History(self._jobs), Graph(self._jobs), Vectors(self._jobs, self._building),
-            Collection(self._jobs),
+            Files(self._jobs, self._building), History(self._jobs), Graph(self._jobs),
+            Vectors(self._jobs, self._building, model), Collection(self._jobs),
         ]  # fmt: skip
 
     def save(self, place: Place, paths: frozenset[str]) -> None:
@@ -108,12 +111,13 @@ class Vectors:
     name = "vectors"
     then: ClassVar[Mapping[str, float]] = {}
 
-    def __init__(self, database: IndexDatabase, building: threading.Event) -> None:
+    def __init__(self, database: IndexDatabase, building: threading.Event, model: _Model) -> None:
         self._database = database
         self._building = building
+        self._model = model
 
     def run(self, place: Place, turn: Turn) -> bool:
-        index = _index(self._database, place)
+        index = _index(self._database, place, self._model.now())
         with _set(self._building):
             report = index.update(_teller(turn), (), stop=turn.stopped)
         _check(report, turn)
@@ -134,10 +138,30 @@ class Collection:
         return _index(self._database, place).collect(CACHE) > 0
 
 
-def _index(database: IndexDatabase, place: Place) -> CodeIndex:
+class _Model:
+    """The embedding that the user's settings name. They are read at each job: the worker outlives sessions."""
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        self._embedder: Embedder | None = None
+
+    def now(self) -> Embedder:
+        """The same one for as long as the settings are the same. Raises ConfigError."""
+        import os
+
+        from lcode.config import load
+        from lcode.index.embedders import embedder_for
+
+        settings = load(None, os.environ, {})
+        if self._embedder is None or settings != self._settings:
+            self._embedder, self._settings = embedder_for(settings, os.environ), settings
+        return self._embedder
+
+
+def _index(database: IndexDatabase, place: Place, embedder: Embedder | None = None) -> CodeIndex:
     from lcode.index.build import CodeIndex
 
-    return CodeIndex(database, place.root)
+    return CodeIndex(database, place.root, embedder=embedder)
 
 
 def _beside(database: IndexDatabase, place: Place, paths: Sequence[str]) -> None:

@@ -174,6 +174,7 @@ class Worker:
             self._failed(checkout, "saves", error)
             self._schedule.add(checkout.root, self._first(), rest=5.0)
             return
+        checkout.errors.pop("saves", None)
         if self._runner.root == checkout.root:
             checkout.saved |= paths  # a job that looks at everything may have read an older text
         checkout.looked(clock.monotonic() - began, changed=True)
@@ -206,7 +207,7 @@ class Worker:
         checkout.end()
         if outcome.error is None:
             self._schedule.done(outcome.root, outcome.name)
-            checkout.error = ""
+            checkout.errors.pop(outcome.name, None)
             if outcome.did:
                 self._follow(outcome.root, self._jobs[outcome.name])
         elif outcome.busy or outcome.stopped:
@@ -228,10 +229,11 @@ class Worker:
     def _failed(self, checkout: Checkout, name: str, error: BaseException) -> None:
         import traceback
 
-        before, checkout.error = checkout.error, f"{name}: {error or type(error).__name__}".splitlines()[0][:300]
+        told = f"{name}: {error or type(error).__name__}".splitlines()[0][:300]
+        before, checkout.errors[name] = checkout.errors.get(name), told
         expected = isinstance(error, (Failed, LcodeError))
-        trace = checkout.error if expected else "".join(traceback.format_exception(error, limit=-30))
-        if checkout.error != before:  # a full disk would be told again and again
+        trace = told if expected else "".join(traceback.format_exception(error, limit=-30))
+        if told != before:  # a full disk would be told again and again
             self._log(f"worker, {checkout.root}: {trace}")
 
     # -- telling and waiting ------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 
 from lcode.agent import upkeep
 from lcode.agent.upkeep import Upkeep
+from lcode.config import Settings
 from lcode.git.repository import find
 from lcode.memory.store import Store
 from lcode.store import backup
@@ -188,7 +189,7 @@ def test_deciding_takes_less_than_a_turn_of_the_clock(lcode: Lcode, kept: Origin
     store = Store(os.environ)
     agent = store.agents.known(find(repository))
     assert agent is not None
-    watched = Upkeep(store, agent, store.open(agent), os.environ, repository, worker=False)
+    watched = Upkeep(store, agent, store.open(agent), os.environ, repository, Settings(worker=False))
 
     async def decide() -> float:
         await watched.after_answer()
