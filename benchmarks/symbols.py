@@ -35,7 +35,7 @@ LEFT_OUT = {
     "java": "field",
     "c": "member",
     "cpp": "member using",
-    "csharp": "field event",
+    "csharp": "field event typedef",
     "php": "variable alias",
     "kotlin": "variable",
     "ruby": "describe context",
@@ -64,7 +64,7 @@ class Score:
 
 def tags_of(root: Path, paths: list[str]) -> dict[str, list[dict[str, Any]]]:
     """What ctags finds, by file."""
-    command = ["ctags", "-L", "-", "-f", "-", "--output-format=json", "--fields=+nKzZs", "--extras=-F", "--sort=no"]
+    command = ["ctags", "-L", "-", "-f", "-", "--output-format=json", "--fields=+nKzZs", "--sort=no"]
     done = subprocess.run(command, cwd=root, input="\n".join(paths).encode(), capture_output=True, check=True)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in done.stdout.splitlines():

@@ -88,7 +88,7 @@ class Definition:
     @property
     def named(self) -> bool:
         """Whether it is a symbol of the file, not only a scope of others."""
-        return bool(self.name) and self.kind not in ("impl", "namespace", "block")
+        return self.name not in ("", "_") and self.kind not in ("impl", "namespace", "block")
 
 
 class Outline:
@@ -211,8 +211,11 @@ def _definitions(kind: str, captures: dict[str, list[tree_sitter.Node]], data: b
     if "declarator" in captures:
         for declarator in captures["declarator"]:
             name = _declared(declarator, prototypes=kind in ("function", "type"))
-            if name is not None and not (kind == "constant" and data.startswith(b"extern", node.start_byte)):
-                yield _named(kind, name, node, data, separators)
+            if name is None or (kind == "constant" and data.startswith(b"extern", node.start_byte)):
+                continue
+            definition = _named(kind, name, node, data, separators)
+            if "(" not in definition.name or definition.name.startswith("operator"):  # else it was misread
+                yield definition
         return
     names = captures.get("name")
     if not names:
@@ -278,6 +281,8 @@ def _clean(node: tree_sitter.Node, data: bytes, separators: str) -> str:
             for _ in range(text.count("<")):
                 text = _GENERICS.sub("", text)
             text = text.partition("[")[0]
+    if node.type == "apply":  # the head of a Haskell pattern
+        return text.partition(" ")[0][:_LONGEST_NAME]
     if node.type in ("simple_symbol", "string", "string_literal", "word", "concatenation", "variable_name", "quoted_key"):
         text = text.strip("\"'`:").partition("=")[0] if node.type != "string" else text.strip("\"'`")
     return text[:_LONGEST_NAME]

@@ -6,5 +6,5 @@
 (function_definition name: (name) @name) @function
 (method_declaration name: (name) @name) @method
 (const_element (name) @name) @constant
-(function_call_expression function: (name) @word.define
+(function_call_expression function: [(name) @word.define (qualified_name (name) @word.define)]
   arguments: (arguments . (argument (string (string_content) @name)))) @constant
