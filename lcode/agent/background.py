@@ -24,7 +24,8 @@ _JOBS = {"files": "indexing", "vectors": "vectors of", "history": "reading past 
 
 
 class Background:
-    """`code` is the index; nothing is opened before somebody asks. `mend`: damage that is met is put right. `close` in the end."""
+    """`code` is the index; nothing is opened before somebody asks. `mend`: damage that is met is put right. `close` it when
+    done."""
 
     def __init__(
         self, paths: AgentPaths, root: Path, settings: Settings, environ: Mapping[str, str] = os.environ, *, mend: bool = False

@@ -62,8 +62,8 @@ class Standing:
 class CodeReader:
     """The index of an agent, as the checkout at `root` sees it; opened at the first question. `database`: one that is open
     already, which is then its owner's to close. `embedder` gives the one by which questions are compared, `total` how many
-    files there are while not all are indexed, 0 where that is not known. With `mend` what is found damaged is emptied, so that it
-    can be built anew; `tell` gets a line then."""
+    files there are while not all are indexed, 0 where that is not known. With `mend` what is found damaged is emptied,
+    so that it can be built anew; `tell` gets a line then."""
 
     def __init__(
         self,

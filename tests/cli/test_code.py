@@ -214,3 +214,17 @@ def test_doctor_finds_a_damaged_index_and_builds_it_anew(indexed: Path, lcode: L
     assert "the full text holds 1 chunks that are gone" in finding()["text"]
     assert "3 files indexed" in lcode("doctor", "--fix").out
     assert finding()["state"] == "ok"
+
+
+def test_without_vectors_all_else_is_built_and_it_is_said_why(
+    shop: Path, lcode: Lcode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCODE_EMBEDDING_PROVIDER", "openai")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    done = lcode("index")
+    assert done.code == 1
+    assert "3 files indexed, 2 commits read" in done.out
+    assert "vectors are missing: the embedding needs a key in OPENAI_API_KEY" in done.out
+    found = lcode("search", "ParcelStore", "--scope", "code")
+    assert found.out.startswith("shop/store.py:")
+    assert "found by words alone: the embedding needs a key" in found.err

@@ -200,3 +200,17 @@ def test_a_job_that_fails_is_told_and_the_worker_lives_on(agent: Agent) -> None:
     assert runs(process.pid)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
+
+
+def test_vectors_that_cannot_be_made_keep_nothing_else_and_the_reason_stands(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCODE_EMBEDDING_PROVIDER", "openai")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    agent.enter()
+    agent.start()
+    index = Index(agent)
+    until(lambda: "OPENAI_API_KEY" in agent.here().error, "the reason is said")
+    (agent.root / "saved.py").write_text("def saved_all_the_same():\n    return 1\n")
+    until(lambda: index.has("saved_all_the_same"), "a save can be found")
+    assert agent.here().error.startswith("vectors: the embedding needs a key")
