@@ -14,15 +14,12 @@ import stat
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lcode.errors import UserError
 from lcode.git.command import Git
+from lcode.git.ignore_rules import Rules
 from lcode.git.repository import find
 from lcode.index.walk import HIDDEN, SKIPPED
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
 
 WHOLE = frozenset({"source", "test", "docs", "config", "large"})  # searched by all that they hold, and by meaning
 NAMES = frozenset({"vendored", "generated"})  # searched by path and names
@@ -123,7 +120,7 @@ def _allowed(root: Path, files: Iterator[Found], nested: bool) -> Iterator[Found
     """Those that `.lcodeignore` does not name; `nested`: there may be one below the root."""
     if not nested and not (root / IGNORE).is_file():
         return files
-    rules = _Rules(root, (IGNORE,))
+    rules = _Rules(str(root), (IGNORE,))
     return (file for file in files if not rules.ignores(file[0]))
 
 
@@ -173,62 +170,33 @@ def _submodule(base: str, path: str, depth: int) -> Iterator[Found]:
 
 
 class _Rules:
-    """The ignore files of the folders above a path, each read once."""
+    """What the ignore files of these names say of paths below the root. Each folder is looked at once."""
 
-    def __init__(self, root: Path, names: tuple[str, ...]) -> None:
+    def __init__(self, root: str, names: tuple[str, ...]) -> None:
         self._root = root
-        self._names = names
-        self._known: dict[str, list[tuple[int, GitIgnoreSpec]]] = {}
+        self._known: dict[str, Rules | None] = {"": Rules(names=names).within(root)}
 
     def ignores(self, path: str) -> bool:
-        """Whether the last rule that speaks of the path, or of a folder above it, leaves it out."""
-        folder = path.rpartition("/")[0]
-        ignored = False
-        for start, spec in self._of(folder):
-            result = spec.check_file(path[start:]).include
-            if result is not None:
-                ignored = result
-        return ignored
+        """Whether the file is left out, or a folder that it is in."""
+        rules = self._of(path.rpartition("/")[0])
+        return rules is None or (bool(rules.files) and rules.ignores(f"{self._root}/{path}", is_dir=False))
 
-    def _of(self, folder: str) -> list[tuple[int, GitIgnoreSpec]]:
-        found = self._known.get(folder)
-        if found is None:
-            above = self._of(folder.rpartition("/")[0]) if folder else []
-            own = self._read(folder)
-            found = self._known[folder] = above if own is None else [*above, (len(folder) + 1 if folder else 0, own)]
+    def enters(self, folder: str) -> bool:
+        return self._of(folder) is not None
+
+    def _of(self, folder: str) -> Rules | None:
+        """What holds in a folder; None where it is left out itself."""
+        if folder in self._known:
+            return self._known[folder]
+        above, path = self._of(folder.rpartition("/")[0]), f"{self._root}/{folder}"
+        out = above is None or (above.files and above.ignores(path, is_dir=True))
+        found = self._known[folder] = None if above is None or out else above.within(path)
         return found
-
-    def _read(self, folder: str) -> GitIgnoreSpec | None:
-        lines: list[str] = []
-        for name in self._names:
-            try:
-                with (self._root / folder / name).open("rb") as file:
-                    lines += file.read(262_144).decode("utf-8", "replace").splitlines()
-            except OSError:
-                continue
-        if not lines:
-            return None
-        from pathspec import GitIgnoreSpec
-
-        try:
-            return GitIgnoreSpec.from_lines(lines)
-        except ValueError:  # a pattern that is none: the others hold
-            return GitIgnoreSpec.from_lines([line for line in lines if _is_pattern(line)])
-
-
-def _is_pattern(line: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True
 
 
 def _walk(root: Path) -> Iterator[Found]:
     """Without git: everything but caches, environments and what ignore files name; links are not followed."""
-    rules = _Rules(root, (".gitignore", IGNORE))
+    rules = _Rules(str(root), (".gitignore", IGNORE))
     pending = [""]
     while pending:
         prefix = pending.pop()
@@ -242,7 +210,7 @@ def _walk(root: Path) -> Iterator[Found]:
             path = prefix + entry.name
             try:
                 if entry.is_dir(follow_symlinks=False):
-                    if _enters(entry.name) and not rules.ignores(f"{path}/"):
+                    if _enters(entry.name) and rules.enters(path):
                         folders.append(f"{path}/")
                 elif entry.is_file(follow_symlinks=False) and not rules.ignores(path):
                     yield path, entry.stat(follow_symlinks=False)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
 
+from lcode.git.ignore_rules import Rules
 from lcode.tools.base import ToolError
-from lcode.tools.ignore_rules import Rules
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lcode.index.build import CodeIndex
+from lcode.index.files import Listing
 from lcode.index.open import IndexDatabase, index_path, open_index
 from lcode.index.progress import Progress
 from lcode.index.scan import FileScan
@@ -420,3 +421,20 @@ def test_vectors_of_another_model_are_made_anew(root: Path, paths: AgentPaths, d
 
 def test_transactions_stay_short_whatever_a_file_holds(root: Path, database: IndexDatabase) -> None:
     assert FileScan(database, root, 1)._most < 500  # the first ones too, on whatever machine
+
+
+@pytest.mark.parametrize("git", [True, False])
+def test_lcodeignore_is_read_as_git_reads_its_own(tmp_path: Path, git: bool) -> None:
+    root = tmp_path / "rules"
+    root.mkdir()
+    if git:
+        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    rules = "*.py\n!a.py\nout/\n!out/kept.txt\n/top.txt\n"
+    files = ["a.py/b.py", "a.py/c.txt", "d.py", "s/a.py", "out/kept.txt", "s/out/x.txt", "top.txt", "s/top.txt", "s/in/e.py"]
+    for name in files:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("text\n")
+    (root / ".lcodeignore").write_text(rules)
+    (root / "s/in/.lcodeignore").write_text("!e.py\n")
+    found = {path for path, _ in Listing(root)} - {".lcodeignore", "s/in/.lcodeignore"}
+    assert found == {"a.py/c.txt", "s/a.py", "s/top.txt", "s/in/e.py"}

@@ -1,4 +1,4 @@
-"""What .gitignore files say of one path, as git reads them.
+"""What .gitignore files, and others of their form, say of one path, as git reads them.
 
 The patterns are pathspec's, matched here. For pathspec a pattern speaks of all that is below what it matches, so that
 `!a.py` would bring back what another pattern leaves out of the folder `a.py`. Git asks of each path by itself, folders before
@@ -37,13 +37,15 @@ class _Pattern:
 
 @dataclass(frozen=True)
 class Rules:
-    """The .gitignore files that hold in a folder, outermost first, each with its folder; the last pattern first."""
+    """The ignore files that hold in a folder, outermost first, each with its folder; the last pattern first. `names` are what
+    they are called: of two in one folder the later has the last word."""
 
     files: tuple[tuple[str, tuple[_Pattern, ...]], ...] = ()
+    names: tuple[str, ...] = (".gitignore",)
 
     def within(self, folder: str) -> Rules:
-        patterns = _patterns(folder)
-        return Rules((*self.files, (folder, patterns))) if patterns else self
+        found = [(folder, patterns) for name in self.names if (patterns := _patterns(folder, name))]
+        return Rules((*self.files, *found), self.names) if found else self
 
     def ignores(self, path: str, is_dir: bool) -> bool:
         """The innermost file that speaks of `path` decides. It must not lie in a folder that is ignored."""
@@ -55,8 +57,8 @@ class Rules:
         return False
 
 
-def _patterns(folder: str) -> tuple[_Pattern, ...]:
-    path = os.path.join(folder, ".gitignore")  # noqa: PTH118 (called for every folder)
+def _patterns(folder: str, name: str) -> tuple[_Pattern, ...]:
+    path = os.path.join(folder, name)  # noqa: PTH118 (called for every folder)
     try:
         status = os.stat(path)  # noqa: PTH116
     except OSError:
