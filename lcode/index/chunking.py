@@ -270,6 +270,6 @@ class _Chunker:
             if part is not None and totals[id(part)] > 1:
                 number = seen[id(part)] = seen.get(id(part), 0) + 1
                 mark = f" [{number}/{totals[id(part)]}]"
-                piece = piece._replace(signature=piece.signature[: LONGEST_SIGNATURE - len(mark)] + mark)  # noqa: PLW2901
+                piece = piece._replace(signature=(piece.signature[: LONGEST_SIGNATURE - len(mark)] + mark).lstrip())  # noqa: PLW2901
             chunks.append(piece)
         return chunks
