@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from lcode.safety.sensitive import why_sensitive, why_steering
+from lcode.sensitive import why_sensitive, why_steering
 from lcode.store import paths as store_paths
 
 

@@ -81,7 +81,7 @@ def shown_hits(context: ToolContext, hits: Sequence[Hit]) -> list[Hit]:
     """Without places in files that may hold secrets, and without any that is not inside the root: those are asked about."""
     from pathlib import Path
 
-    from lcode.safety.sensitive import is_sensitive
+    from lcode.sensitive import is_sensitive
 
     home = Path(context.environment.get("HOME") or Path.home())
     root = context.root.resolve()

@@ -148,7 +148,7 @@ def _scope(query: Query) -> list[str] | None:
 def _filter(query: Query) -> Callable[[Path], bool]:
     """Which files of the tree are searched: text that the glob names and that holds no secrets. A sensitive file or
     folder that is named itself was asked about: it is searched."""
-    from lcode.safety.sensitive import is_sensitive
+    from lcode.sensitive import is_sensitive
 
     wants = query.wants()
     home = Path("~").expanduser()

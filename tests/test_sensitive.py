@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lcode.safety.sensitive import is_sensitive
+from lcode.sensitive import is_sensitive
 
 HOME = Path("/home/somebody")
 
