@@ -42,7 +42,7 @@ def fill(database: IndexDatabase, root: Path, files: Mapping[str, tuple[tuple[st
     """The rows that a build and the graph would have made."""
 
     def work(connection: apsw.Connection) -> None:
-        checkout = code_rows.make_checkout(connection, path_text(root), 1)
+        checkout = code_rows.make_checkout(connection, path_text(root), 1).id
         for number, (path, (defined, used)) in enumerate(files.items(), 1):
             references = code_rows.pack_references(dict.fromkeys(used, 2))
             content = (number, path.encode(), "python", 40, 0, references, 2, 1)
