@@ -9,8 +9,10 @@ An expression over all rules is slow in Python; literals are searched first, and
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from lcode import secret_rules, secret_value
 from lcode.sanitize import encodable
@@ -37,11 +39,25 @@ class Redactor:
         of a secret is not recognised any more."""
         text = encodable(text)
         for _ in range(_PASSES):
-            spans = _joined(text, [*self._exact_spans(text), *_prefixed(text), *_key_blocks(text), *_urls(text), *_named(text)])
+            spans = self._spans(text)
             if not spans:
                 break
             text = _replaced(text, spans)
         return text
+
+    def blank(self, data: bytes) -> bytes:
+        """The bytes of a text with spaces in the place of every secret, so that all else stays where it is."""
+        text = data.decode("utf-8", "surrogateescape")
+        for _ in range(_PASSES):
+            spans = self._spans(text)
+            if not spans:
+                break
+            text = _blanked(text, spans)
+            data = text.encode("utf-8", "surrogateescape")
+        return data
+
+    def _spans(self, text: str) -> list[Span]:
+        return _joined(text, [*self._exact_spans(text), *_prefixed(text), *_key_blocks(text), *_urls(text), *_named(text)])
 
     def _exact_spans(self, text: str) -> Iterator[Span]:
         for form in self._exact:
@@ -49,6 +65,12 @@ class Redactor:
             while at >= 0:
                 yield at, at + len(form), "environment"
                 at = text.find(form, at + len(form))
+
+
+@cache
+def of_process() -> Redactor:
+    """The one with this process's environment, for work that is handed none."""
+    return Redactor(os.environ)
 
 
 def has_placeholder(text: str) -> bool:
@@ -87,6 +109,17 @@ def _replaced(text: str, spans: list[Span]) -> str:
     done = 0
     for start, end, kind in spans:
         pieces += (text[done:start], f"[redacted:{kind}]")
+        done = end
+    pieces.append(text[done:])
+    return "".join(pieces)
+
+
+def _blanked(text: str, spans: list[Span]) -> str:
+    pieces: list[str] = []
+    done = 0
+    for start, end, _ in spans:
+        lines = text[start:end].encode("utf-8", "surrogateescape").split(b"\n")
+        pieces += (text[done:start], "\n".join(" " * len(line) for line in lines))
         done = end
     pieces.append(text[done:])
     return "".join(pieces)

@@ -23,7 +23,7 @@ from lcode.index.walk import HIDDEN, SKIPPED
 
 WHOLE = frozenset({"source", "test", "docs", "config", "large"})  # searched by all that they hold, and by meaning
 NAMES = frozenset({"vendored", "generated"})  # searched by path and names
-LISTED = frozenset({"minified", "lock", "binary"})  # known by their path alone
+LISTED = frozenset({"minified", "lock", "binary", "sensitive"})  # known by their path alone
 IGNORE = ".lcodeignore"
 HEAD = 8_192  # bytes that tell whether a file is text
 LIST_TIME = 600.0  # seconds that git may take for a list of very many files

@@ -14,7 +14,9 @@ from lcode.store.database import fetch_all, fetch_one
 
 CAP = 1_000_000  # bytes of a file that are shown
 
-FILE_KINDS = frozenset({"source", "test", "docs", "config", "generated", "vendored", "minified", "lock", "binary", "large"})
+FILE_KINDS = frozenset(
+    {"source", "test", "docs", "config", "generated", "vendored", "minified", "lock", "binary", "large", "sensitive"}
+)
 _LANGUAGES = {
     "py": "python",
     "js": "javascript",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lcode.git.command import Git, GitError
 from lcode.index.words import document_text
+from lcode.redact import of_process
 
 if TYPE_CHECKING:
     import apsw
@@ -61,7 +62,8 @@ def read_commits(git: Git, *revisions: str, limit: int = LIMIT) -> list[Commit]:
 def _commit(entry: str) -> Commit:
     identity, time, subject, rest = entry.split("\x02", 3)
     body, _, names = rest.rpartition("\x02")
-    return Commit(identity, int(time or 0), subject.strip(), body.strip(), tuple(_changes(names.lstrip("\0\n"))))
+    subject, body = map(of_process().redact, (subject.strip(), body.strip()))
+    return Commit(identity, int(time or 0), subject, body, tuple(_changes(names.lstrip("\0\n"))))
 
 
 def _changes(raw: str) -> Iterator[Change]:

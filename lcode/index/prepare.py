@@ -1,5 +1,8 @@
 """From a file to the rows that make it searchable: read, told of which kind it is, cut into chunks, split into words.
 
+Secrets are taken out before that: neither words nor signatures nor vectors hold any, and files that are made to hold them are
+not read at all.
+
 The costly part of indexing, done outside of any transaction, here or in another process. Nothing here knows the database.
 """
 
@@ -8,14 +11,18 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from lcode.index.code_rows import Entry, Fields
 from lcode.index.files import LISTED, NAMES, WHOLE, kind_of_content, kind_of_path, read_regular
 from lcode.index.model import Chunk, Parsed
 from lcode.index.words import document_text, fields, meaning_words
+from lcode.redact import of_process
+from lcode.sensitive import is_sensitive
 
-RULES = "1"  # of this module, of the kinds of files, of words
+RULES = "2"  # of this module, of the kinds of files, of words
 CAP = 1_000_000  # bytes of code in a file that are read; of what is larger only the beginning
 _CAP_OF_DATA = 131_072  # the same of what is not code
 UNPARSED = "unparsed.txt"  # the name under which a file is cut whose own syntax cannot be read
@@ -48,7 +55,7 @@ Known = tuple[list[Chunk], list[tuple[str, int]]]  # chunks, and names that are 
 
 def read(base: str, path: str, now_ns: int) -> Source | None:
     """The file at `base + path`; None where there is none, or none that can be read. `now_ns` is the time before that."""
-    kind = kind_of_path(path)
+    kind = "sensitive" if _is_sensitive(base, path) else kind_of_path(path)
     listed = kind in LISTED
     found = read_regular(base + path, 0 if listed else CAP)
     if found is None:
@@ -64,6 +71,18 @@ def read(base: str, path: str, now_ns: int) -> Source | None:
     if kind in LISTED:
         return Source(path, kind, size, mtime_ns, status.st_ino, b"", b"")
     return Source(path, kind, size, mtime_ns, status.st_ino, content_hash(path, data), data)
+
+
+def _is_sensitive(base: str, path: str) -> bool:
+    return is_sensitive(Path(base + path), _home())
+
+
+@cache
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME and no entry in the user database
+        return Path("/nonexistent")
 
 
 def young(status: os.stat_result, now_ns: int) -> bool:
@@ -89,6 +108,7 @@ def content_hash(path: str, data: bytes) -> bytes:
 
 def analyse(path: str, kind: str, data: bytes, known: Known | None, cut_as: str = "") -> Analysed:
     """What a file's content comes to; one that is `known` is not cut into chunks again. `cut_as`: another name to cut it by."""
+    data = of_process().blank(data)
     if known is None:
         from lcode.index.chunking import chunk
 
@@ -122,6 +142,7 @@ def entry(source: Source, analysed: Analysed | None, before: int | None) -> Entr
 
 def documents(chunks: Sequence[Chunk], data: bytes, as_text: bool) -> list[list[str]]:
     """What an embedder is given for each chunk: its words, or, `as_text`, all of it as one."""
+    data = of_process().blank(data)
     texts = [f"{one.symbol}\n{data[one.start : one.end].decode('utf-8', 'replace')}" for one in chunks]
     return [[text] for text in texts] if as_text else [meaning_words(text) for text in texts]
 

@@ -20,7 +20,7 @@ from lcode.store.database import fetch_all, fetch_one
 IMPORTERS = 40  # files whose references are looked at for the names of one
 Links = dict[str, float]  # the other files, and how strongly
 _USERS = re.compile(r"(?:^|/)(?:examples?|samples?|demos?|docs?|benchmarks?|benches)/|^(?:scripts|tools)/", re.IGNORECASE)
-_OUTER = frozenset({"test", "docs", "config", "generated", "vendored", "minified", "binary", "large"})
+_OUTER = frozenset({"test", "docs", "config", "generated", "vendored", "minified", "binary", "large", "sensitive"})
 
 
 class FileShape(NamedTuple):
