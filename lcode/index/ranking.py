@@ -38,8 +38,16 @@ KINDS = {  # what a kind of file is worth beside source
     "lock": 0.2,
     "binary": 0.2,
 }
-OF_FILE = 1.2  # what the rank of its file weighs for a chunk beside its own words
-OF_MEANING = 0.3  # what nearness in meaning weighs there
+# A chunk among those of all files: each a share of the best, times
+OF_WORDS = 0.3  # its words, as they count for its file
+OF_NAMES = 0.5  # those in its names alone
+OF_BODY = 0.3  # those in its text alone: the path says nothing of one chunk of a file
+OF_MEANING = 0.4  # its nearness in meaning
+OF_SIGNATURE = 1.0  # how much of the question its signature holds
+OF_EXACT = 3.0  # what the question says literally
+OF_FILE = 2.4  # the rank of its file
+AHEAD = 0.2  # that again for the first chunk of a file
+BEHIND = 0.03  # less for each that stands before it in its file
 MOST_OF_FILE = 8  # chunks of one file among the hits, so that no file hides the others
 
 

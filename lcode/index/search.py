@@ -17,8 +17,9 @@ import apsw
 from lcode.index import code_rows, exact, filters, graph, signals, vectors
 from lcode.index.embedding import Embedder, StaticEmbedder
 from lcode.index.model import Hit, Signal
+from lcode.index.places import Evidence, ordered
 from lcode.index.query import Query
-from lcode.index.ranking import KINDS, MOST_OF_FILE, OF_FILE, OF_MEANING, WEIGHTS, above_ordinary, best_sum, shares
+from lcode.index.ranking import KINDS, WEIGHTS, above_ordinary, best_sum, shares
 from lcode.index.signals import Checkout, Place, Scope
 from lcode.index.words import any_of
 from lcode.path_text import path_text
@@ -38,6 +39,8 @@ class Ranking:
     shares: dict[str, dict[int, float]] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)
     words: dict[Place, float] = field(default_factory=dict)
+    names: dict[Place, float] = field(default_factory=dict)
+    body: dict[Place, float] = field(default_factory=dict)
     near: dict[Place, float] = field(default_factory=dict)
     exact: exact.Exact = field(default_factory=dict)
     commits: dict[int, int] = field(default_factory=dict)
@@ -72,7 +75,7 @@ class CodeSearch:
             if checkout is None or limit < 1:
                 return []
             ranking = self._ranked(connection, checkout, asked, scope)
-            places = self._places(connection, checkout, ranking, scope, min(limit, MOST))
+            places = self._places(connection, checkout, ranking, asked, scope, min(limit, MOST))
             return self._hits(connection, checkout, ranking, places, asked, explain)
 
         return self._database.read(look)
@@ -102,7 +105,8 @@ class CodeSearch:
     def _ranked(self, connection: apsw.Connection, checkout: Checkout, query: Query, scope: Scope) -> Ranking:
         found = Ranking()
         words = signals.worthwhile(connection, checkout, query.words)
-        found.words = signals.lexical(connection, checkout, any_of(words), scope)
+        for place, (score, names, body) in signals.by_column(connection, checkout, any_of(words), scope).items():
+            found.words[place], found.names[place], found.body[place] = score, names, body
         found.exact = exact.exact(connection, checkout, self._root, query, scope)
         named = exact.named(connection, checkout, self._root, query, scope)
         found.near = self._meaning(connection, checkout, query, scope, found.words)
@@ -173,30 +177,18 @@ class CodeSearch:
     # -- places -----------------------------------------------------------------------------------------------------
 
     def _places(
-        self, connection: apsw.Connection, checkout: Checkout, found: Ranking, scope: Scope, limit: int
+        self, connection: apsw.Connection, checkout: Checkout, found: Ranking, query: Query, scope: Scope, limit: int
     ) -> list[tuple[Place, float]]:
         """The best chunks of the best files."""
         best = sorted(found.scores, key=lambda file: (-found.scores[file], checkout.files[file].path))[: limit * 2]
         if not best:
             return []
-        near = shares(found.near)
-        words = shares(found.words)
-        values: dict[Place, float] = dict.fromkeys({*found.words, *found.near, *found.exact}, 0.0)
-        values |= dict.fromkeys(filters.first_chunks(connection, scope, set(best) - {place.file for place in values}), 0.0)
-        largest = found.scores[best[0]] or 1.0
-        of_file: dict[int, list[tuple[float, Place]]] = {file: [] for file in best}
-        for place in values:
-            if place.file in of_file:
-                own = words.get(place, 0.0) + OF_MEANING * near.get(place, 0.0)
-                own += 3.0 * found.exact.get(place, (0.0, ""))[0]
-                own *= KINDS.get(checkout.files[place.file].kind, 1.0)
-                of_file[place.file].append((own + OF_FILE * found.scores[place.file] / largest, place))
-        ranked = []
-        for chunks in of_file.values():
-            chunks.sort(key=lambda item: (-item[0], item[1].chunk))
-            ranked += chunks[:MOST_OF_FILE]
-        ranked.sort(key=lambda item: (-item[0], checkout.files[item[1].file].path, item[1].chunk))
-        return [(place, score) for score, place in ranked[:limit]]
+        within = set(best)
+        places = {place for place in (*found.words, *found.near, *found.exact) if place.file in within}
+        places.update(filters.first_chunks(connection, scope, within - {place.file for place in places}))
+        literal = {place: value for place, (value, _) in found.exact.items()}
+        evidence = Evidence(found.words, found.names, found.body, found.near, literal)
+        return ordered(connection, checkout, evidence, found.scores, places, query.words)[:limit]
 
     def _hits(
         self,
