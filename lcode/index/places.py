@@ -11,6 +11,7 @@ import apsw
 from lcode.index.ranking import (
     AHEAD,
     BEHIND,
+    BEST_PLACES,
     KINDS,
     MOST_OF_FILE,
     OF_BODY,
@@ -20,6 +21,7 @@ from lcode.index.ranking import (
     OF_NAMES,
     OF_SIGNATURE,
     OF_WORDS,
+    OTHER_FILES,
     shares,
 )
 from lcode.index.signals import Checkout, Place, worth
@@ -66,7 +68,20 @@ def ordered(
         values[chunks[0]] += AHEAD * scores[file] / largest
         ranked += [(values[place] - BEHIND * min(at, 4), place) for at, place in enumerate(chunks[:MOST_OF_FILE])]
     ranked.sort(key=lambda item: (-item[0], checkout.files[item[1].file].path, item[1].chunk))
-    return [(place, score) for score, place in ranked]
+    return _spread([(place, score) for score, place in ranked])
+
+
+def _spread(ranked: list[tuple[Place, float]]) -> list[tuple[Place, float]]:
+    """The best as they are; then other files, a place each; then what is left. Whoever reads on looks for other files."""
+    first, seen = ranked[:BEST_PLACES], {place.file for place, _ in ranked[:BEST_PLACES]}
+    others: list[tuple[Place, float]] = []
+    left: list[tuple[Place, float]] = []
+    for place, score in ranked[BEST_PLACES:]:
+        new = place.file not in seen and len(others) < OTHER_FILES
+        seen.add(place.file)
+        (others if new else left).append((place, score))
+    least = float("inf")
+    return [(place, least := min(least, score)) for place, score in first + others + left]
 
 
 def _own(evidence: Evidence) -> dict[Place, float]:

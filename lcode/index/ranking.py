@@ -48,6 +48,8 @@ OF_EXACT = 3.0  # what the question says literally
 OF_FILE = 2.4  # the rank of its file
 AHEAD = 0.2  # that again for the first chunk of a file
 BEHIND = 0.03  # less for each that stands before it in its file
+BEST_PLACES = 10  # that come first, whatever their files
+OTHER_FILES = 20  # that come next, each with its best place
 MOST_OF_FILE = 8  # chunks of one file among the hits, so that no file hides the others
 
 
