@@ -25,6 +25,8 @@ BYTES = 1_000_000  # of a file
 _SECONDS = 0.15
 _LINE = 300  # characters of a line that an expression sees
 _PLACES = 200
+_DECLARING = (".pyi", ".d.ts", ".h", ".hpp")
+_BRIEF = 3  # lines: an overload, a declaration
 _SEPARATORS = re.compile(r"\.|::|#|->|/")
 _LITERALS = re.compile(r"\\.|[^\w\s]")
 Exact = dict[Place, tuple[float, str]]  # how much it is just that, and what
@@ -84,12 +86,14 @@ def definitions(connection: apsw.Connection, checkout: Checkout, name: str, scop
     if not parts:
         return
     sql = (
-        "SELECT files.id, chunks.id, definitions.name, chunks.symbol, files.kind FROM definitions"
+        "SELECT files.id, chunks.id, definitions.name, chunks.symbol, files.kind, files.path,"
+        " chunks.end_line - chunks.start_line FROM definitions"
         " JOIN files ON files.content_id = definitions.content_id JOIN chunks ON chunks.id = definitions.chunk_id"
         " JOIN contents ON contents.id = files.content_id"
         f" WHERE definitions.name = ? AND files.checkout_id = ?{_and(scope)} ORDER BY files.path, chunks.number LIMIT ?"
     )
-    for file, chunk, written, symbol, kind in fetch_all(connection, sql, (parts[-1], checkout.id, *scope.bindings, _PLACES)):
+    rows = fetch_all(connection, sql, (parts[-1], checkout.id, *scope.bindings, _PLACES))
+    for file, chunk, written, symbol, kind, path, size in rows:
         around = _SEPARATORS.split(symbol)
         value = 1.0 if written == parts[-1] else 0.85
         if len(parts) > 1:
@@ -97,7 +101,10 @@ def definitions(connection: apsw.Connection, checkout: Checkout, name: str, scop
             inside = around[:-1] if around and around[-1].lower() == written.lower() else around
             agree = [part.lower() for part in inside[-len(wanted) :]] == [part.lower() for part in wanted]
             value *= 1.0 if agree else 0.5
-        yield Place(file, chunk), value * (1.0 if kind == "source" else 0.9), written
+        value *= 1.0 if kind == "source" else 0.9
+        if path.endswith(_DECLARING) or size < _BRIEF:  # rather where it is written out than where it is declared
+            value *= 0.9
+        yield Place(file, chunk), value, written
 
 
 def _paths(

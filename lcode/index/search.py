@@ -17,6 +17,7 @@ import apsw
 from lcode.index import code_rows, exact, filters, graph, signals, vectors
 from lcode.index.embedding import Embedder, StaticEmbedder
 from lcode.index.model import Hit, Signal
+from lcode.index.narrow import narrowed
 from lcode.index.places import Evidence, ordered
 from lcode.index.query import Query
 from lcode.index.ranking import KINDS, WEIGHTS, above_ordinary, best_sum, shares
@@ -29,6 +30,8 @@ MOST = 200  # hits
 _NEAR = 300  # chunks that are compared by meaning
 _FEW = 20  # chunks found by words, below which meaning is asked for more
 _MORE = 40
+_SHOWN = 10  # hits that whoever asks for no more than these wants at most
+_WEAK = 0.45  # of the best score, that of words or of all
 _HOPS = 15  # files whose neighbours are looked at
 
 
@@ -188,7 +191,12 @@ class CodeSearch:
         places.update(filters.first_chunks(connection, scope, within - {place.file for place in places}))
         literal = {place: value for place, (value, _) in found.exact.items()}
         evidence = Evidence(found.words, found.names, found.body, found.near, literal)
-        return ordered(connection, checkout, evidence, found.scores, places, query.words)[:limit]
+        ranked = ordered(connection, checkout, evidence, found.scores, places, query.words)[:limit]
+        if query.name and literal and limit <= _SHOWN:  # a name was found: what is only somewhat like it is noise
+            words = _WEAK * max(found.words.values(), default=0.0)
+            kept = {*literal, *(place for place, value in found.words.items() if value >= words)}
+            ranked = [item for item in ranked if item[0] in kept or item[1] >= _WEAK * ranked[0][1]]
+        return ranked
 
     def _hits(
         self,
@@ -211,6 +219,8 @@ class CodeSearch:
             if place.file not in texts:
                 texts[place.file] = filters.read_now(connection, self._root, file)
             lines, changed = texts[place.file]
+            if query.name and place in found.exact:
+                symbol, start, end = narrowed(symbol, query.name, lines, start, end) or (symbol, start, end)
             text = "\n".join(lines[start - 1 : end])
             why = self._why(connection, found, place) if explain else ()
             hits.append(Hit(file.path, start, end, symbol, kind, file.language, score, text, changed, why))

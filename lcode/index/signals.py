@@ -283,8 +283,8 @@ def _often(touched: Mapping[int, Sequence[str]], commits: Sequence[int]) -> dict
     get = often.get
     for commit in commits:
         paths = touched[commit]
-        if paths:
-            share = _SHARES[len(paths)] if len(paths) < len(_SHARES) else _SHARES[-1]
+        if 0 < len(paths) < len(_SHARES):  # who touches more says little of each
+            share = _SHARES[len(paths)]
             for path in paths:
                 often[path] = get(path, 0.0) + share
     return often
