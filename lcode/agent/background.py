@@ -32,7 +32,7 @@ class Background:
     ) -> None:
         self._settings = settings
         self._environ = environ
-        self.code = CodeReader(paths, root, embedder=self.embedder, total=self.total, mend=mend, tell=self._nudge)
+        self.code = CodeReader(paths, root, embedder=self.embedder, total=self.total, mend=mend, tell=lambda _: self.nudge())
         self._paths = paths
         self._root = root
         self._line = ""
@@ -57,8 +57,8 @@ class Background:
         checkout = self._checkout()
         return checkout.total if checkout is not None and checkout.job == "files" else 0
 
-    def _nudge(self, _: str) -> None:
-        """The index was found damaged: have it built again."""
+    def nudge(self) -> None:
+        """Have the worker look at this checkout, the one that lives or the next: the index was emptied, and not by it."""
         from lcode.worker import nudge
 
         with suppress(LcodeError, OSError):

@@ -51,7 +51,12 @@ def index_of(runtime: Runtime, options: Options) -> IndexDatabase:
     paths = runtime.store.agent_paths(runtime.agent)
     if options.ephemeral or runtime.ephemeral:
         return open_index(paths, read_only=index_path(paths).is_file(), tell=complain)
-    return open_index(paths, tell=complain)
+
+    def tell(line: str) -> None:
+        complain(line)
+        runtime.background.nudge()
+
+    return open_index(paths, tell=tell)
 
 
 def ready_reader(runtime: Runtime, database: IndexDatabase) -> CodeReader | None:
@@ -69,7 +74,9 @@ def ready_reader(runtime: Runtime, database: IndexDatabase) -> CodeReader | None
             build(runtime, database)
         return reader
     if database.read_only or not is_small(runtime.root):
-        complain("the code is not indexed yet", HOW)
+        if works := _works(runtime):
+            runtime.background.nudge()
+        complain("the code is not indexed yet", "the worker does it now: `lcode index --status` says how far" if works else HOW)
         return None
     build(runtime, database)
     return reader
@@ -78,12 +85,17 @@ def ready_reader(runtime: Runtime, database: IndexDatabase) -> CodeReader | None
 def _has_changed(runtime: Runtime, database: IndexDatabase) -> bool:
     """Whether files changed and no worker takes that up."""
     from lcode.index.build import CodeIndex
-    from lcode.store.locks import NamedLock
-    from lcode.worker.status import lock_file
 
-    if NamedLock(lock_file(runtime.store.agent_paths(runtime.agent))).owner() is not None:
-        return False
-    return not CodeIndex(database, runtime.root).no_change()
+    return not _works(runtime) and not CodeIndex(database, runtime.root).no_change()
+
+
+def _works(runtime: Runtime) -> bool:
+    """Whether a worker serves this checkout."""
+    from lcode.path_text import path_text
+    from lcode.worker import status
+
+    worker = status.read(runtime.store.agent_paths(runtime.agent)) if runtime.agent.id else None
+    return worker is not None and worker.of(path_text(runtime.root)) is not None
 
 
 def from_root(options: Options, root: Path, path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from lcode.index import size
 from lcode.store.locks import NamedLock
+from lcode.store.paths import AgentPaths
+from lcode.worker import nudge, status
 from tests.cli.conftest import Lcode, git
 
 STORE = '''"""Where parcels are kept."""
@@ -52,6 +55,12 @@ def indexed(shop: Path, lcode: Lcode) -> Path:
     return shop
 
 
+def serves(paths: AgentPaths, root: Path) -> None:
+    """Say of this process, which holds the lock, that it is the worker and watches `root`."""
+    served = (status.CheckoutStatus(str(root), watch=status.EVENTS),)
+    status.write(paths, status.WorkerStatus(os.getpid(), status.IDLE, checkouts=served))
+
+
 def test_a_build_says_what_it_did_and_a_second_one_that_nothing_changed(shop: Path, lcode: Lcode) -> None:
     assert re.search(r"^shop: 3 files indexed, 2 commits read.*; 3 files in the index$", lcode("index").out.strip())
     assert lcode("index").out == "shop: nothing had changed; 3 files in the index\n"
@@ -90,7 +99,7 @@ def test_options_that_do_not_go_together_are_refused(shop: Path, lcode: Lcode, w
 
 def test_a_symbol_is_found_with_its_place_and_numbered_lines(indexed: Path, lcode: Lcode) -> None:
     lines = lcode("search", "ParcelStore.add_parcel", "--scope", "code").out.splitlines()
-    assert lines[0] == "shop/store.py:4-12 ParcelStore (class)"
+    assert lines[0].startswith("shop/store.py:7-9 ParcelStore.add_parcel (")
     assert "   7     def add_parcel(self, label: str) -> None:" in lines
 
 
@@ -134,7 +143,7 @@ def test_each_line_of_standard_input_is_answered_by_a_line(indexed: Path, lcode:
     done = lcode("search", "--stdin", "--limit", "2", stdin="add_parcel\n\nwho hands parcels out\n")
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert [line["query"] for line in lines] == ["add_parcel", "", "who hands parcels out"]
-    assert [len(line["hits"]) for line in lines] == [2, 0, 2]
+    assert [len(line["hits"]) > 0 for line in lines] == [True, False, True]
     assert (lines[0]["hits"][0]["path"], lines[0]["hits"][0]["scope"]) == ("shop/store.py", "code")
     assert lines[2]["hits"][0]["path"] == "shop/carrier.py"
     assert lcode("search", "words", "--stdin").code == 2
@@ -142,13 +151,13 @@ def test_each_line_of_standard_input_is_answered_by_a_line(indexed: Path, lcode:
 
 def test_a_small_index_is_built_and_brought_up_to_date_by_a_search(shop: Path, lcode: Lcode) -> None:
     lcode("remember", "x")  # makes the agent
-    assert lcode("search", "find_parcel", "--scope", "code").out.startswith("shop/store.py:4-12 ParcelStore")
+    assert lcode("search", "find_parcel", "--scope", "code").out.startswith("shop/store.py:11-12 ParcelStore.find_parcel")
     (shop / "shop" / "van.py").write_text("def load_van():\n    pass\n")
     assert lcode("search", "load_van", "--scope", "code").out.startswith("shop/van.py:1")
 
 
 def test_a_place_without_an_agent_is_searched_and_left_as_it_was(shop: Path, lcode: Lcode, home: Path) -> None:
-    assert lcode("search", "find_parcel", "--scope", "code").out.startswith("shop/store.py:4-12 ParcelStore")
+    assert lcode("search", "find_parcel", "--scope", "code").out.startswith("shop/store.py:11-12 ParcelStore.find_parcel")
     assert "store.py" in lcode("map").out
     assert not home.exists() or not list(home.rglob("*.db"))
 
@@ -169,9 +178,10 @@ def test_a_file_that_changed_since_is_said_to_have(indexed: Path, lcode: Lcode) 
     worker = NamedLock(folder / "locks" / "worker.lock")  # whoever holds it would index the change
     assert worker.acquire("worker")
     try:
+        serves(AgentPaths(folder), indexed)
         path = indexed / "shop" / "store.py"
         path.write_text(STORE.replace("Take a parcel in, once.", "Take a parcel in, twice."))
-        assert "(class)  changed since it was indexed" in lcode("search", "ParcelStore.add_parcel", "--scope", "code").out
+        assert ")  changed since it was indexed" in lcode("search", "ParcelStore.add_parcel", "--scope", "code").out
     finally:
         worker.release()
 
@@ -228,3 +238,23 @@ def test_without_vectors_all_else_is_built_and_it_is_said_why(
     found = lcode("search", "ParcelStore", "--scope", "code")
     assert found.out.startswith("shop/store.py:")
     assert "found by words alone: the embedding needs a key" in found.err
+
+
+def test_an_index_that_a_command_finds_damaged_is_built_again_by_the_worker_that_lives(
+    indexed: Path, lcode: Lcode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is told of saves alone would not look."""
+    monkeypatch.setattr(size, "FILES", 1)
+    path = Path(lcode("index", "--status", "--json").json()["database"])
+    paths = AgentPaths(path.parent)
+    lock = NamedLock(status.lock_file(paths))
+    assert lock.acquire("worker")
+    try:
+        serves(paths, indexed)
+        path.write_bytes(bytes(byte ^ 0x5A for byte in path.read_bytes()))
+        done = lcode("search", "ParcelStore", "--scope", "code")
+        assert done.code == 1
+        assert "is built anew" in done.err and "the worker does it now" in done.err
+        assert nudge.take(paths) == {indexed}
+    finally:
+        lock.release()
