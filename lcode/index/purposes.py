@@ -43,7 +43,7 @@ _TERMS = re.compile(
 )
 _NOISE = re.compile(
     r"copyright|licen[cs]e|redistribution|warrant|all rights reserved|SPDX|coding[:=]|eslint|prettier|@ts-|noqa"
-    r"|type: ignore|generated|go:build|\+build|pylint|use strict|vim:",
+    r"|type: ignore|generated|go:build|\+build|pylint|use strict|frozen_string_literal|vim:",
     re.IGNORECASE,
 )
 
@@ -76,10 +76,10 @@ def first_words(root: Path, path: str) -> str:
                 text = _bare(match["text"])
                 if len(text) > 3 and not _NOISE.search(text):
                     return text
-        terms = _COMMENT.match(head)
-        if terms is None or not _TERMS.search(terms[0]):
+        comment = _COMMENT.match(head)
+        if comment is None or not (_TERMS.search(comment[0]) or _NOISE.search(comment[0])):
             break
-        head = head[terms.end() :]  # what the file is for may stand in the next comment
+        head = head[comment.end() :]  # what the file is for may stand in the next comment
     return ""
 
 

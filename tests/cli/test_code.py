@@ -100,7 +100,7 @@ def test_options_that_do_not_go_together_are_refused(shop: Path, lcode: Lcode, w
 def test_a_symbol_is_found_with_its_place_and_numbered_lines(indexed: Path, lcode: Lcode) -> None:
     lines = lcode("search", "ParcelStore.add_parcel", "--scope", "code").out.splitlines()
     assert lines[0].startswith("shop/store.py:7-9 ParcelStore.add_parcel (")
-    assert "   7     def add_parcel(self, label: str) -> None:" in lines
+    assert "  7     def add_parcel(self, label: str) -> None:" in lines
 
 
 def test_places_commits_and_passages_stand_under_their_labels(indexed: Path, lcode: Lcode) -> None:

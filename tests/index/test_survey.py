@@ -196,6 +196,8 @@ BSD = """# Copyright (c) 2013, Some Body
         ("a.go", "// Copyright 2020 X\n// Use of it is governed by a\n// style.\n\npackage a\n", ""),
         ("a.c", "#include <stdio.h>\nint main;\n", ""),
         ("a.py", '"""\\ The maps."""\n', "The maps."),
+        ("a.rb", "# frozen_string_literal: true\n\n# Draws maps.\nmodule Maps\nend\n", "Draws maps."),
+        ("a.rb", "# frozen_string_literal: true\n\nmodule Maps\nend\n", ""),
     ],
 )
 def test_terms_of_use_are_not_what_a_file_is_for(tmp_path: Path, name: str, text: str, said: str) -> None:
