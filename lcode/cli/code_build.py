@@ -132,7 +132,7 @@ def _follow(runtime: Runtime, progress: Progress) -> bool:
         worker = status.read(paths)
         checkout: CheckoutStatus | None = worker.of(path_text(runtime.root)) if worker is not None else None
         if checkout is not None and checkout.job:
-            progress.show(f"the worker: {checkout.job}", checkout.done, checkout.total)
+            progress.show(f"the worker: {status.WORDS.get(checkout.job, checkout.job)}", checkout.done, checkout.total)
         else:
             progress.show("waiting for another process that is indexing", 0, 0)
         time.sleep(_LOOK)

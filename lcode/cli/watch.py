@@ -64,12 +64,12 @@ class _Face:
         self._said = ""
 
     def show(self, checkout: CheckoutStatus | None) -> None:
-        from lcode.worker.status import POLLING
+        from lcode.worker.status import POLLING, WORDS
 
         if checkout is None or not checkout.watch:
             return
         if checkout.job:
-            self._progress.show(checkout.job, checkout.done, checkout.total)
+            self._progress.show(WORDS.get(checkout.job, checkout.job), checkout.done, checkout.total)
             return
         self._progress.close()
         how = f", looking from time to time: {checkout.watch_reason}" if checkout.watch == POLLING else ""

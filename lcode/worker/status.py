@@ -19,6 +19,14 @@ T = TypeVar("T")
 EVENTS, POLLING = "events", "polling"
 STARTING, WORKING, IDLE = "starting", "working", "idle"
 
+WORDS = {  # what each job is for people
+    "files": "indexing",
+    "history": "reading past commits",
+    "graph": "seeing which file uses which",
+    "vectors": "making vectors",
+    "collection": "forgetting what is gone",
+}
+
 
 @dataclass(frozen=True)
 class CheckoutStatus:
@@ -90,7 +98,7 @@ def line(checkout: CheckoutStatus) -> str:
     if not checkout.job:
         parts = [checkout.error] if checkout.error else []
     else:
-        parts = [checkout.job + (f" {_share(checkout)}" if checkout.total else "")]
+        parts = [WORDS.get(checkout.job, checkout.job) + (f": {_share(checkout)}" if checkout.total else "")]
         if checkout.rate >= 1 and checkout.total:
             parts.append(f"{checkout.rate:,.0f} a second")
         if checkout.seconds_left is not None and checkout.seconds_left >= 1:
@@ -101,7 +109,7 @@ def line(checkout: CheckoutStatus) -> str:
 
 
 def _share(checkout: CheckoutStatus) -> str:
-    return f"{checkout.done:,} of {checkout.total:,}"
+    return f"{checkout.done:,} of {checkout.total:,} files"
 
 
 def _duration(seconds: float) -> str:
