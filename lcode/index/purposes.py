@@ -43,7 +43,7 @@ _TERMS = re.compile(
 )
 _NOISE = re.compile(
     r"copyright|licen[cs]e|redistribution|warrant|all rights reserved|SPDX|coding[:=]|eslint|prettier|@ts-|noqa"
-    r"|type: ignore|generated|go:build|\+build|pylint|use strict|frozen_string_literal|vim:",
+    r"|type: ignore|generated|go:build|\+build|pylint|use strict|frozen_string_literal|:markup:|vim:",
     re.IGNORECASE,
 )
 
