@@ -21,6 +21,7 @@ PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]")
 
 _LONGEST_PLACEHOLDER = 60  # characters, at the least
 _SHORTEST = 20  # characters of the shortest key with a known prefix
+_REMEMBERED = 50_000  # texts
 _PASSES = 50  # a replacement may uncover what stood next to it; this bounds how often we look again
 _MODEL_KEYS = {"sk-ant-": "anthropic", "sk-or-": "openrouter"}
 
@@ -33,6 +34,7 @@ class Redactor:
     def __init__(self, environ: Mapping[str, str]) -> None:
         forms = set(map(encodable, secret_value.exact_forms(environ)))
         self._exact = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+        self._clean: set[int] = set()  # hashes of bytes in which nothing was found: they are often asked of twice
 
     def redact(self, text: str) -> str:
         """`text` with every secret replaced by `[redacted:KIND]`. Cut and flatten what comes back, never what goes in: a part
@@ -47,14 +49,23 @@ class Redactor:
 
     def blank(self, data: bytes) -> bytes:
         """The bytes of a text with spaces in the place of every secret, so that all else stays where it is."""
+        if hash(data) in self._clean:
+            return data
         text = data.decode("utf-8", "surrogateescape")
-        for _ in range(_PASSES):
+        for number in range(_PASSES):
             spans = self._spans(text)
             if not spans:
+                if number == 0:
+                    self._note_clean(data)
                 break
             text = _blanked(text, spans)
             data = text.encode("utf-8", "surrogateescape")
         return data
+
+    def _note_clean(self, data: bytes) -> None:
+        if len(self._clean) >= _REMEMBERED:
+            self._clean.clear()
+        self._clean.add(hash(data))
 
     def _spans(self, text: str) -> list[Span]:
         return _joined(text, [*self._exact_spans(text), *_prefixed(text), *_key_blocks(text), *_urls(text), *_named(text)])
