@@ -75,7 +75,7 @@ def test_files_that_are_renamed_or_removed_are_not_found_any_more(agent: Agent, 
     until(lambda: index.has("in_one") and index.has("in_two"), "both are found", 20)
     (folder / "one.py").rename(folder / "three.py")
     until(lambda: ("fresh/three.py", "in_one") in index.definitions(), "it is found by its new name", 20)
-    assert ("fresh/one.py", "in_one") not in index.definitions()
+    until(lambda: ("fresh/one.py", "in_one") not in index.definitions(), "and by the old one no more", 20)
     from shutil import rmtree
 
     rmtree(folder)
