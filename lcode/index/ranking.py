@@ -40,12 +40,12 @@ KINDS = {  # what a kind of file is worth beside source
 }
 # A chunk among those of all files: each a share of the best, times
 OF_WORDS = 0.3  # its words, as they count for its file
-OF_NAMES = 0.5  # those in its names alone
-OF_BODY = 0.3  # those in its text alone: the path says nothing of one chunk of a file
+OF_NAMES = 0.6  # those in its names alone
+OF_BODY = 0.4  # those in its text alone: the path says nothing of one chunk of a file
 OF_MEANING = 0.4  # its nearness in meaning
-OF_SIGNATURE = 1.0  # how much of the question its signature holds
+OF_SIGNATURE = 1.4  # how much of the question its signature holds
 OF_EXACT = 3.0  # what the question says literally
-OF_FILE = 2.4  # the rank of its file
+OF_FILE = 2.9  # the rank of its file
 AHEAD = 0.2  # that again for the first chunk of a file
 BEHIND = 0.03  # less for each that stands before it in its file
 BEST_PLACES = 10  # that come first, whatever their files
