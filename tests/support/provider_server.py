@@ -215,7 +215,7 @@ class ProviderServer:
         return Plan(rendered, 200, fault)
 
     def delivered(self, record: Recorded) -> None:
-        """A reply that hung was released and went out whole."""
+        """A reply that hung was released and goes out whole."""
         with self._lock:
             talk = self._talks[record.conversation]
             if talk.position == record.turn:

@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         fault, rendered = plan.fault, plan.rendered
         if fault is not None and fault.kind == "reset_early":
             return self._reset()
-        if fault is not None and fault.kind == "hang_early" and not self._hang(fault):
+        if fault is not None and fault.kind == "hang_early" and not self._hang(fault, record):
             return None
         record.status = plan.status
         chunked = rendered.content_type.startswith("text/event-stream")
@@ -73,8 +73,6 @@ class Handler(BaseHTTPRequestHandler):
             self._whole(head, rendered.data, chunked)
         else:
             self._broken(record, head, rendered.data, chunked, fault)
-        if fault is not None and fault.kind in ("hang", "hang_early") and not self.close_connection:
-            self.owner.delivered(record)
         return None
 
     def _head(self, status: int, rendered: Rendered, *, chunked: bool, fault: Fault | None = None) -> bytes:
@@ -122,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault.kind == "reset":
             return self._reset()
         if fault.kind == "hang":
-            if self._hang(fault):
+            if self._hang(fault, record):
                 self.wfile.write(frame(after) + end)
             return None
         self._finish()
@@ -137,11 +135,12 @@ class Handler(BaseHTTPRequestHandler):
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
 
-    def _hang(self, fault: Fault) -> bool:
+    def _hang(self, fault: Fault, record: Recorded) -> bool:
         """Wait; True when released, False when the client (or the server) closed."""
         fault.reached.set()
         while not self.owner.closing.is_set():
             if fault.release.wait(0.01):
+                self.owner.delivered(record)  # before the client can have all of it, and send the next request
                 return True
             readable, _, _ = select.select([self.connection], [], [], 0)
             if readable and self._gone():
