@@ -18,10 +18,10 @@ from lcode.index.words import any_of, document_words, stem
 from lcode.store.database import fetch_all, scalar
 
 CHUNKS = 600  # that full text may give
-FILES = 300  # that the words of messages may give
+FILES = 200  # that the words of messages may give
 COMMITS = 100  # that are like the question
 _COMMON = 0.3  # of all commits: a word that stands in more of them tells nothing
-_NEWEST = 300  # commits with a word that are looked at
+_NEWEST = 200  # commits with a word that are looked at
 _HALF_LIFE = 2_000  # commits after which one counts half
 _SATURATION, _LENGTH = 2.0, 0.75  # of a word's commits in a file, as in bm25
 _SHARES = (0.0, *(number**-0.5 for number in range(1, 65)))  # of a commit, by how many files it touched
