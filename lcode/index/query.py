@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -83,6 +84,8 @@ class Query:
         if len(re.findall(r"[*+{]", self.bare)) > 4:
             return None
         try:
-            return re.compile(self.bare)
+            with warnings.catch_warnings():  # what Python may once read in another way is no matter of who asks
+                warnings.simplefilter("ignore")
+                return re.compile(self.bare)
         except (re.error, OverflowError, RecursionError):
             return None

@@ -319,3 +319,10 @@ def test_a_question_imports_neither_numpy_nor_a_parser(root: Path, tmp_path: Pat
     )
     command = [sys.executable, "-c", program, str(tmp_path / "index.db"), str(root)]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_an_expression_that_python_warns_of_is_taken_in_silence(recwarn: pytest.WarningsRecorder) -> None:
+    from lcode.index.query import Query
+
+    assert Query("[[a-z]+x").expression is not None
+    assert not recwarn.list
