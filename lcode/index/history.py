@@ -28,7 +28,8 @@ MOST_FILES = 60  # of a commit: one that touches more is a sweep
 _BODY = 1_500  # characters of a message's body that are searched
 _BATCH = 500  # commits in one transaction
 _TIMEOUT = 300.0
-_FORMAT = "--format=%x01%H%x02%ct%x02%s%x02%b%x02"
+_LAST = 253_402_214_400  # 9999-12-31
+_FORMAT = ("--encoding=UTF-8", "--format=%x00%H%x00%ct%x00%s%x00%b%x00")
 _HEADS = "history_heads"
 
 
@@ -51,32 +52,48 @@ class Commit:
 
 def read_commits(git: Git, *revisions: str, limit: int = LIMIT) -> list[Commit]:
     """The newest commits that `revisions` reach, newest first. Raises GitError."""
-    arguments = ("--no-merges", "--raw", "-z", "--no-abbrev", "--root", f"--max-count={limit}", _FORMAT, *revisions, "--")
+    arguments = ("--no-merges", "--raw", "-z", "--no-abbrev", "--root", f"--max-count={limit}", *_FORMAT, *revisions, "--")
     try:
         output = git.run("log", "-M", "-l400", *arguments, timeout=_TIMEOUT)
     except GitError:  # where a partial clone lacks the texts that renames are told by
         output = git.run("log", "--no-renames", *arguments, timeout=_TIMEOUT)
-    return [_commit(entry) for entry in output.split("\x01")[1:] if entry.count("\x02") >= 4]
+    return [_commit(entry, changes) for entry, changes in _entries(output.split("\0"))]
 
 
-def _commit(entry: str) -> Commit:
-    identity, time, subject, rest = entry.split("\x02", 3)
-    body, _, names = rest.rpartition("\x02")
+def _entries(fields: Sequence[str]) -> list[tuple[Sequence[str], list[Change]]]:
+    """Hash, time, subject and body; then `:modes hashes status`, a path, and of what was moved another one, repeated. Each is
+    told by where it stands: a message and a path may hold any character but the one between."""
+    found: list[tuple[Sequence[str], list[Change]]] = []
+    at = 0
+    while at < len(fields):
+        field = fields[at].lstrip("\n")
+        if field.startswith(":"):
+            status = field.rpartition(" ")[2][:1]
+            moved = status in ("R", "C")
+            found[-1][1].append(_change(status, *fields[at + 1 : at + 2 + moved]))
+            at += 2 + moved
+        elif field:
+            found.append((fields[at : at + 4], []))
+            at += 4
+        else:
+            at += 1
+    return found
+
+
+def _change(status: str, old: str, path: str = "") -> Change:
+    path = path or old
+    return Change("A", path, path) if status == "C" else Change(status, old, path)
+
+
+def _commit(entry: Sequence[str], changes: Iterable[Change]) -> Commit:
+    identity, time, subject, body = entry
     subject, body = map(of_process().redact, (subject.strip(), body.strip()))
-    return Commit(identity, int(time or 0), subject, body, tuple(_changes(names.lstrip("\0\n"))))
+    return Commit(identity, _time(time), subject, body, tuple(changes))
 
 
-def _changes(raw: str) -> Iterator[Change]:
-    """`:modes hashes status NUL path NUL [path NUL]`, repeated."""
-    fields = iter(raw.split("\0"))
-    for field in fields:
-        if not field.startswith(":"):
-            continue
-        status = field.rpartition(" ")[2][:1]
-        old = next(fields, "")
-        path = next(fields, "") if status in ("R", "C") else old
-        if path:
-            yield Change("A" if status == "C" else status, path if status == "C" else old, path)
+def _time(text: str) -> int:
+    """Seconds since 1970, within the years that a date can be written in: a commit may claim any."""
+    return min(int(text), _LAST) if text.isdecimal() else 0
 
 
 def living_paths(commits: Iterable[Commit]) -> Iterator[tuple[Commit, list[str]]]:

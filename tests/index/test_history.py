@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from lcode.git.command import Git
 from lcode.index.history import MOST_FILES, read_commits, update_history
 from lcode.index.open import IndexDatabase
+from lcode.index.past import past_commits
 from lcode.path_text import path_text
 
 
@@ -27,7 +30,7 @@ def commit(root: Path, subject: str, **files: str | None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink() if content is None else path.write_text(content, encoding="utf-8")
     git(root, "add", "-A")
-    git(root, "commit", "-q", "--allow-empty", "-m", subject)
+    git(root, "commit", "-q", "--allow-empty", "--allow-empty-message", "--cleanup=verbatim", "-m", subject)
 
 
 @pytest.fixture
@@ -71,6 +74,27 @@ def test_commits_stand_beside_the_files_they_touched(root: Path, database: Index
     assert update(database, root) == 2
     assert history(database) == [("First", ("a", "b")), ("Second", ("b",))]
     assert update(database, root) == 0
+
+
+def test_a_message_and_a_name_may_hold_any_character(root: Path, database: IndexDatabase) -> None:
+    commit(root, "Mark \x01h\x02x\x02s\x02b\x02 :100644 A\n\n:100644 body", **{":a\x01\x02\nb": "1"})
+    commit(root, " ", c="2")
+    assert update(database, root) == 2
+    assert history(database) == [("Mark \x01h\x02x\x02s\x02b\x02 :100644 A", (":a\x01\x02\nb",)), ("", ("c",))]
+
+
+def test_a_commit_may_claim_any_time(root: Path, database: IndexDatabase) -> None:
+    commit(root, "First", a="1")
+    body = git(root, "cat-file", "commit", "HEAD")
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin"],
+        cwd=root, check=True, capture_output=True, text=True,
+        input=re.sub(r"> \d+ ", "> 99999999999999 ", body) + "\n",
+    )  # fmt: skip
+    git(root, "update-ref", "HEAD", made.stdout.strip())
+    assert update(database, root) == 1
+    (found,) = database.read(lambda connection: past_commits(connection, ""))
+    assert datetime.fromtimestamp(found.time, UTC).year == 9999
 
 
 def test_a_moved_file_keeps_its_history(root: Path, database: IndexDatabase) -> None:
