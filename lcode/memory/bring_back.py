@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from lcode import clock
 from lcode.ids import new_id
 from lcode.memory.model import Actor, Source, Trust
 from lcode.store import checksum, salvage
 
 
 class Rule(NamedTuple):
-    """How rows of a table come back: their key, and when the found row (`new`) is a later state of the one that is there
-    (`old`); '' never."""
+    """How rows of a table come back: the columns of their key, and when the found row (`new`) is a later state of the one
+    that is there (`old`); '' never."""
 
     table: str
     key: str
@@ -40,6 +41,12 @@ _MEMORY = (
     Rule("messages", "id"),
     Rule("passages", "id", "old.superseded_by = '' AND new.superseded_by != '' OR old.valid_to = '' AND new.valid_to != ''"),
     Rule("jobs", "id", "new.updated_at > old.updated_at"),
+    Rule("passage_states", "operation_id"),
+    Rule("passage_links", "passage_id, depends_on"),
+    Rule("passage_subjects", "passage_id"),
+    Rule("citations", "owner, number"),
+    Rule("commit_digests", "commit_id", "new.retired_at > old.retired_at"),
+    Rule("git_state", "key"),
 )
 _USER = (
     Rule("agents", "id", "new.deleted_at > old.deleted_at OR new.initialised > old.initialised"),
@@ -61,6 +68,7 @@ def bring_back(target: apsw.Connection, views: Sequence[apsw.Connection]) -> Cou
             brought["blocks"] += _blocks(target, view)
         if not user:
             brought["sessions"] += _stub_sessions(target)
+            _settle_lives(target)
             for table in _NUMBERED:
                 target.execute(f"INSERT INTO {table}_fts ({table}_fts) VALUES ('rebuild')")
     return +brought
@@ -78,7 +86,9 @@ def _has(connection: apsw.Connection, table: str) -> bool:
 
 def _put(target: apsw.Connection, view: apsw.Connection, rule: Rule, row: dict[str, Any]) -> int:
     """1 if the row is new in `target`, or a later state than what was there."""
-    there = target.execute(f"SELECT 1 FROM {rule.table} WHERE {rule.key} = ?", (row[rule.key],)).fetchall()
+    key = [row[name] for name in rule.key.split(", ")]
+    marks = ", ".join("?" * len(key))
+    there = target.execute(f"SELECT 1 FROM {rule.table} WHERE ({rule.key}) = ({marks})", key).fetchall()
     if there:
         return _replace(target, rule, row) if rule.later else 0
     numbered = rule.table in _NUMBERED
@@ -198,6 +208,27 @@ def _stub_sessions(target: apsw.Connection) -> int:
         " GROUP BY session_id"
     )
     return target.total_changes() - before
+
+
+def _settle_lives(target: apsw.Connection) -> None:
+    """Make each passage its newest state. Where it says what no state of it does, the state that made it so is lost, and one
+    that says the same stands for it."""
+    now = ("passages.valid_from", "passages.valid_to", "passages.superseded_by")
+    same = " AND ".join(f"state.{name.partition('.')[2]} = {name}" for name in now)
+    target.execute(
+        "INSERT INTO passage_states (passage_id, number, recorded_at, valid_from, valid_to, superseded_by, reason,"
+        " operation_id, actor, source, trust)"
+        f" SELECT id, (SELECT max(number) + 1 FROM passage_states WHERE passage_id = id), ?, {', '.join(now)}, 'recovered',"
+        " 'op-' || lower(hex(randomblob(16))), ?, ?, ? FROM passages"
+        " WHERE EXISTS (SELECT 1 FROM passage_states WHERE passage_id = id)"
+        f" AND NOT EXISTS (SELECT 1 FROM passage_states AS state WHERE state.passage_id = id AND {same})",
+        (clock.stamp(), Actor.PROGRAM, Source.INFERRED, Trust.TRUSTED),
+    )
+    target.execute(
+        "UPDATE passages SET valid_from = state.valid_from, valid_to = state.valid_to, superseded_by = state.superseded_by"
+        " FROM passage_states AS state WHERE state.passage_id = passages.id AND state.number ="
+        f" (SELECT max(number) FROM passage_states WHERE passage_id = passages.id) AND NOT ({same})"
+    )
 
 
 def tables_of(connection: apsw.Connection) -> list[str]:

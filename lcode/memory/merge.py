@@ -19,7 +19,9 @@ from lcode.store import migrations
 from lcode.store.database import Database
 
 _ROWS = ("sessions", "prompts", "runs", "steps", "tool_calls")  # in the order of their references
-_INDEXED = (("messages", "messages_fts"), ("passages", "passages_fts"))
+# what belongs to passages, and the column that says to which
+_OF_PASSAGES = (("passage_states", "passage_id"), ("passage_links", "passage_id"), ("passage_subjects", "passage_id"),
+                ("citations", "owner"), ("commit_digests", "passage_id"))  # fmt: skip
 _Table = tuple[list[str], list[tuple[Any, ...]]]
 
 
@@ -37,6 +39,7 @@ def merge_agents(source: Path, target: Database, name: str) -> dict[str, int]:
         _settle(connection, sessions, moved)
         passages, fresh = _copy_indexed(connection, "passages", "passages_fts", *tables["passages"])
         _copy_tags(connection, tables["passage_tags"], fresh)
+        _copy_lives(connection, tables, fresh)
         passages += sum(_keep_block(connection, block, name) for block in _blocks(tables["blocks"]))
         return {"sessions": copied["sessions"], "messages": messages, "passages": passages}
 
@@ -46,7 +49,7 @@ def merge_agents(source: Path, target: Database, name: str) -> dict[str, int]:
 def _read(source: Path) -> dict[str, _Table]:
     """Every table of the source as one state of it: nobody writes to it meanwhile."""
     database = Database(source, migrations.MEMORY, lock=source.parent / "locks" / "memory.lock")
-    names = (*_ROWS, "messages", "passages", "passage_tags", "blocks")
+    names = (*_ROWS, "messages", "passages", "passage_tags", "blocks", *(table for table, _ in _OF_PASSAGES))
     try:
         return database.write(lambda connection: {table: _table(connection, table) for table in names})
     finally:
@@ -111,6 +114,17 @@ def _copy_tags(connection: apsw.Connection, tags: _Table, fresh: dict[int, int])
                 "INSERT INTO passage_tags (passage_seq, tag) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 (fresh[values["passage_seq"]], values["tag"]),
             )
+
+
+def _copy_lives(connection: apsw.Connection, tables: dict[str, _Table], fresh: dict[int, int]) -> None:
+    """What belongs to the passages that were copied, by their old sequence numbers."""
+    columns, rows = tables["passages"]
+    passages = (dict(zip(columns, row, strict=True)) for row in rows)
+    copied = {passage["id"] for passage in passages if passage["seq"] in fresh}
+    for table, owner in _OF_PASSAGES:
+        columns, rows = tables[table]
+        at = columns.index(owner)
+        _copy(connection, table, columns, [row for row in rows if row[at] in copied])
 
 
 def _blocks(table: _Table) -> Iterator[dict[str, Any]]:

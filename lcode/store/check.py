@@ -184,7 +184,7 @@ def examine_connection(connection: apsw.Connection, schema: migrations.Schema, a
     if not migrations.version(connection):
         return [Problem("file", "it holds no schema")]
     problems: list[Problem] = []
-    for look in (_integrity, _references, _full_text, _rows, _blocks, lambda at: _identity(at, schema, agent_id)):
+    for look in (_integrity, _references, _full_text, _rows, _blocks, _lives, lambda at: _identity(at, schema, agent_id)):
         try:
             problems.extend(look(connection))
         except (apsw.Error, UnicodeDecodeError) as error:
@@ -245,6 +245,18 @@ def _blocks(connection: apsw.Connection) -> Iterator[Problem]:
     yield from (Problem("file", f"the block {row[0]} is not its newest version") for row in connection.execute(sql))
     sql = "SELECT block_id FROM block_versions GROUP BY block_id HAVING min(version) != 1 OR max(version) != count(*)"
     yield from (Problem("file", f"versions of the block {row[0]} are missing") for row in connection.execute(sql))
+
+
+def _lives(connection: apsw.Connection) -> Iterator[Problem]:
+    """A passage is its newest state."""
+    if not _exists(connection, "passage_states"):
+        return
+    sql = (
+        "SELECT passages.id FROM passages JOIN passage_states AS state ON state.passage_id = passages.id AND number ="
+        " (SELECT max(number) FROM passage_states WHERE passage_id = passages.id) WHERE (state.valid_from, state.valid_to,"
+        " state.superseded_by) IS NOT (passages.valid_from, passages.valid_to, passages.superseded_by)"
+    )
+    yield from (Problem("file", f"the passage {row[0]} is not its newest state") for row in connection.execute(sql))
 
 
 def _identity(connection: apsw.Connection, schema: migrations.Schema, agent_id: str) -> Iterator[Problem]:

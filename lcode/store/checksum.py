@@ -49,6 +49,17 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("superseded_by", *_PROVENANCE),
     ),
     "jobs": ("id", "kind", "payload", "state", "created_at", "updated_at"),
+    "passage_states": (
+        *("passage_id", "number", "recorded_at", "valid_from", "valid_from_commit", "valid_to", "valid_to_commit"),
+        *("superseded_by", "reason", "operation_id", *_PROVENANCE),
+    ),
+    "passage_links": ("passage_id", "depends_on"),
+    "passage_subjects": ("passage_id", "subject"),
+    "citations": (
+        *("owner", "number", "line", "path", "symbol", "first", "last", "digest", "commit_id", "recorded_at"),
+    ),
+    "commit_digests": ("commit_id", "passage_id", "branch", "digested_at", "retired_at", "replaced_by", "reason"),
+    "git_state": ("key", "value"),
 }  # fmt: skip
 
 

@@ -173,8 +173,53 @@ def _memory_1(connection: apsw.Connection) -> None:
     )
 
 
+def _memory_2(connection: apsw.Connection) -> None:
+    """The lives of passages, what they build on and cite, and which commits were digested.
+
+    A row of `passage_states` is what was known of a passage from its `recorded_at` until that of the next; `passages` holds
+    the newest. The owner of a citation is a passage, or a block of which a line cites.
+    """
+    _statements(
+        connection,
+        f"""
+        CREATE TABLE passage_states (
+            passage_id TEXT NOT NULL REFERENCES passages (id), number INTEGER NOT NULL, recorded_at TEXT NOT NULL,
+            valid_from TEXT NOT NULL DEFAULT '', valid_from_commit TEXT NOT NULL DEFAULT '',
+            valid_to TEXT NOT NULL DEFAULT '', valid_to_commit TEXT NOT NULL DEFAULT '',
+            superseded_by TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', operation_id TEXT NOT NULL UNIQUE,
+            {_PROVENANCE}, {checksum.column("passage_states")}, PRIMARY KEY (passage_id, number)
+        ) STRICT;
+        CREATE INDEX passage_states_by_successor ON passage_states (superseded_by) WHERE superseded_by != '';
+        CREATE TABLE passage_links (
+            passage_id TEXT NOT NULL REFERENCES passages (id), depends_on TEXT NOT NULL,
+            {checksum.column("passage_links")}, PRIMARY KEY (passage_id, depends_on)
+        ) STRICT;
+        CREATE INDEX passage_links_by_base ON passage_links (depends_on);
+        CREATE TABLE passage_subjects (
+            passage_id TEXT PRIMARY KEY REFERENCES passages (id), subject TEXT NOT NULL,
+            {checksum.column("passage_subjects")}
+        ) STRICT;
+        CREATE INDEX passage_subjects_by_subject ON passage_subjects (subject);
+        CREATE TABLE citations (
+            owner TEXT NOT NULL, number INTEGER NOT NULL, line TEXT NOT NULL DEFAULT '', path TEXT NOT NULL,
+            symbol TEXT NOT NULL DEFAULT '', first INTEGER NOT NULL DEFAULT 0, last INTEGER NOT NULL DEFAULT 0,
+            digest TEXT NOT NULL DEFAULT '', commit_id TEXT NOT NULL DEFAULT '', recorded_at TEXT NOT NULL,
+            {checksum.column("citations")}, PRIMARY KEY (owner, number)
+        ) STRICT;
+        CREATE INDEX citations_by_path ON citations (path);
+        CREATE TABLE commit_digests (
+            commit_id TEXT PRIMARY KEY, passage_id TEXT NOT NULL DEFAULT '', branch TEXT NOT NULL DEFAULT '',
+            digested_at TEXT NOT NULL, retired_at TEXT NOT NULL DEFAULT '', replaced_by TEXT NOT NULL DEFAULT '',
+            reason TEXT NOT NULL DEFAULT '', {checksum.column("commit_digests")}
+        ) STRICT;
+        CREATE INDEX commit_digests_by_passage ON commit_digests (passage_id);
+        CREATE TABLE git_state (key TEXT PRIMARY KEY, value TEXT NOT NULL, {checksum.column("git_state")}) STRICT;
+        """,
+    )
+
+
 USER = Schema("user", (_user_1,))
-MEMORY = Schema("memory", (_memory_1,))
+MEMORY = Schema("memory", (_memory_1, _memory_2))
 
 
 def _number(connection: apsw.Connection, sql: str) -> int:

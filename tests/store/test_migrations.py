@@ -121,48 +121,50 @@ def killed_at(folder: Path, at: int) -> tuple[int | None, int]:
         return process.exitcode, 0
 
 
-def kill_at_every(tmp_path: Path, step: int) -> int:
-    """Kill a migration at every `step`-th point; how many kills there were."""
-    unpack(NEWEST, tmp_path / "whole")
+def kill_at_every(tmp_path: Path, step: int, start: int) -> int:
+    """Kill a migration from schema `start` at every `step`-th point; how many kills there were."""
+    unpack(start, tmp_path / "whole")
     code, points = killed_at(tmp_path / "whole", 0)
     assert code == 0 and points > 50
     kills = 0
     for at in range(1, points + 1, step):
         folder = tmp_path / str(at)
-        expected = unpack(NEWEST, folder)
+        expected = unpack(start, folder)
         code, _ = killed_at(folder, at)
         assert code == -signal.SIGKILL
         kills += 1
-        assert_restarts(folder, expected, at)
+        assert_restarts(folder, expected, at, start)
     return kills
 
 
-def assert_restarts(folder: Path, expected: dict[str, Any], at: int) -> None:
+def assert_restarts(folder: Path, expected: dict[str, Any], at: int, start: int = NEWEST) -> None:
     tiers = Tiers.over(folder, NEWER)
     try:
         assert tiers.memory.read(migrations.version) == NEWEST + 1, at
         assert_holds(tiers, expected)
     finally:
         tiers.close()
-    whole = [path for path in backups(folder) if path.name.startswith(f"memory-schema{NEWEST}-")]
+    whole = [path for path in backups(folder) if path.name.startswith(f"memory-schema{start}-")]
     assert len(whole) == 1, at  # neither a part nor a twin of it
-    copy = Database(whole[0], migrations.MEMORY, read_only=True)
-    assert copy.read(migrations.version) == NEWEST
+    copy = Database(whole[0], migrations.Schema("memory", migrations.MEMORY.migrations[:start]), read_only=True)
+    assert copy.read(migrations.version) == start
     assert copy.read(lambda connection: scalar(connection, "PRAGMA integrity_check")) == "ok"
     assert copy.read(lambda connection: scalar(connection, "SELECT count(*) FROM messages")) == len(expected["messages"])
     copy.close()
 
 
 @posix
-def test_a_migration_that_was_killed_starts_again(tmp_path: Path) -> None:
-    assert kill_at_every(tmp_path, 6) > 10
+@pytest.mark.parametrize(("start", "step"), [(NEWEST, 6), (1, 12)])
+def test_a_migration_that_was_killed_starts_again(tmp_path: Path, start: int, step: int) -> None:
+    assert kill_at_every(tmp_path, step, start) > 8
 
 
 @posix
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_migration_that_was_killed_at_any_write_starts_again(tmp_path: Path) -> None:
-    print(f"{kill_at_every(tmp_path, 1)} kills")
+@pytest.mark.parametrize("start", versions())
+def test_a_migration_that_was_killed_at_any_write_starts_again(tmp_path: Path, start: int) -> None:
+    print(f"{kill_at_every(tmp_path, 1, start)} kills")
 
 
 @posix
