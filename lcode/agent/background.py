@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from lcode import clock
 from lcode.errors import LcodeError
-from lcode.index.reader import CodeReader
+from lcode.index.reader import CodeReader, Standing
+from lcode.path_text import path_text
 
 if TYPE_CHECKING:
     from lcode.config import Settings
     from lcode.index.embedding import Embedder
     from lcode.store.paths import AgentPaths
-    from lcode.worker.status import CheckoutStatus
+    from lcode.worker.status import CheckoutStatus, WorkerStatus
 
 _LOOK = 1.0  # seconds between two looks at the worker's word
 _STARTS = 12.0  # seconds in which a worker that was started has begun
@@ -32,7 +33,9 @@ class Background:
     ) -> None:
         self._settings = settings
         self._environ = environ
-        self.code = CodeReader(paths, root, embedder=self.embedder, total=self.total, mend=mend, tell=lambda _: self.nudge())
+        self.code = CodeReader(
+            paths, root, embedder=self.embedder, total=self.total, coming=self.coming, mend=mend, tell=lambda _: self.nudge()
+        )
         self._paths = paths
         self._root = root
         self._line = ""
@@ -57,6 +60,19 @@ class Background:
         checkout = self._checkout()
         return checkout.total if checkout is not None and checkout.job == "files" else 0
 
+    def coming(self, standing: Standing) -> bool:
+        """Whether a worker has what words do not find yet in a matter of seconds: it is at it, or about to, and the files are
+        few."""
+        from lcode.index.size import FILES
+
+        if standing.settled or standing.total > FILES:
+            return False
+        worker = self._worker()
+        checkout = worker.of(path_text(self._root)) if worker is not None else None
+        if checkout is None:
+            return worker is not None and not worker.checkouts  # it has just begun
+        return not {"files", "history"}.isdisjoint((checkout.job, *checkout.waiting))
+
     def nudge(self) -> None:
         """Have the worker look at this checkout, the one that lives or the next: the index was emptied, and not by it."""
         from lcode.worker import nudge
@@ -66,14 +82,15 @@ class Background:
 
     def _checkout(self) -> CheckoutStatus | None:
         """What the worker says of this checkout."""
-        from lcode.path_text import path_text
+        worker = self._worker()
+        return worker.of(path_text(self._root)) if worker is not None else None
+
+    def _worker(self) -> WorkerStatus | None:
         from lcode.worker import status
 
-        try:
-            worker = status.read(self._paths)
-        except (LcodeError, OSError):
-            return None
-        return worker.of(path_text(self._root)) if worker is not None else None
+        with suppress(LcodeError, OSError):
+            return status.read(self._paths)
+        return None
 
     def _look(self) -> str:
         checkout = self._checkout()

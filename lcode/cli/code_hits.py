@@ -16,10 +16,10 @@ _LINES = (12, 8, 8, 5, 5, 3)  # of the best hits; of each later one as of the la
 _TERMINAL, _PIPE = 4, 0  # spaces in front of the code
 
 
-def show_code(hits: Sequence[Hit], query: str, *, explain: bool) -> None:
-    """Hits with their lines, the best with the most."""
+def show_code(hits: Sequence[Hit], query: str, *, explain: bool, whole: bool = True) -> None:
+    """Hits with their lines, the best with the most. `whole`: all of the code was searched."""
     if not hits:
-        say("nothing found in the code")
+        say("nothing found in the code" + ("" if whole else " so far"))
     for at, hit in enumerate(hits):
         if at:
             say()
@@ -67,11 +67,12 @@ def why(signal: Signal) -> str:
     return f"{signal.name} {signal.share:.2f}{detail}"
 
 
-def show_commits(commits: Sequence[PastCommit]) -> None:
+def show_commits(commits: Sequence[PastCommit], *, read: bool = True) -> None:
+    """`read`: what there is to be found was read."""
     from lcode.memory.dates import local
 
     if not commits:
-        say("nothing found in past commits")
+        say("nothing found in past commits" if read else "not read yet")
     for commit in commits:
         say(Styled(commit.hash[:10], "bold"), f"  {one_line(commit.subject, 120)}  ", Styled(local(made(commit)), "dim"))
         if commit.files:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lcode.agent.runtime import Runtime
     from lcode.index.open import IndexDatabase
-    from lcode.index.reader import CodeReader
+    from lcode.index.reader import CodeReader, Standing
 
 HOW = "`lcode index` builds it"
 QUICK = 2_000  # files that are looked at for changes while somebody waits: some hundredths of a second
@@ -67,19 +67,37 @@ def ready_reader(runtime: Runtime, database: IndexDatabase) -> CodeReader | None
     from lcode.index.reader import CodeReader
     from lcode.index.size import is_small
 
-    reader = CodeReader(None, runtime.root, database, embedder=runtime.background.embedder, total=runtime.background.total)
-    standing = reader.standing()
-    if standing.exists:
-        if standing.ready and standing.files <= QUICK and not database.read_only and _has_changed(runtime, database):
+    seen = runtime.background
+    reader = CodeReader(None, runtime.root, database, embedder=seen.embedder, total=seen.total, coming=seen.coming)
+    standing = _awaited(reader)
+    if standing.ready:
+        if standing.files <= QUICK and not database.read_only and _has_changed(runtime, database):
             build(runtime, database)
         return reader
-    if database.read_only or not is_small(runtime.root):
-        if works := _works(runtime):
-            runtime.background.nudge()
-        complain("the code is not indexed yet", "the worker does it now: `lcode index --status` says how far" if works else HOW)
-        return None
-    build(runtime, database)
-    return reader
+    if not _works(runtime) and not database.read_only and is_small(runtime.root):
+        build(runtime, database)
+        return reader
+    if standing.exists:
+        return reader
+    if works := _works(runtime):
+        runtime.background.nudge()
+    complain(standing.words, "the worker does it now: `lcode index --status` says how far" if works else HOW)
+    return None
+
+
+def _awaited(reader: CodeReader) -> Standing:
+    """How the index stands, after a moment if a worker is only just making it and it is small."""
+    import time
+
+    from lcode.index.reader import LOOK, LOOKS
+
+    standing = reader.standing()
+    for _ in range(LOOKS):
+        if not reader.coming(standing):
+            break
+        time.sleep(LOOK)
+        standing = reader.standing()
+    return standing
 
 
 def _has_changed(runtime: Runtime, database: IndexDatabase) -> bool:

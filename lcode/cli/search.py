@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lcode.agent.runtime import Runtime
     from lcode.index.model import Hit
     from lcode.index.past import PastCommit
-    from lcode.index.reader import CodeReader
+    from lcode.index.reader import CodeReader, Standing
     from lcode.memory.model import Passage, RecallHit
 
 SCOPES = ("code", "facts", "commits", "messages", "all")
@@ -107,7 +107,7 @@ def search(
         say_json({**_json(found), **({"index": standing.shown()} if standing else {})})
         return EXIT_OK
     left_out = () if reader is not None else ("code", "commits")
-    _show(found, [scope for scope in asked.scopes() if scope not in left_out], asked, words)
+    _show(found, [scope for scope in asked.scopes() if scope not in left_out], asked, words, standing)
     if standing is not None and standing.words:
         say(Styled(standing.words, "dim"), err=True)
     return EXIT_OK
@@ -137,13 +137,14 @@ def find(runtime: Runtime, reader: CodeReader | None, asked: Asked, words: str) 
     return found
 
 
-def _show(found: Found, scopes: Sequence[str], asked: Asked, words: str) -> None:
+def _show(found: Found, scopes: Sequence[str], asked: Asked, words: str, standing: Standing | None) -> None:
     from lcode.cli.code_hits import show_code, show_commits
 
+    whole, read = standing is None or standing.ready, standing is None or not standing.pending_commits
     show: dict[str, Callable[[], None]] = {
-        "code": lambda: show_code(found.code, words, explain=asked.explain),
+        "code": lambda: show_code(found.code, words, explain=asked.explain, whole=whole),
         "facts": lambda: show_facts(found.facts),
-        "commits": lambda: show_commits(found.commits),
+        "commits": lambda: show_commits(found.commits, read=read),
         "messages": lambda: show_messages(found.messages),
     }
     labels = {"code": "Code", "facts": "Kept in memory", "commits": "Past commits", "messages": "Said in sessions"}

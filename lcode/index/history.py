@@ -133,6 +133,11 @@ def update_history(database: Database, git: Git, root: str, *, limit: int = LIMI
     return len(commits)
 
 
+def is_read(connection: apsw.Connection, root: str) -> bool:
+    """Whether the history of the checkout at `root` is known, be it an older one."""
+    return root in _heads(connection)
+
+
 def _existing(git: Git, heads: dict[str, str]) -> set[str]:
     found = set()
     for known in set(heads.values()):

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from lcode.store.paths import AgentPaths
 
 T = TypeVar("T")
+LOOKS, LOOK = 40, 0.05  # for a small index a question waits: so many looks at most, so many seconds between two
 
 
 @dataclass(frozen=True)
 class Standing:
     """How far the index of a checkout is: `files` known of `total` (0: not known how many), `pending_vectors` contents that are
-    found by words alone until their vectors are made."""
+    found by words alone until their vectors are made, `pending_commits` whether the past is still to be read."""
 
     exists: bool = False
     ready: bool = False
@@ -37,17 +38,25 @@ class Standing:
     total: int = 0
     chunks: int = 0
     pending_vectors: int = 0
+    pending_commits: bool = False
     problem: str = ""  # why the last question was answered by words alone
+
+    @property
+    def settled(self) -> bool:
+        """Whether words find all that there is."""
+        return self.ready and not self.pending_commits
 
     @property
     def words(self) -> str:
         """What is missing, in a line; '' where nothing is."""
         if not self.exists:
-            return "the code is not indexed yet"
+            return f"the code is not indexed yet: 0 of {self.total:,} files" if self.total else "the code is not indexed yet"
         parts = []
         if not self.ready:
             of = f" of {self.total:,}" if self.total > self.files else ""
             parts.append(f"indexing: {self.files:,}{of} files so far")
+        if self.pending_commits:
+            parts.append("past commits are not read yet")
         if self.pending_vectors:
             noun = "file is" if self.pending_vectors == 1 else "files are"
             parts.append(f"{self.pending_vectors:,} {noun} found by words alone for now: vectors follow")
@@ -62,7 +71,8 @@ class Standing:
 class CodeReader:
     """The index of an agent, as the checkout at `root` sees it; opened at the first question. `database`: one that is open
     already, which is then its owner's to close. `embedder` gives the one by which questions are compared, `total` how many
-    files there are while not all are indexed, 0 where that is not known. With `mend` what is found damaged is emptied,
+    files there are while not all are indexed, 0 where that is not known. `coming` says whether what is missing is there in a
+    matter of seconds, so that who asks may wait a moment for it. With `mend` what is found damaged is emptied,
     so that it can be built anew; `tell` gets a line then."""
 
     def __init__(
@@ -73,6 +83,7 @@ class CodeReader:
         *,
         embedder: Callable[[], Embedder] | None = None,
         total: Callable[[], int] = lambda: 0,
+        coming: Callable[[Standing], bool] = lambda _: False,
         mend: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> None:
@@ -84,6 +95,7 @@ class CodeReader:
         self._embedder: Embedder | None = None
         self._problem = ""
         self._total, self._mend, self._tell = total, mend, tell
+        self.coming = coming
         self._opened: IndexDatabase | None = None
         self._search: CodeSearch | None = None
         self._listed: tuple[int, list[str]] | None = None
@@ -120,16 +132,17 @@ class CodeReader:
         return self.standing().exists
 
     def standing(self) -> Standing:
-        from lcode.index import code_rows
+        from lcode.index import code_rows, history
 
         def look(connection: Any) -> Standing:
             checkout = code_rows.checkout(connection, self._checkout)
             if checkout is None:
-                return Standing()
+                return Standing(total=self._total())
             kinds, chunks, pending = code_rows.counts(connection, checkout.id)
             files, ready = sum(kinds.values()), checkout.state in ("lexical", "ready")
             total = 0 if ready else self._total()
-            return Standing(files > 0 or ready, ready, files, total, chunks, pending, self._lacking())
+            unread = bool(checkout.head) and not history.is_read(connection, self._checkout)
+            return Standing(files > 0 or ready, ready, files, total, chunks, pending, unread, self._lacking())
 
         return self.database.read(look)
 

@@ -17,6 +17,7 @@ from lcode.index import code_rows as rows
 from lcode.index import schema
 from lcode.index.code_rows import Content, Entry, FileRow
 from lcode.index.files import IGNORE, Found, Listing, listed
+from lcode.index.order import first_useful
 from lcode.index.parsing import MOST, Pool, processors
 from lcode.index.prepare import Analysed, Known, Source, analyse, entry, read
 from lcode.index.progress import Ended, Meter, Report, Stop, Tell
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 T = TypeVar("T")
+Changed = tuple[str, FileRow | None, os.stat_result]  # a file, its row where it has one, and what it is now
 _COMPARED = 1_000  # files that are compared with their rows at a time
+_ORDERED = 20_000  # files that are put in order together
 _READ = (64, 500_000)  # files and bytes that are looked up together
 _POOLED = 4_000_000  # bytes that are parsed before helpers are started
 _FILES = 200  # in a transaction, at most
@@ -119,14 +122,19 @@ class FileScan:
         """Make the rows those of the files that are listed, and of no others."""
         self._meter = Meter(self._tell, "files", listing.total)
         done = 0
+        changed: list[Changed] = []
         for batch in _batches(listing, _COMPARED):
             known = self._rows(batch)
             for row in known.values():
                 self._see(row.id)
-            changed = [(path, known.get(_storable(path)), status) for path, status in batch]
-            changed = [item for item in changed if item[1] is None or not unchanged(item[1], item[2])]
-            done += len(batch) - len(changed)
-            done = self._take(changed, done)
+            before = len(changed)
+            found = ((path, known.get(_storable(path)), status) for path, status in batch)
+            changed += (item for item in found if item[1] is None or not unchanged(item[1], item[2]))
+            done += len(batch) - (len(changed) - before)
+            self._meter.at(done)
+            if len(changed) >= _ORDERED:
+                done, changed = self._take(first_useful(changed), done), []
+        done = self._take(first_useful(changed), done)
         self._flush()
         self._again()
         self._remove_unseen()
@@ -185,7 +193,7 @@ class FileScan:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def _take(self, changed: Sequence[tuple[str, FileRow | None, os.stat_result]], done: int) -> int:
+    def _take(self, changed: Sequence[Changed], done: int) -> int:
         """Read, parse and write what has changed."""
         group: list[tuple[Source, FileRow | None]] = []
         size = 0

@@ -6,7 +6,6 @@ Everything is in the order of paths, so that the same index gives the same shape
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +14,11 @@ from typing import NamedTuple
 import apsw
 
 from lcode.index.code_rows import unpack_references
+from lcode.index.order import USERS
 from lcode.store.database import fetch_all, fetch_one
 
 IMPORTERS = 40  # files whose references are looked at for the names of one
 Links = dict[str, float]  # the other files, and how strongly
-_USERS = re.compile(r"(?:^|/)(?:examples?|samples?|demos?|docs?|benchmarks?|benches)/|^(?:scripts|tools)/", re.IGNORECASE)
 _OUTER = frozenset({"test", "docs", "config", "generated", "vendored", "minified", "binary", "large", "sensitive"})
 
 
@@ -99,7 +98,7 @@ def read_shape(connection: apsw.Connection, root: str, path: str = "") -> Shape 
 
 def _is_user(file: FileShape) -> bool:
     """Whether a file is there to use others: a test, an example."""
-    return file.kind in _OUTER or _USERS.search(file.path) is not None
+    return file.kind in _OUTER or USERS.search(file.path) is not None
 
 
 def read_symbols(connection: apsw.Connection, shape: Shape, paths: Iterable[str]) -> dict[str, list[Symbol]]:

@@ -16,6 +16,7 @@ from lcode.tools.memory_text import hits_text, on_store, passages_text
 if TYPE_CHECKING:
     from lcode.index.model import Hit
     from lcode.index.past import PastCommit
+    from lcode.index.reader import CodeReader, Standing
     from lcode.memory.model import Passage, RecallHit
 
 _PASSAGES = frozenset({"fact", "decision", "attempt", "note", "summary", "commit"})
@@ -45,6 +46,7 @@ class Asked:
     code: list[Hit] = field(default_factory=list)
     commits: list[PastCommit] = field(default_factory=list)
     standing: str = ""
+    settled: bool = True
 
     def count(self, scope: str) -> int:
         """How many of a scope are wanted."""
@@ -135,8 +137,9 @@ async def _search_code(context: ToolContext, asked: Asked) -> None:
     if not {"code", "commits"} & set(asked.scopes):
         return
     reader = context.code
-    if reader is None or not await reader.run(reader.exists):
-        asked.standing = NO_INDEX
+    standing = await _awaited(reader) if reader is not None else None
+    if reader is None or standing is None or not standing.exists:
+        asked.standing, asked.settled = f"{standing.words if standing else NO_INDEX}; {MEANWHILE}", False
         return
     from lcode.tools.code_text import shown_hits
 
@@ -152,10 +155,27 @@ async def _search_code(context: ToolContext, asked: Asked) -> None:
         asked.commits = await reader.run(
             reader.commits, asked.query, path=asked.path, start=start, end=end, limit=asked.count("commits")
         )
-    asked.standing = (await reader.run(reader.standing)).words
+    standing = await reader.run(reader.standing)
+    asked.standing = standing.words
+    asked.settled = standing.settled
 
 
-NO_INDEX = "the code is not indexed yet; grep searches it meanwhile"
+NO_INDEX, MEANWHILE = "the code is not indexed yet", "grep searches it meanwhile"
+
+
+async def _awaited(reader: CodeReader) -> Standing:
+    """How the index stands, after a moment if it is only just being made and small."""
+    import asyncio
+
+    from lcode.index.reader import LOOK, LOOKS
+
+    standing = await reader.run(reader.standing)
+    for _ in range(LOOKS):
+        if not reader.coming(standing):
+            break
+        await asyncio.sleep(LOOK)
+        standing = await reader.run(reader.standing)
+    return standing
 
 
 def _told(context: ToolContext, asked: Asked) -> str:
@@ -181,7 +201,8 @@ async def _nothing(context: ToolContext, asked: Asked) -> str:
     if "facts" in asked.scopes:
         searched.append(f"{await on_store(context, context.memory.archival.count)} passages")
     searched += [_LABELS[name] for name in ("code", "commits", "messages") if name in asked.scopes]
-    text = f"Nothing found for '{asked.query}' among {', '.join(searched)} with these filters."
+    far = "Nothing found" if asked.settled else "Nothing found so far"
+    text = f"{far} for '{asked.query}' among {', '.join(searched)} with these filters."
     if "code" not in asked.scopes:
         text += " Memory does not know; do not make it up."
     return f"{text} [{asked.standing}]" if asked.standing else text

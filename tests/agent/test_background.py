@@ -109,6 +109,12 @@ def test_while_it_is_indexed_it_is_said_of_how_many_files(root: Path, paths: Age
         with closing(Background(paths, root, Settings(), {})) as seen:
             assert seen.total() == 5_003
             assert seen.line() == "indexing 412 of 5,003 files"
+            assert not seen.coming(Standing(True, False, 412, 5_003))  # a large one is not waited for
+            assert seen.coming(Standing(True, False, 12, 236)) and not seen.coming(Standing(True, True, 236))
+            status.write(paths, status.WorkerStatus(os.getpid(), status.WORKING))
+            assert seen.coming(Standing())  # the worker has only just begun
+            status.write(paths, status.WorkerStatus(os.getpid(), status.IDLE, checkouts=(status.CheckoutStatus(str(root)),)))
+            assert not seen.coming(Standing())  # nothing is on its way
     finally:
         lock.release()
     assert Standing(True, False, 412, 5_003).words == "indexing: 412 of 5,003 files so far"

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lcode.index import size
+from lcode.index import reader, size
+from lcode.index.build import CodeIndex
+from lcode.index.open import open_index
+from lcode.index.reader import CodeReader, Standing
 from lcode.store.locks import NamedLock
 from lcode.store.paths import AgentPaths
 from lcode.worker import nudge, status
@@ -171,6 +174,41 @@ def test_a_large_repository_is_not_indexed_unasked(shop: Path, lcode: Lcode, mon
     assert everywhere.code == 0
     assert "nothing found in the code" not in everywhere.out
     assert "not indexed yet" in lcode("map").err
+
+
+def test_a_small_index_that_the_worker_is_only_just_making_is_waited_for(
+    indexed: Path, lcode: Lcode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(lcode("index", "--status", "--json").json()["database"])
+    paths = AgentPaths(path.parent)
+    worker = NamedLock(status.lock_file(paths))
+    assert worker.acquire("worker")
+    try:
+        served = (status.CheckoutStatus(str(indexed), "files", 0, 3),)
+        status.write(paths, status.WorkerStatus(os.getpid(), status.WORKING, checkouts=served))
+        database = open_index(paths)
+        database.reset("the test has it so")
+        monkeypatch.setattr(reader, "LOOKS", 2)
+        done = lcode("search", "find_parcel", "--scope", "code")
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith("lcode: the code is not indexed yet: 0 of 3 files\nhint: the worker does it now")
+        looks: list[Standing] = []
+
+        def worked(self: CodeReader) -> Standing:
+            looks.append(standing(self))
+            if len(looks) == 1:
+                assert CodeIndex(database, indexed).update(vectors=False).complete
+            return looks[-1]
+
+        standing = CodeReader.standing
+        monkeypatch.setattr(CodeReader, "standing", worked)
+        done = lcode("search", "find_parcel")
+        assert done.out.splitlines()[1].startswith("shop/store.py:11-12 ParcelStore.find_parcel")
+        assert "Past commits\nnot read yet" in done.out
+        assert "past commits are not read yet" in done.err
+        database.close()
+    finally:
+        worker.release()
 
 
 def test_a_file_that_changed_since_is_said_to_have(indexed: Path, lcode: Lcode) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from lcode.git.command import Git
+from lcode.index import reader
 from lcode.index.build import CodeIndex
 from lcode.index.graph import update_graph
 from lcode.index.history import update_history
 from lcode.index.open import IndexDatabase
-from lcode.index.reader import CodeReader
+from lcode.index.reader import CodeReader, Standing
 from lcode.memory.model import Actor, Source
 from lcode.memory.session_memory import SessionMemory
 from lcode.path_text import path_text
@@ -149,6 +150,47 @@ def test_without_an_index_that_is_said_and_facts_still_answer(caller: Caller, me
 def test_a_partial_index_is_said_to_be_one(coder: Caller, database: IndexDatabase) -> None:
     database.write(lambda connection: connection.execute("UPDATE checkouts SET state = 'building'") and None)
     assert "[indexing: 33 files so far]" in coder.text("archival_memory_search", query="ParcelStore", scope="code")
+
+
+class Building:
+    """Another's work on the index, a step further at each look."""
+
+    def __init__(self, coder: Caller, database: IndexDatabase, steps: Sequence[Callable[[], None]]) -> None:
+        self._steps = list(steps)
+        self._set(database, "building")
+        coder.context.code = CodeReader(None, coder.root, database, coming=self.look)
+
+    @staticmethod
+    def _set(database: IndexDatabase, state: str) -> None:
+        database.write(lambda connection: connection.execute("UPDATE checkouts SET state = ?", (state,)) and None)
+
+    def look(self, standing: Standing) -> bool:
+        if self._steps:
+            self._steps.pop(0)()
+        return not standing.settled
+
+
+def test_an_index_that_is_only_just_being_made_is_waited_for(coder: Caller, database: IndexDatabase) -> None:
+    def first() -> None:
+        coder.write("shop/late.py", "def late_parcel():\n    pass\n")
+
+    def then() -> None:
+        assert CodeIndex(database, coder.root).update().complete
+
+    Building(coder, database, [first, then])
+    text = coder.text("archival_memory_search", query="late_parcel", scope="code")
+    assert text.startswith("shop/late.py:1") and "indexing" not in text
+
+
+def test_it_is_waited_for_no_longer_than_a_moment_and_what_is_missing_is_said(
+    coder: Caller, database: IndexDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "LOOKS", 3)
+    database.write(lambda connection: connection.execute("DELETE FROM meta WHERE key = 'history_heads'") and None)
+    Building(coder, database, [])
+    text = coder.text("archival_memory_search", query="xylophonequartz")
+    assert text.startswith("Nothing found so far for 'xylophonequartz'")
+    assert text.endswith("[indexing: 33 files so far; past commits are not read yet]")
 
 
 def test_nothing_found_names_what_was_searched(coder: Caller) -> None:
