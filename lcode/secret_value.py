@@ -200,8 +200,8 @@ def _lines(text: str, at: int, stop: int) -> Iterator[tuple[int, int]]:
         at = newline.end() if newline else stop
 
 
-def exact_forms(environ: Mapping[str, str]) -> Iterator[str]:
-    """The values of secret environment variables, as they are and as they look in base64 and in a URL."""
+def secret_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """The names of the environment variables whose values are secrets."""
     for name, value in environ.items():
         upper = name.upper()
         if not any(word in upper for word in ("KEY", "TOKEN", "SECRET", "PASSWORD")) or len(value) < 8:
@@ -210,6 +210,12 @@ def exact_forms(environ: Mapping[str, str]) -> Iterator[str]:
             continue
         if value.isspace() or (value.isalpha() and value.islower() and "KEY" in upper) or value.isdigit():
             continue
+        yield name
+
+
+def exact_forms(environ: Mapping[str, str]) -> Iterator[str]:
+    """The values of secret environment variables, as they are and as they look in base64 and in a URL."""
+    for value in map(environ.__getitem__, secret_variables(environ)):
         yield value
         data = value.encode("utf-8", "surrogateescape")
         if not value.isalnum():

@@ -38,13 +38,17 @@ _LONGEST = 300.0  # seconds until a worker that keeps failing is started again
 _LIVED = 60.0  # seconds after which one that ended was no failed start
 
 
-def needed_by(settings: Settings) -> frozenset[str]:
-    """What the worker needs of the environment beside what is always passed on: the key of an embedding that is a service."""
+def needed_by(settings: Settings, environ: Mapping[str, str]) -> frozenset[str]:
+    """What the worker needs of the environment beside what is always passed on: the secrets, or it could not tell one that
+    stands in a file, and the key of an embedding that is a service."""
+    from lcode.secret_value import secret_variables
+
+    secrets = frozenset(secret_variables(environ))
     if settings.embedding_provider == "static":
-        return frozenset()
+        return secrets
     from lcode.index.embedders import environment
 
-    return environment(settings)
+    return secrets | environment(settings)
 
 
 def launch(arguments: Sequence[str], environ: Mapping[str, str], also: Set[str] = frozenset()) -> Popen[bytes]:

@@ -34,7 +34,7 @@ class Upkeep:
     ) -> None:
         self._store = store
         wanted = settings.worker and not store.ephemeral
-        also = needed_by(settings)
+        also = needed_by(settings, environ)
         self.worker = HelperProcess(store.agent_paths(agent), agent.id, root, environ, enabled=wanted, also=also)
         self._agent_id = agent.id
         self._databases = {Origin.of_agent(store.agent_paths(agent)): database, Origin.of_user(store.paths): store.user}

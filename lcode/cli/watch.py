@@ -48,7 +48,7 @@ def watch(runtime: Runtime) -> None:
 def _start(runtime: Runtime) -> Popen[bytes]:
     from lcode.agent.helper_process import launch, needed_by
 
-    return launch(["lcode.worker", runtime.agent.id], os.environ, needed_by(runtime.settings))
+    return launch(["lcode.worker", runtime.agent.id], os.environ, needed_by(runtime.settings, os.environ))
 
 
 class _Face:

@@ -13,6 +13,7 @@ import pytest
 from lcode.store.locks import NamedLock
 from lcode.worker import nudge
 from tests.e2e.program import runs, until
+from tests.support.index_rows import searchable
 from tests.worker.harness import Agent, Index
 
 
@@ -161,6 +162,19 @@ def test_a_run_without_a_terminal_has_the_index_made_and_leaves_no_process(agent
     index = Index(agent)
     until(lambda: len(index.definitions()) > 3, "the index was made", 30)
     until(lambda: agent.owner() == 0, "the worker has ended", 30)
+
+
+def test_a_secret_of_the_environment_that_stands_in_a_file_is_not_indexed(agent: Agent) -> None:
+    """One without a shape by which it could be told."""
+    from tests.e2e.program import Program
+
+    (agent.root / "harbour.py").write_text('def light_harbour():\n    return "quietharbourlamp9", "plainharbourlamp9"\n')
+    program = Program(agent.root, {"LCODE_WORKER": "1", "CI": "", "HARBOUR_TOKEN": "quietharbourlamp9"})
+    assert program("-p", "where is the light?").code == 0
+    until(lambda: Index(agent).has("light_harbour"), "the index was made", 30)
+    until(lambda: agent.owner() == 0, "the worker has ended", 30)
+    words = {row[4] for row in searchable(agent.paths.folder / "index.db", agent.root)["words"]}
+    assert {word for word in words if "harbourlamp" in word} == {"plainharbourlamp9", "plainharbourlamp"}
 
 
 def test_an_ephemeral_run_starts_none(agent: Agent) -> None:
