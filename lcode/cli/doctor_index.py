@@ -38,7 +38,11 @@ def index_check(options: Options) -> Iterator[Finding]:
     health = examine(path)
     rebuild = partial(_rebuilt, options)
     if health.older:
-        yield Finding("code index", "warn", "of another version of lcode", f"the next start builds it anew; {_FIX}", rebuild)
+        yield Finding("code index", "warn", "of an earlier version of lcode", f"the next start builds it anew; {_FIX}", rebuild)
+    elif health.newer:
+        yield Finding(
+            "code index", "warn", "of a newer version of lcode", "upgrade; `lcode index --rebuild` makes one of this version"
+        )
     elif health.faults:
         text = "; ".join(health.faults[:3]) + (" …" if len(health.faults) > 3 else "")
         yield Finding("code index", "fail", f"{path}: {text}", _FIX, rebuild)

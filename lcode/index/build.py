@@ -25,6 +25,7 @@ from lcode.index.files import Listing
 from lcode.index.open import IndexDatabase
 from lcode.index.progress import Ended, Report, Stop, Tell
 from lcode.index.scan import FileScan
+from lcode.index.schema import newer
 from lcode.index.vector_backlog import embed_backlog
 from lcode.path_text import path_text
 from lcode.store.database import Database
@@ -90,7 +91,7 @@ class CodeIndex:
         """Whether the files that count are those that are indexed, as they were then. Vectors may still be to come."""
         try:
             found = self._database.read(lambda connection: rows.checkout(connection, self._name))
-            if found is None or found.state not in ("lexical", "ready"):
+            if found is None or found.state not in ("lexical", "ready") or self._rules() != prepare.version():
                 return False
             known = self._database.read(lambda connection: rows.count_files(connection, found.id))
             scan = FileScan(self._database, self._root, found.id)
@@ -164,12 +165,19 @@ class CodeIndex:
         self._set_state(known.id, "lexical" if waiting else "ready")
 
     def _keep_version(self, version: str) -> None:
-        """Files that were cut by other rules are cut anew: all of them, since no search mixes the two."""
-        found = self._database.read(lambda connection: rows.meta(connection, "chunker"))
-        if found and found != version and isinstance(self._database, IndexDatabase):
+        """Files that were cut by other rules are cut anew: all of them, since no search mixes the two. Those of a newer lcode
+        stay: it may be running, and the two would undo each other's work for ever."""
+        found = self._rules()
+        if found == version:
+            return
+        if newer(found, version):
+            raise Ended("the code index was made by a newer version of lcode, and this one leaves it as it is")
+        if found and isinstance(self._database, IndexDatabase):
             self._database.reset("the code index was made by other rules")
-        if found != version:
-            self._database.write(lambda connection: rows.set_meta(connection, "chunker", version))
+        self._database.write(lambda connection: rows.set_meta(connection, "chunker", version))
+
+    def _rules(self) -> str:
+        return self._database.read(lambda connection: rows.meta(connection, "chunker"))
 
     def _set_state(self, checkout: int, state: str) -> None:
         place = find(self._root)

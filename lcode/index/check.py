@@ -19,10 +19,12 @@ _BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.SQLError,
 
 @dataclass
 class Health:
-    """`faults` are what a rebuild puts right; `older`: it is of another version, and the next start builds it anew."""
+    """`faults` are what a rebuild puts right; `older`: it is of an earlier version, and the next start builds it anew;
+    `newer`: it is of a later one, and left alone."""
 
     faults: list[str] = field(default_factory=list)
     older: bool = False
+    newer: bool = False
     size: int = 0
     checkouts: int = 0
     chunks: int = 0
@@ -51,7 +53,8 @@ def examine(path: Path) -> Health:
 def _look(connection: apsw.Connection, health: Health) -> None:
     found = schema.version(connection)
     if found != schema.VERSION:
-        health.older = True
+        health.newer = schema.newer(found, schema.VERSION)
+        health.older = not health.newer
         return
     for (line,) in connection.execute("PRAGMA quick_check(3)"):
         if line != "ok":

@@ -28,11 +28,17 @@ Tell = Callable[[str], None]
 
 _PATIENCE = 3.0  # seconds for another process that is making the index anew
 _RETRY = 5.0  # seconds until a file that could not be used is tried again
+NOT_YET = "it is not made yet"
+NEWER = "it is of a newer version of lcode"
 _BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
 
 
 class _NotYet(Exception):
     """There is a file, and no table in it."""
+
+
+class _Newer(StoreError):
+    """The index is of a newer version of lcode, which may be at work with it: it is left alone."""
 
 
 def open_index(paths: AgentPaths, *, read_only: bool = False, mend: bool = False, tell: Tell | None = None) -> IndexDatabase:
@@ -98,13 +104,14 @@ class IndexDatabase(store.Database):
         return self.read(lambda _: self._stand_in)
 
     def reset(self, reason: str, generation: str = "") -> None:
-        """Empty the index and say why; with `generation` only if it is still that one."""
+        """Empty the index and say why; with `generation` only if it is still that one. Also one of a newer version."""
 
         def work(_: apsw.Connection) -> None:
-            if self.path is not None and not self.read_only and not self._stand_in:
-                known = generation or self._generation
+            if self.path is not None and not self.read_only and self._stand_in in ("", NEWER):
+                known, newer = generation or self._generation, bool(self._stand_in)
                 self._let_go()
-                self._empty(self.path, reason, known)
+                self._stand_in = ""
+                self._empty(self.path, reason, known, newer=newer)
 
         self.read(work)
 
@@ -150,7 +157,7 @@ class IndexDatabase(store.Database):
             try:
                 return self._look(self.path) if self.read_only else self._open_file(self.path)
             except _NotYet:
-                self._stand_in, self._again_at = "it is not made yet", clock.monotonic() + _RETRY
+                self._stand_in, self._again_at = NOT_YET, clock.monotonic() + _RETRY
             except (apsw.Error, StoreError) as error:
                 self._give_up(str(error))
         connection = connect(None, extension=self._extension)
@@ -216,8 +223,9 @@ class IndexDatabase(store.Database):
         self._again_at = clock.monotonic() + _RETRY
         self._say(f"the code index cannot be used ({fault}): searches of code find nothing")
 
-    def _empty(self, path: Path, reason: str, generation: str) -> None:
-        """Empty the database unless another process has done so: if it cannot be used, or is still the one of `generation`."""
+    def _empty(self, path: Path, reason: str, generation: str, *, newer: bool = False) -> None:
+        """Empty the database unless another process has done so: if it cannot be used, is still the one of `generation`, or is
+        one of a newer version and that is meant."""
         lock = NamedLock(path.parent / "locks" / "index-rebuild.lock")
         limit = clock.monotonic() + _PATIENCE
         while not lock.acquire("making the code index anew"):
@@ -225,7 +233,7 @@ class IndexDatabase(store.Database):
                 raise StoreBusy(f"{lock.owner() or 'another process'} is making it anew")
             time.sleep(random.uniform(0.001, 0.02))  # on the database's own thread
         try:
-            if _unfit(path, self._vfs, generation):
+            if newer or _unfit(path, self._vfs, generation):
                 self._say(f"{reason} and is built anew")
                 reset(path, vfs=self._vfs, wait=_PATIENCE)
                 with closing(connect(path, vfs=self._vfs, durability="NORMAL")) as connection:
@@ -259,13 +267,16 @@ def _for_reading(path: Path, vfs: str | None, extension: Path | None = None) -> 
 
 
 def _unfit(path: Path, vfs: str | None, generation: str = "") -> str:
-    """Why a file cannot be used as it is; "" for an index, and for an empty one. With `generation` that one cannot either."""
+    """Why a file cannot be used as it is; "" for an index, and for an empty one. With `generation` that one cannot either.
+    Raises _Newer."""
     try:
         with closing(_for_reading(path, vfs)) as connection:
             found = schema.version(connection)
             made = schema.generation(connection) if found else ""
     except _BROKEN as error:
         return f"the code index was damaged ({error})"
+    if schema.newer(found, schema.VERSION):
+        raise _Newer(NEWER)
     if found not in ("", schema.VERSION):
         return "the code index is of another version of lcode"
     return "the code index was damaged" if generation and made == generation else ""

@@ -40,6 +40,7 @@ class Standing:
     pending_vectors: int = 0
     pending_commits: bool = False
     problem: str = ""  # why the last question was answered by words alone
+    unusable: str = ""  # why the index is not what is searched
 
     @property
     def settled(self) -> bool:
@@ -49,6 +50,8 @@ class Standing:
     @property
     def words(self) -> str:
         """What is missing, in a line; '' where nothing is."""
+        if self.unusable:
+            return f"the code index cannot be used: {self.unusable}"
         if not self.exists:
             return f"the code is not indexed yet: 0 of {self.total:,} files" if self.total else "the code is not indexed yet"
         parts = []
@@ -133,6 +136,10 @@ class CodeReader:
 
     def standing(self) -> Standing:
         from lcode.index import code_rows, history
+        from lcode.index.open import NOT_YET
+
+        if (unusable := self.database.stand_in()) not in ("", NOT_YET):
+            return Standing(unusable=unusable)
 
         def look(connection: Any) -> Standing:
             checkout = code_rows.checkout(connection, self._checkout)

@@ -86,6 +86,15 @@ def version(connection: apsw.Connection) -> str:
     return _meta(connection, "schema") if application == APPLICATION_ID else "unknown"
 
 
+def newer(found: str, ours: str) -> bool:
+    """Whether a version, numbers with dots between, is one that comes after ours."""
+
+    def numbers(text: str) -> list[int]:
+        return [int(part) if part.isdecimal() else -1 for part in text.split(".")]
+
+    return numbers(found) > numbers(ours)
+
+
 def generation(connection: apsw.Connection) -> str:
     """Which making of the index this is: another one has none of the same rows. '' for none."""
     return _meta(connection, "generation")

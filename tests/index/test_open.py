@@ -14,8 +14,10 @@ import pytest
 from lcode.index import schema
 from lcode.index.build import CodeIndex
 from lcode.index.open import IndexDatabase, index_path, open_index
+from lcode.index.reader import CodeReader
 from lcode.store.paths import AgentPaths
 from tests.index.test_build import assert_settled, fill
+from tests.support.index_rows import searchable
 
 SEARCH = "SELECT count(*) FROM code"
 KEPT = pytest.mark.skipif(os.name != "posix", reason="files that are open cannot be damaged there")
@@ -157,6 +159,68 @@ def test_files_cut_by_other_rules_are_cut_anew(
         assert CodeIndex(database, root).update().files == 61
     assert said == ["the code index was made by other rules and is built anew"]
     assert_settled(paths, root, tmp_path)
+
+
+NEWER = {
+    "tables": ("lcode.index.schema.VERSION", "99"),
+    "rules": ("lcode.index.prepare.RULES", "99"),
+}
+
+
+@pytest.mark.parametrize("what", NEWER)
+def test_an_index_of_a_newer_lcode_is_left_as_it_is_and_that_is_said(
+    what: str, root: Path, paths: AgentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(*NEWER[what])
+    build(paths, root)
+    monkeypatch.undo()
+    before = searchable(index_path(paths), root)
+    (root / "later.py").write_text("def later():\n    pass\n")
+    said: list[str] = []
+    with closing(open_index(paths, tell=said.append)) as database:
+        index = CodeIndex(database, root)
+        assert not index.no_change()
+        assert "newer version of lcode" in index.update().problem
+        assert "newer version of lcode" in index.update(paths=["later.py"]).problem
+        assert index.collect(10**9) == 0
+        standing = CodeReader(None, root, database).standing()
+        hits = CodeReader(None, root, database).search("start_engine")
+        assert bool(hits) is standing.exists is (what == "rules")  # what can be read is
+        assert ("newer version of lcode" in standing.words) is (what == "tables")
+    assert searchable(index_path(paths), root) == before
+    assert not any("anew" in line for line in said)
+    with closing(open_index(paths)) as database:
+        database.reset("the user asked for it")
+        assert CodeIndex(database, root).update().complete
+    assert_settled(paths, root, tmp_path)
+
+
+def test_the_newer_of_two_that_run_at_once_wins(root: Path, paths: AgentPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(open_index(paths)) as older, closing(open_index(paths)) as newer:
+        assert CodeIndex(older, root).update().complete
+        monkeypatch.setattr("lcode.index.prepare.RULES", "99")
+        assert CodeIndex(newer, root).update().files == 61
+        monkeypatch.undo()
+        for _ in range(2):
+            assert "newer version" in CodeIndex(older, root).update().problem
+        monkeypatch.setattr("lcode.index.prepare.RULES", "99")
+        assert CodeIndex(newer, root).no_change()
+
+
+ORDER = [("2", "1"), ("1.10", "1.9"), ("1.2.1", "1.2")]
+
+
+@pytest.mark.parametrize(
+    ("found", "ours", "is_newer"),
+    [
+        *((after, before, True) for after, before in ORDER),
+        *((before, after, False) for after, before in ORDER),
+        ("1", "1", False),
+        *((odd, "1.2", False) for odd in ("", "unknown", "earlier")),
+    ],
+)
+def test_versions_are_compared_number_by_number(found: str, ours: str, is_newer: bool) -> None:
+    assert schema.newer(found, ours) is is_newer
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
