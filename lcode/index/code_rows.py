@@ -349,8 +349,9 @@ def forget_contents(connection: apsw.Connection, contents: Iterable[int]) -> int
     """Forget contents, but for those that a checkout has meanwhile; how many it was."""
     sql = f"SELECT id FROM contents WHERE id = ? AND {_UNUSED}"
     found = list(connection.executemany(sql, ((content,) for content in contents)))
-    for table, column in (("chunks", "content_id"), ("definitions", "content_id"), ("contents", "id")):
-        connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", found)
+    for table in ("chunks", "definitions", "imports"):
+        connection.executemany(f"DELETE FROM {table} WHERE content_id = ?", found)
+    connection.executemany("DELETE FROM contents WHERE id = ?", found)
     return len(found)
 
 

@@ -1,16 +1,23 @@
 """Which file uses which: edges between the files of a checkout, by the names that one uses and another defines.
 
-A name that few files define and that is used often weighs most; one that many define says nothing. The edges are what the map
-draws, and by them search finds what stands beside a place. All of them are worked out from the index alone, when it changed.
+A name that few files define and that is used often weighs most; one that many define says nothing. By all edges search finds
+what stands beside a place. Those that are `certain` are what the map draws and what is told of who depends on whom: there the
+one file imports the other, or sees it without an import as its language has it. They are worked out when the index changed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from lcode.index.code_rows import unpack_references
+from lcode.index.import_targets import OPEN_FOLDERS, Targets
+from lcode.index.imports import LANGUAGES, imports
+from lcode.index.prepare import content_hash
+from lcode.index.text import read_whole
+from lcode.path_text import text_path
 from lcode.store.database import fetch_all, fetch_one
 
 if TYPE_CHECKING:
@@ -21,8 +28,10 @@ if TYPE_CHECKING:
 DEFINERS = 5  # files that define a name: with more of them it is nobody's
 SHORTEST = 3  # characters of a name
 LINKS = 60  # files that one uses, the strongest
+IMPORTED = 0.3  # the weight of an import of whose names none is used
 _KINDS = ("source", "test", "large")
 _BATCH = 2_000
+_READ = 200  # files in one transaction
 _STATE = "graph_of_"
 
 
@@ -35,7 +44,8 @@ def update_graph(database: Database, root: str) -> bool:
     state = database.read(lambda connection: _state(connection, checkout))
     if state == database.read(lambda connection: _known(connection, checkout)):
         return False
-    edges = database.read(lambda connection: list(_edges(connection, checkout)))
+    _read_imports(database, checkout, text_path(root))
+    edges = database.read(lambda connection: list(_edges(connection, checkout, text_path(root))))
     database.write(lambda connection: _clear(connection, checkout))
     for start in range(0, len(edges), _BATCH):
         batch = edges[start : start + _BATCH]
@@ -64,16 +74,78 @@ def neighbours(connection: apsw.Connection, checkout: int, scores: dict[int, flo
     return given
 
 
-def _edges(connection: apsw.Connection, checkout: int) -> Iterator[tuple[int, int, int, float]]:
+# -- imports ------------------------------------------------------------------------------------------------------------
+
+
+def _read_imports(database: Database, checkout: int, root: Path) -> None:
+    """Find the imports of contents of which they are not known yet, in a file that has the content."""
+    marks = ",".join("?" * len(LANGUAGES))
+    wanted = database.read(
+        lambda connection: fetch_all(
+            connection,
+            "SELECT contents.id, contents.hash, language, min(path) FROM files JOIN contents ON contents.id = content_id"
+            f" WHERE checkout_id = ? AND kind IN ('source', 'test') AND language IN ({marks})"
+            " AND NOT EXISTS (SELECT 1 FROM imports WHERE imports.content_id = contents.id) GROUP BY contents.id",
+            (checkout, *sorted(LANGUAGES)),
+        )
+    )
+    for start in range(0, len(wanted), _READ):
+        made = []
+        for content, known, language, path in wanted[start : start + _READ]:
+            data = _bytes(root / path)
+            if content_hash(path, data) == known:  # else it was saved meanwhile, and comes again
+                made.append((content, "\n".join(imports(language, data))))
+        database.write(lambda connection, made=made: _keep_imports(connection, made))  # type: ignore[misc]
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+    except OSError:
+        return b""
+
+
+def _keep_imports(connection: apsw.Connection, made: list[tuple[int, str]]) -> None:
+    connection.executemany("INSERT OR REPLACE INTO imports VALUES (?, ?)", made)
+
+
+class _File(NamedTuple):
+    id: int
+    content: int
+    path: str
+    language: str
+
+
+def _imported(connection: apsw.Connection, checkout: int, files: list[_File], root: Path) -> dict[int, set[int]]:
+    """The files that each file imports."""
+    ids = {file.path: file.id for file in files}
+    known: dict[int, str] = dict(connection.execute("SELECT content_id, names FROM imports"))
+    paths = [row[0] for row in connection.execute("SELECT path FROM files WHERE checkout_id = ?", (checkout,))]
+    targets = Targets(paths, lambda path: read_whole(root, path))
+    found: dict[int, set[int]] = {}
+    for file in files:
+        names = known.get(file.content, "")
+        meant = {path for name in names.split("\n") if name for path in targets.of(file.path, file.language, name)}
+        found[file.id] = {ids[path] for path in meant if path in ids}
+    return found
+
+
+# -- edges --------------------------------------------------------------------------------------------------------------
+
+
+def _edges(connection: apsw.Connection, checkout: int, root: Path) -> Iterator[tuple[int, int, int, float, bool]]:
     marks = ",".join("?" * len(_KINDS))
-    files = fetch_all(
+    rows = fetch_all(
         connection,
-        f"SELECT id, content_id FROM files WHERE checkout_id = ? AND content_id IS NOT NULL AND kind IN ({marks}) ORDER BY id",
+        "SELECT files.id, content_id, path, language FROM files JOIN contents ON contents.id = content_id"
+        f" WHERE checkout_id = ? AND kind IN ({marks}) ORDER BY files.id",
         (checkout, *_KINDS),
     )
-    of_content: dict[int, list[int]] = {}
-    for file, content in files:
-        of_content.setdefault(content, []).append(file)
+    files = [_File(*row) for row in rows]
+    imported = _imported(connection, checkout, files, root)
+    of_content: dict[int, list[_File]] = {}
+    for file in files:
+        of_content.setdefault(file.content, []).append(file)
     definers = _definers(connection, of_content)
     for content, users in of_content.items():
         row = fetch_one(connection, 'SELECT "references" FROM contents WHERE id = ?', (content,))
@@ -85,11 +157,27 @@ def _edges(connection: apsw.Connection, checkout: int) -> Iterator[tuple[int, in
                     links[owner] = links.get(owner, 0.0) + math.sqrt(count) / len(owners)
         strongest = sorted(links.items(), key=lambda link: (-link[1], link[0]))[:LINKS]
         for user in users:
+            left = set(imported[user.id])
             for owner, weight in strongest:
-                yield checkout, user, of_content[owner][0], round(weight, 4)
+                target = of_content[owner][0]
+                certain = target.id in left or _sees(user, target)
+                left.discard(target.id)
+                yield checkout, user.id, target.id, round(weight, 4), certain
+            for other in sorted(left):
+                yield checkout, user.id, other, IMPORTED, True
 
 
-def _definers(connection: apsw.Connection, contents: dict[int, list[int]]) -> dict[str, list[int]]:
+def _sees(user: _File, target: _File) -> bool:
+    """Whether a file may use what another defines without importing it. Where nothing is known of a language's imports, what
+    it defines is taken for what is meant."""
+    if user.language != target.language:
+        return False
+    if user.language not in LANGUAGES:
+        return True
+    return user.language in OPEN_FOLDERS and user.path.rpartition("/")[0] == target.path.rpartition("/")[0]
+
+
+def _definers(connection: apsw.Connection, contents: Container[int]) -> dict[str, list[int]]:
     """The contents that define each name, for names that tell something."""
     found: dict[str, list[int]] = {}
     for name, content in connection.execute("SELECT DISTINCT name, content_id FROM definitions ORDER BY content_id"):
@@ -105,8 +193,8 @@ def _clear(connection: apsw.Connection, checkout: int) -> None:
     _keep(connection, checkout, "")
 
 
-def _insert(connection: apsw.Connection, edges: list[tuple[int, int, int, float]]) -> None:
-    connection.executemany("INSERT OR REPLACE INTO edges VALUES (?, ?, ?, ?)", edges)
+def _insert(connection: apsw.Connection, edges: list[tuple[int, int, int, float, bool]]) -> None:
+    connection.executemany("INSERT OR REPLACE INTO edges VALUES (?, ?, ?, ?, ?)", edges)
 
 
 def _state(connection: apsw.Connection, checkout: int) -> str:

@@ -33,7 +33,7 @@ KNOWN = {
 _PROSE_SHORTEST = 40  # characters of a README's paragraph that says what it is
 _DOCSTRING = re.compile(r'\A(?:\s*#[^\n]*\n)*\s*[rRuU]?("""|\'\'\')\s*(?P<text>[^\n]*(?:\n(?!\s*\n)[^\n]*)?)')
 _BLOCK = re.compile(r"\A\s*(?:#![^\n]*\n\s*)?/\*+!?\s*\*?\s*(?P<text>[^\n]+)")
-_MARK = r"(?://[/!]?|#(?!include|define|if|pragma|import)|--|;)"
+_MARK = r"(?://[/!]?|#(?!include|define|if|pragma|import|!?\[)|--|;)"
 _LINES = re.compile(rf"\A\s*(?:#![^\n]*\n\s*)?(?P<text>(?:[ \t]*{_MARK}[^\n]*\n?)+)")
 _COMMENT = re.compile(rf"\A\s*(?:#![^\n]*\n\s*)?(?:/\*.*?(?:\*/|\Z)|(?:[ \t]*{_MARK}[^\n]*(?:\n|\Z))+)", re.DOTALL)
 # After one of these a comment holds terms of use, whose later sentences look like any other.
@@ -43,7 +43,8 @@ _TERMS = re.compile(
 )
 _NOISE = re.compile(
     r"copyright|licen[cs]e|redistribution|warrant|all rights reserved|SPDX|coding[:=]|eslint|prettier|@ts-|noqa"
-    r"|type: ignore|generated|go:build|\+build|pylint|use strict|frozen_string_literal|:markup:|vim:",
+    r"|type: ignore|generated|go:build|\+build|pylint|use strict|frozen_string_literal|:markup:|vim:"
+    r"|mypy:|pyright:|isort:|flake8|-\*-|rubocop",
     re.IGNORECASE,
 )
 

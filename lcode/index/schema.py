@@ -15,7 +15,7 @@ import apsw
 
 from lcode.store.migrations import Schema
 
-VERSION = "1"  # of the tables below, as `meta` has it: the number of migrations is always one
+VERSION = "2"  # of the tables below, as `meta` has it: the number of migrations is always one
 APPLICATION_ID = 0x6C636978  # "lcix"
 
 _CODE = """
@@ -59,8 +59,9 @@ CREATE TABLE commit_files (commit_id INTEGER NOT NULL, path TEXT NOT NULL, PRIMA
 CREATE INDEX commit_files_by_path ON commit_files (path);
 CREATE TABLE edges (
     checkout_id INTEGER NOT NULL, source_file INTEGER NOT NULL, target_file INTEGER NOT NULL, weight REAL NOT NULL,
-    PRIMARY KEY (checkout_id, source_file, target_file)
+    certain INTEGER NOT NULL, PRIMARY KEY (checkout_id, source_file, target_file)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE imports (content_id INTEGER PRIMARY KEY, names TEXT NOT NULL) STRICT;
 CREATE INDEX edges_by_target ON edges (checkout_id, target_file);
 """
 

@@ -85,7 +85,7 @@ def read_shape(connection: apsw.Connection, root: str, path: str = "") -> Shape 
     shape.inner = [name for name in shape.files if not path or name == path or name.startswith(below)]
     names = {file.id: file.path for file in shape.files.values()}
     wanted = set(shape.inner)
-    edges = "SELECT source_file, target_file, weight FROM edges WHERE checkout_id = ?"
+    edges = "SELECT source_file, target_file, weight FROM edges WHERE checkout_id = ? AND certain"
     for source_id, target_id, weight in connection.execute(edges, row):
         source, target = names.get(source_id), names.get(target_id)
         if source and target and source != target and (source in wanted or target in wanted):

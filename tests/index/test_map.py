@@ -56,7 +56,7 @@ def fill(database: IndexDatabase, root: Path, files: Mapping[str, tuple[tuple[st
             connection.execute(f"INSERT INTO files ({columns}) VALUES (?, ?, ?, ?, 100, 1, 1, ?)", file)
         ids = {path: number for number, path in enumerate(files, 1)}
         edges = [(checkout, ids[one], ids[other], weight) for (one, other), weight in EDGES.items() if one in ids]
-        connection.executemany("INSERT INTO edges VALUES (?, ?, ?, ?)", edges)
+        connection.executemany("INSERT INTO edges VALUES (?, ?, ?, ?, 1)", edges)
 
     database.write(work)
 
