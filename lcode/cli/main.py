@@ -23,6 +23,7 @@ TABLE = {
     "search": Row("lcode.cli.search", "search", "Search the code, what was kept, past commits and the sessions."),
     "index": Row("lcode.cli.index", "index", "Build the index of the code, watch it, show how it stands."),
     "map": Row("lcode.cli.map", "code_map", "Show the shape of the repository."),
+    "hooks": Row("lcode.cli.hooks", "hooks", "Have git tell of new commits at once."),
     "agents": Row("lcode.cli.agents", "agents", "List agents, and mend which one belongs to which place."),
     "config": Row("lcode.cli.config", "config", "Show the settings with their origin; change the user's."),
     "backup": Row("lcode.cli.backup", "backup", "Make, list and check backups; restore one."),

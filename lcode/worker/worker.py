@@ -100,10 +100,20 @@ class Worker:
             self._alone_since = now
         if self._alone_since is not None:
             self._schedule.hurry()
-        nudged = nudge.take(self._paths)
-        for root in nudged & self._checkouts.keys():
-            self._checkouts[root].changes.check()
-        self._serve({client.root for client in live} | nudged)
+        self._serve({client.root for client in live} | self._nudged())
+
+    def _nudged(self) -> set[Path]:
+        """Take up what was dropped; the checkouts that are to be served because of it. A hook speaks only of repositories
+        that are served already."""
+        roots = set()
+        for told in nudge.take(self._paths):
+            if told.kind == nudge.LOOK:
+                roots.add(told.root)
+                if told.root in self._checkouts:
+                    self._checkouts[told.root].changes.check()
+            elif told.root in self._checkouts:
+                self._checkouts[told.root].changes.git()
+        return roots
 
     def _serve(self, roots: set[Path]) -> None:
         """Have exactly these checkouts; those whose last client has gone stay as long as there is work for them."""

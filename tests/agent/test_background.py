@@ -93,7 +93,7 @@ def test_damage_is_mended_by_a_session_that_may_write_and_the_worker_is_told(roo
     with closing(Background(paths, root, Settings(), {}, mend=mend)) as seen:
         assert seen.code.search("add parcel") == []
         assert (seen.code.database.stand_in() == "") is mend
-        assert not mend or nudge.take(paths) == {root}
+        assert not mend or nudge.take(paths) == [nudge.Nudge(root)]
         if mend:
             build(paths, seen, root)
             assert [hit.path for hit in seen.code.search("add parcel")] == ["store.py"]

@@ -293,6 +293,6 @@ def test_an_index_that_a_command_finds_damaged_is_built_again_by_the_worker_that
         done = lcode("search", "ParcelStore", "--scope", "code")
         assert done.code == 1
         assert "is built anew" in done.err and "the worker does it now" in done.err
-        assert nudge.take(paths) == {indexed}
+        assert nudge.take(paths) == [nudge.Nudge(indexed)]
     finally:
         lock.release()
