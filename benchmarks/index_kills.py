@@ -30,11 +30,11 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 INDEXING = """
 import sys
 from pathlib import Path
-from lcode.index import scan
+from lcode.index import analysing
 from lcode.index.build import CodeIndex
 from lcode.index.open import open_index
 from lcode.store.paths import AgentPaths
-scan._POOLED = 200_000  # helpers too are left behind
+analysing._POOLED = 200_000  # helpers too are left behind
 database = open_index(AgentPaths(Path(sys.argv[1])))
 print(CodeIndex(database, Path(sys.argv[2])).update().problem)
 database.close()

@@ -23,7 +23,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from lcode.index import scan
+from lcode.index import analysing, scan
 from lcode.index.build import CodeIndex
 from lcode.index.open import IndexDatabase, open_index
 from lcode.store.paths import AgentPaths
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=40, help="files that are changed one by one")
     options = parser.parse_args()
     if options.processes:
-        scan.processors = lambda: options.processes
+        analysing.processors = lambda: options.processes
     for path in options.paths:
         print(json.dumps(measure(path.resolve(), options.files)), flush=True)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
 from lcode.cli.doctor_finding import Finding
 from lcode.cli.options import Options
-from lcode.cli.output import plural
+from lcode.cli.output import one_line, plural
 
 if TYPE_CHECKING:
     from lcode.index.check import Health
@@ -61,6 +61,16 @@ def _sound(health: Health) -> Iterator[Finding]:
     how = "compared by sqlite-vec" if health.extension else without
     waiting = f", {plural(health.pending, 'file')} to come" if health.pending else ""
     yield Finding("vectors", "ok", f"{health.vectors:,}{waiting}; {how}")
+    if health.crashed:
+        yield Finding(
+            "parsers", "warn", f"crashed over {shortened(health.crashed)}", "found as plain text: a newer grammar may help"
+        )
+
+
+def shortened(paths: Sequence[str]) -> str:
+    """The first few of many files."""
+    more = f" and {len(paths) - 3:,} more" if len(paths) > 3 else ""
+    return ", ".join(one_line(path, 200) for path in paths[:3]) + more
 
 
 def _rebuilt(options: Options) -> str:

@@ -111,6 +111,8 @@ def _shown(runtime: Runtime, found: Status) -> dict[str, Any]:
 
 
 def _say_status(runtime: Runtime, found: Status) -> None:
+    from lcode.cli.doctor_index import shortened
+
     if found.state == "new" and not found.files:
         say("the code is not indexed yet")
         say(Styled("`lcode index` builds it; a session does so by itself", "dim"))
@@ -122,6 +124,8 @@ def _say_status(runtime: Runtime, found: Status) -> None:
             "vectors": f"{plural(found.to_embed, 'file')} to come" if found.to_embed else "all there",
             "updated": _age(found.seen_at),
         }
+        if found.crashed:
+            rows["crashed"] = f"the parser, over {shortened(found.crashed)}: found as plain text"
         for name, text in rows.items():
             say(Styled(f"{name:<8} ", "dim"), text)
     say(Styled(f"{'worker':<8} ", "dim"), _worker_words(runtime))

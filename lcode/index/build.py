@@ -48,6 +48,7 @@ class Status:
     seen_at: int = 0  # seconds since 1970
     bytes: int = 0  # of the whole index
     problem: str = ""
+    crashed: list[str] = field(default_factory=list)  # files over which their parser crashed: they are plain text
 
 
 @contextmanager
@@ -83,7 +84,8 @@ class CodeIndex:
             if found is None:
                 return Status(bytes=used, problem=problem)
             kinds, chunks, waiting = rows.counts(connection, found.id)
-            return Status(found.state, sum(kinds.values()), kinds, chunks, waiting, found.seen_at, used, problem)
+            crashed = rows.crashed_files(connection, found.id)
+            return Status(found.state, sum(kinds.values()), kinds, chunks, waiting, found.seen_at, used, problem, crashed)
 
         return self._database.read(look)
 
@@ -149,7 +151,8 @@ class CodeIndex:
             known = self._database.write(lambda connection: rows.make_checkout(connection, self._name, now))
         scan = FileScan(self._database, self._root, known.id, report, tell, stop)
         try:
-            if paths is not None and known.state in ("lexical", "ready") and not scan.touches_rules(paths):
+            complete = known.state in ("lexical", "ready")
+            if paths is not None and complete and not (scan.touches_rules(paths) or (scan.wary and paths)):
                 scan.some(paths)
             else:
                 self._set_state(known.id, "building")

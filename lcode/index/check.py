@@ -10,7 +10,7 @@ from pathlib import Path
 
 import apsw
 
-from lcode.index import schema
+from lcode.index import code_rows, schema
 from lcode.index.vectors import extension_path
 from lcode.store.connect import connect
 
@@ -31,6 +31,7 @@ class Health:
     vectors: int = 0
     pending: int = 0  # contents that wait for their vectors
     extension: bool = False
+    crashed: list[str] = field(default_factory=list)  # files over which their parser crashed
 
 
 def examine(path: Path) -> Health:
@@ -67,6 +68,7 @@ def _look(connection: apsw.Connection, health: Health) -> None:
     health.extension = _has_extension(connection)
     for checkout, root in checkouts:
         health.faults += [f"{root}: {fault}" for fault in _of_checkout(connection, checkout)]
+        health.crashed += [f"{root}/{path}" for path in code_rows.crashed_files(connection, checkout)]
 
 
 def _of_checkout(connection: apsw.Connection, checkout: int) -> list[str]:

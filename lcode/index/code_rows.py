@@ -15,6 +15,7 @@ import apsw
 from lcode.index.model import Chunk, Parsed
 from lcode.index.schema import create_full_text, drop_full_text, full_text
 
+CRASHED = 2  # of what was understood of a content: nothing, its parser crashed
 TO_EMBED, EMBEDDED, NOT_EMBEDDED = 0, 1, 2  # of contents; the last: found by names alone, wherever it is
 _CHUNK = 'kind, symbol, signature, doc, start_line, end_line, "start", "end"'
 _UNUSED = "NOT EXISTS (SELECT 1 FROM files WHERE files.content_id = contents.id)"
@@ -187,6 +188,18 @@ def find_content(connection: apsw.Connection, hash_: bytes) -> Content | None:
     return None if row is None else Content(*row)
 
 
+def any_crashed(connection: apsw.Connection, contents: Iterable[int | None]) -> bool:
+    """Whether the parser of any of these contents crashed."""
+    sql = f"SELECT 1 FROM contents WHERE id = ? AND partial = {CRASHED}"
+    return any(True for _ in connection.executemany(sql, ((content,) for content in contents)))
+
+
+def crashed_files(connection: apsw.Connection, checkout: int) -> list[str]:
+    """The files of a checkout over which a parser crashed."""
+    sql = f"SELECT path FROM files JOIN contents ON contents.id = content_id WHERE checkout_id = ? AND partial = {CRASHED}"
+    return [path for (path,) in connection.execute(f"{sql} ORDER BY path", (checkout,))]
+
+
 def content_chunks(connection: apsw.Connection, content: int) -> tuple[list[Chunk], list[tuple[str, int]]]:
     """The chunks of a content that is known, and the names that it defines, each with the number of its chunk."""
     rows = list(connection.execute(f"SELECT id, {_CHUNK} FROM chunks WHERE content_id = ? ORDER BY number", (content,)))
@@ -211,7 +224,8 @@ def write_contents(connection: apsw.Connection, entries: Iterable[Entry], now: i
         content += 1
         state = TO_EMBED if entry.embed and parsed.chunks else NOT_EMBEDDED
         references = pack_references(parsed.references)
-        made.append((content, entry.hash, parsed.language, entry.lines, parsed.partial, references, state, now))
+        partial = CRASHED if parsed.crashed else int(parsed.partial)
+        made.append((content, entry.hash, parsed.language, entry.lines, partial, references, state, now))
         chunks += [(chunk + number, content, number - 1, *one) for number, one in enumerate(parsed.chunks, 1)]
         names += [(name, content, chunk + number + 1) for name, number in parsed.definitions]
         chunk += len(parsed.chunks)

@@ -27,6 +27,7 @@ class Parsed(NamedTuple):
     definitions: list[tuple[str, int]]  # names that the file defines, each with the number of its chunk
     references: dict[str, int]  # identifiers that it uses and does not define, with how often
     partial: bool  # whether syntax was not understood in places
+    crashed: bool = False  # whether that is so because the parser crashed
 
 
 class Signal(NamedTuple):

@@ -106,8 +106,11 @@ class Helper:
 
 def as_text(question: Question) -> Analysed:
     """A file that cannot be parsed, in windows."""
-    path, kind, data, _ = question
-    return analyse(path, kind, data, None, cut_as=UNPARSED)
+    path, kind, data, known = question
+    if known is not None:  # it was not the parser
+        return analyse(*question)
+    found = analyse(path, kind, data, None, cut_as=UNPARSED)
+    return found if found.parsed is None else found._replace(parsed=found.parsed._replace(crashed=True))
 
 
 def serve() -> None:

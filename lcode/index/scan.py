@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import apsw
 
@@ -15,23 +14,19 @@ from lcode import clock
 from lcode.errors import UserError
 from lcode.index import code_rows as rows
 from lcode.index import schema
+from lcode.index.analysing import Analysing, Done
 from lcode.index.code_rows import Content, Entry, FileRow
 from lcode.index.files import IGNORE, Found, Listing, listed
 from lcode.index.order import first_useful
-from lcode.index.parsing import MOST, Pool, processors
-from lcode.index.prepare import Analysed, Known, Source, analyse, entry, read
+from lcode.index.prepare import Known, Source, entry, read
 from lcode.index.progress import Ended, Meter, Report, Stop, Tell
 from lcode.store.database import Database
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 T = TypeVar("T")
 Changed = tuple[str, FileRow | None, os.stat_result]  # a file, its row where it has one, and what it is now
 _COMPARED = 1_000  # files that are compared with their rows at a time
 _ORDERED = 20_000  # files that are put in order together
 _READ = (64, 500_000)  # files and bytes that are looked up together
-_POOLED = 4_000_000  # bytes that are parsed before helpers are started
 _FILES = 200  # in a transaction, at most
 _AIM = 0.025  # seconds that a transaction should take
 _CHUNKS = (32, 2_000)  # that it may write, at least and at most
@@ -86,9 +81,8 @@ class FileScan:
         self._most = _CHUNKS[0] * 4
         self._left: list[str] = []
         self._touched: list[tuple[int, int, int, int]] = []
-        self._parsed = self._doubts = 0
-        self._pool: Pool | None = None
-        self._asked: deque[tuple[list[tuple[Source, int | None]], Future[list[Analysed]]]] = deque()
+        self._doubts = 0
+        self._analysing = Analysing(database.path.parent / "locks" if database.path is not None else None)
         self._newest = database.read(rows.newest_file)
 
     # -- what is to be done --------------------------------------------------------------------------------------------
@@ -138,6 +132,7 @@ class FileScan:
         self._flush()
         self._again()
         self._remove_unseen()
+        self._analysing.survived()
         self._merge()
         self._meter.at(done, last=True)
 
@@ -170,6 +165,11 @@ class FileScan:
     def touches_rules(self, paths: Iterable[str]) -> bool:
         """Whether any file may count now that did not, or the other way."""
         return any(path.rpartition("/")[2] in _RULES or not path or path.startswith(("/", "../")) for path in paths)
+
+    @property
+    def wary(self) -> bool:
+        """Whether a process ended while it was parsing: then all files are to be gone through."""
+        return self._analysing.wary
 
     def _regular(self, path: str) -> os.stat_result | None:
         import stat
@@ -226,6 +226,8 @@ class FileScan:
             self._write_waiting()
             raise Ended("stopped")
         known = self._database.read(lambda connection: _look_up(connection, [source for source, _ in group]))
+        contents = [row.content for _, row in group if row is not None]
+        wary = self._database.read(lambda connection: rows.any_crashed(connection, contents))
         wanted: list[tuple[Source, int | None]] = []
         for source, row in group:
             content, _ = known.get(source.hash, (None, None))
@@ -236,36 +238,16 @@ class FileScan:
                 wanted.append((source, row.content if row is not None else None))
             else:
                 self._add(entry(source, None, row.content if row is not None else None))
-        if not wanted:
-            return
-        self._parsed += sum(len(source.data) for source, _ in wanted if source.hash not in known)
-        questions = [(one.path, one.kind, one.data, known.get(one.hash, (None, None))[1]) for one, _ in wanted]
-        pool = self._helpers()
-        if pool is None:
-            for (source, before), question in zip(wanted, questions, strict=True):
-                self._add(entry(source, analyse(*question), before))
-            return
-        bare = [(source._replace(data=b""), before) for source, before in wanted]  # the helper has it
-        self._asked.append((bare, pool.submit(questions)))
-        self._collect(2 * pool.size)
+        if wanted:
+            parts = [known.get(source.hash, (None, None))[1] for source, _ in wanted]
+            self._add_all(self._analysing.put(wanted, parts, wary=wary))
 
-    def _helpers(self) -> Pool | None:
-        """Helpers once so much was parsed that more of it pays for them."""
-        if self._pool is None and self._parsed > _POOLED and processors() > 1:
-            self._pool = Pool(min(processors(), MOST))
-        return self._pool
-
-    def _collect(self, most: int) -> None:
-        """Take what helpers have parsed until at most so many groups are with them."""
-        while len(self._asked) > most:
-            sources, answers = self._asked.popleft()
-            for (source, before), analysed in zip(sources, answers.result(), strict=True):
-                self._add(entry(source, analysed, before))
+    def _add_all(self, done: Iterable[Done]) -> None:
+        for source, analysed, before in done:
+            self._add(entry(source, analysed, before))
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        self._analysing.close()
 
     def _touch(self, row: FileRow, source: Source) -> None:
         if (row.size, row.mtime_ns, row.inode) != (source.size, source.mtime_ns, source.inode):
@@ -289,7 +271,7 @@ class FileScan:
 
     def _flush(self) -> None:
         """Write all that is on its way."""
-        self._collect(0)
+        self._add_all(self._analysing.rest())
         self._write_waiting()
 
     def _write_waiting(self) -> None:

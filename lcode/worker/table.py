@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from lcode.git.repository import Place
@@ -174,9 +174,8 @@ def _beside(database: IndexDatabase, place: Place, paths: Sequence[str]) -> None
     checkout = database.read(lambda connection: code_rows.checkout(connection, path_text(place.root)))
     if checkout is None:
         return  # the job has not begun to write: it comes to them
-    scan = FileScan(database, place.root, checkout.id)
-    if not scan.touches_rules(paths):
-        with suppress(Ended):
+    with closing(FileScan(database, place.root, checkout.id)) as scan, suppress(Ended):
+        if not scan.touches_rules(paths):
             scan.some(paths)
 
 

@@ -274,9 +274,9 @@ def test_many_files_are_parsed_by_helpers_to_the_same_result(
     root: Path, paths: AgentPaths, database: IndexDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(root, 150)
-    monkeypatch.setattr("lcode.index.scan._POOLED", 100)
+    monkeypatch.setattr("lcode.index.analysing._POOLED", 100)
     monkeypatch.setattr("lcode.index.scan._READ", (8, 500_000))
-    monkeypatch.setattr("lcode.index.scan.processors", lambda: 2)
+    monkeypatch.setattr("lcode.index.analysing.processors", lambda: 2)
     assert CodeIndex(database, root).update().files == 151
     monkeypatch.undo()
     assert_settled(paths, root, tmp_path)
