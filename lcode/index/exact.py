@@ -15,13 +15,13 @@ from pathlib import Path
 import apsw
 
 from lcode import clock
+from lcode.index.current import CurrentText, Span
 from lcode.index.query import Query
 from lcode.index.signals import Checkout, Place, Scope, lexical, load_files
 from lcode.index.words import any_of, document_words
 from lcode.store.database import fetch_all
 
 FILES = 60  # that are read for a text
-BYTES = 1_000_000  # of a file
 _SECONDS = 0.15
 _LINE = 300  # characters of a line that an expression sees
 _PLACES = 200
@@ -170,26 +170,15 @@ def _verified(
     limit = clock.monotonic() + _SECONDS
     wanted = list(places)
     load_files(connection, checkout, {place.file for place in wanted})
-    sql = "SELECT id, start_line, end_line FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
-    rows = fetch_all(connection, sql, (json.dumps([place.chunk for place in wanted]),))
-    where = {chunk: (start, end) for chunk, start, end in rows}
-    texts: dict[int, list[str]] = {}
+    sql = 'SELECT id, start_line, end_line, "start", "end" FROM chunks WHERE id IN (SELECT value FROM json_each(?))'
+    spans = {row[0]: Span(*row[1:]) for row in fetch_all(connection, sql, (json.dumps([place.chunk for place in wanted]),))}
+    text = CurrentText(connection, root)
     for place in wanted:
         if clock.monotonic() > limit:
             return
-        if place.file not in texts:
-            texts[place.file] = read_lines(root, checkout.files[place.file].path)
-        start, end = where.get(place.chunk, (1, 0))
-        if holds(texts[place.file][start - 1 : end]):
+        span = spans.get(place.chunk)
+        if span is not None and holds(text.lines(checkout.files[place.file], span)):
             yield place
-
-
-def read_lines(root: Path, path: str) -> list[str]:
-    """The lines of a file as they are now; none where it is gone, or is no plain file."""
-    from lcode.index.files import read_regular
-
-    found = read_regular(f"{root}/{path}", BYTES)
-    return found[0].decode("utf-8", "replace").split("\n") if found is not None else []
 
 
 def _and(scope: Scope) -> str:

@@ -293,8 +293,9 @@ class Folders:
         return found
 
 
-def read_regular(path: str, limit: int) -> tuple[bytes, os.stat_result] | None:
-    """At most `limit` bytes of a regular file and what it was when they were read; None for anything else, or unreadable."""
+def read_regular(path: str, limit: int, start: int = 0) -> tuple[bytes, os.stat_result] | None:
+    """At most `limit` bytes of a regular file, from `start` on, and what it was when they were read; None for anything else, or
+    unreadable."""
     flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
@@ -304,8 +305,10 @@ def read_regular(path: str, limit: int) -> tuple[bytes, os.stat_result] | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return None
+        if start:
+            os.lseek(descriptor, start, os.SEEK_SET)
         parts: list[bytes] = []
-        left = min(limit, max(status.st_size, 0) + 1)
+        left = min(limit, max(status.st_size - start, 0) + 1)
         while left > 0 and (part := os.read(descriptor, left)):
             parts.append(part)
             left -= len(part)

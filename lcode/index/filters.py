@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import apsw
 
-from lcode.index.files import read_regular
-from lcode.index.signals import File, Place, Scope
-from lcode.store.database import fetch_all, fetch_one
-
-CAP = 1_000_000  # bytes of a file that are shown
+from lcode.index.signals import Place, Scope
+from lcode.store.database import fetch_all
 
 FILE_KINDS = frozenset(
     {"source", "test", "docs", "config", "generated", "vendored", "minified", "lock", "binary", "large", "sensitive"}
@@ -84,24 +80,3 @@ def first_chunks(connection: apsw.Connection, scope: Scope, files: Iterable[int]
     inside = f" AND {scope.where}" if scope.where else ""
     sql = f"SELECT files.id, min(chunks.id) {_FROM.format(inside='files.id')}{inside} GROUP BY files.id ORDER BY 1"
     return [Place(*row) for row in fetch_all(connection, sql, (json.dumps(sorted(files)), *scope.bindings))]
-
-
-def read_now(connection: apsw.Connection, root: Path, file: File) -> tuple[list[str], bool]:
-    """The lines of a file as it is, and whether that is not what was indexed; no lines where it is gone. Its content is
-    compared only where its time or size is another: that needs the rules by which it was cut."""
-    found = read_regular(f"{root}/{file.path}", CAP)
-    if found is None:
-        return [], True
-    data, now = found
-    lines = data.decode("utf-8", "replace").split("\n")
-    sql = "SELECT size, mtime_ns, hash FROM files LEFT JOIN contents ON contents.id = content_id WHERE files.id = ?"
-    row = fetch_one(connection, sql, (file.id,))
-    if row is None:
-        return lines, True
-    size, time, hash_ = row
-    if now.st_size == size and time in (-1, now.st_mtime_ns):
-        return lines, False
-    from lcode.index.prepare import read
-
-    source = read(f"{root}/", file.path, 0)
-    return lines, source is None or source.hash != (hash_ or b"")

@@ -15,6 +15,7 @@ from pathlib import Path
 import apsw
 
 from lcode.index import code_rows, exact, filters, graph, signals, vectors
+from lcode.index.current import CurrentText, Span
 from lcode.index.embedding import Embedder, StaticEmbedder
 from lcode.index.model import Hit, Signal
 from lcode.index.narrow import narrowed
@@ -207,22 +208,25 @@ class CodeSearch:
         query: Query,
         explain: bool,
     ) -> list[Hit]:
-        sql = "SELECT id, kind, symbol, start_line, end_line FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
+        columns = 'id, kind, symbol, start_line, end_line, "start", "end"'
+        sql = f"SELECT {columns} FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
         rows = {row[0]: row[1:] for row in fetch_all(connection, sql, (json.dumps([place.chunk for place, _ in places]),))}
-        texts: dict[int, tuple[list[str], bool]] = {}
+        current = CurrentText(connection, self._root)
         hits = []
         for place, score in places:
             if place.chunk not in rows:
                 continue
-            kind, symbol, start, end = rows[place.chunk]
+            kind, symbol, *span = rows[place.chunk]
             file = checkout.files[place.file]
-            if place.file not in texts:
-                texts[place.file] = filters.read_now(connection, self._root, file)
-            lines, changed = texts[place.file]
-            if query.name and place in found.exact:
-                symbol, start, end = narrowed(symbol, query.name, lines, start, end) or (symbol, start, end)
-            text = "\n".join(lines[start - 1 : end])
+            lines = current.lines(file, Span(*span))
+            start, end = span[:2]
+            inside = narrowed(symbol, query.name, lines, 1, len(lines)) if query.name and place in found.exact else None
+            if inside is not None:
+                symbol, first, last = inside
+                lines = lines[first - 1 : last]
+                start, end = start + first - 1, start + last - 1
             why = self._why(connection, found, place) if explain else ()
+            text, changed = "\n".join(lines), current.changed(file)
             hits.append(Hit(file.path, start, end, symbol, kind, file.language, score, text, changed, why))
         return hits
 
