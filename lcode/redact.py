@@ -20,7 +20,9 @@ from lcode.sanitize import encodable
 PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]")
 
 _LONGEST_PLACEHOLDER = 60  # characters, at the least
-_SHORTEST = 20  # characters of the shortest key with a known prefix
+_SHORTEST = 15  # characters of the shortest key with a known prefix
+_OF_KEYS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.=+/:"  # what keys with a prefix are made of
+_MARKS = bytes(ord("x") if byte in _OF_KEYS else ord(" ") for byte in range(256))
 _REMEMBERED = 50_000  # texts
 _PASSES = 50  # a replacement may uncover what stood next to it; this bounds how often we look again
 _MODEL_KEYS = {"sk-ant-": "anthropic", "sk-or-": "openrouter"}
@@ -137,11 +139,10 @@ def _blanked(text: str, spans: list[Span]) -> str:
 
 
 def _prefixed(text: str) -> Iterator[Span]:
-    """Keys with a known prefix. They hold no white space, so that short words need not be looked at."""
-    words = [word for word in _encoded(text).split() if len(word) >= _SHORTEST]  # bytes are split in half the time
-    if not words:
+    """Keys with a known prefix: literals are looked for only in what is long enough to be one."""
+    long = _long_runs(_encoded(text))
+    if not long:
         return
-    long = b"\n".join(words).decode("utf-8", "surrogatepass")
     for literal, kind, pattern in secret_rules.PREFIXES:
         if literal in long:
             for match in secret_rules.keys(text, pattern):
@@ -152,6 +153,20 @@ def _prefixed(text: str) -> Iterator[Span]:
                         *match.span(),
                         next((name for known, name in _MODEL_KEYS.items() if match[0].startswith(known)), "openai"),
                     )
+
+
+def _long_runs(data: bytes) -> str:
+    """The stretches of `data` that are long enough for a key with a prefix and hold nothing but its letters."""
+    marks = data.translate(_MARKS)
+    shortest = b"x" * _SHORTEST
+    runs: set[bytes] = set()  # most stand there more than once
+    at = marks.find(shortest)
+    while at >= 0:
+        end = marks.find(b" ", at)
+        end = end if end >= 0 else len(marks)
+        runs.add(data[at:end])
+        at = marks.find(shortest, end)
+    return b"\n".join(runs).decode("ascii")
 
 
 def _key_blocks(text: str) -> Iterator[Span]:
@@ -192,19 +207,18 @@ def _named(text: str) -> Iterator[Span]:
             if (span := secret_value.header(text, match.end())) is not None:
                 yield *span, "authorization"
     for word in secret_rules.NAME_WORDS:
-        at = lower.find(word)
-        if at < 0:
+        if word not in lower:
             continue
         name = secret_rules.name(word)
-        while at >= 0:
-            end = at + len(word)
-            found = name.match(lower, at)
-            if found is not None and _names_secret(lower, word, found):
-                span = secret_value.assigned(text, at, found.end())
+        found = name.search(lower)
+        while found is not None:
+            end = found.start() + len(word)
+            if _names_secret(lower, word, found):
+                span = secret_value.assigned(text, found.start(), found.end())
                 if span is not None:
                     yield *span, "value"
                     end = span[1]
-            at = lower.find(word, end)
+            found = name.search(lower, end)
 
 
 def _names_secret(lower: str, word: str, match: re.Match[str]) -> bool:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lcode.redact import PLACEHOLDER, Redactor, cut, has_placeholder
+from lcode import secret_rules
+from lcode.redact import PLACEHOLDER, Redactor, _prefixed, cut, has_placeholder
 
 REDACT = Redactor({}).redact
 _ALNUM = string.ascii_letters + string.digits
@@ -285,6 +286,20 @@ def test_a_key_between_harmless_lines_is_all_that_changes(text: str, name: str) 
     clean = REDACT(f"{text}\n{KEYS[name]}\n{text}")
     assert KEYS[name] not in clean
     assert clean.startswith(f"{text}\n") and clean.endswith(f"\n{text}")
+
+
+_joints = st.sampled_from(["", " ", "\n", "\\n", '"', "'", "(", "@", "é", "\u2028", "x", "-", "/", "=", ".", "q" * 20])
+_whole_keys = st.sampled_from(list(KEYS.values()))
+_parts_of_keys = st.tuples(_whole_keys, st.integers(0, 60)).map(lambda cut: cut[0][: cut[1]])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(_whole_keys, _parts_of_keys, _joints), max_size=8).map("".join))
+def test_looking_for_literals_in_long_runs_alone_misses_no_key(text: str) -> None:
+    rules = [(kind, pattern) for _, kind, pattern in secret_rules.PREFIXES if kind != "model-key"]  # those are judged further
+    kinds = {kind for kind, _ in rules}
+    found = {(start, end) for start, end, kind in _prefixed(text) if kind in kinds}
+    assert found == {match.span() for _, pattern in rules for match in secret_rules.keys(text, pattern)}
 
 
 HOSTILE = [

@@ -57,6 +57,7 @@ def chunk(path: str, data: bytes) -> Parsed:
     chunks = _Chunker(lines, found, language).chunks()
     defines = row is not None and row.defines
     definitions = _placed(found, chunks) if defines else []
+    found.untie()
     return Parsed(language, chunks, definitions, references(data, comments, {name for name, _ in definitions}), found.partial)
 
 

@@ -74,8 +74,6 @@ class ServiceEmbedder:
     `problem` is why the last question had no vector; '' when it had one.
     """
 
-    reads_text = True
-
     def __init__(
         self,
         provider: str,
@@ -107,19 +105,19 @@ class ServiceEmbedder:
         """As the settings say, else as the service does when it is first asked. Raises ProviderError."""
         return self._asked or len(self._send(["dimension"], _ATTEMPTS, _READ)[0])
 
-    def documents(self, word_lists: Sequence[Sequence[str]]) -> list[bytes]:
+    def documents(self, texts: Sequence[str]) -> list[bytes]:
         """Raises ProviderError."""
-        texts = [self._clean(" ".join(words)) for words in word_lists]
-        found = [b""] * len(texts)
+        clean = [self._clean(text) for text in texts]
+        found = [b""] * len(clean)
         batch: list[int] = []
-        for number, text in enumerate(texts):
+        for number, text in enumerate(clean):
             if text:
-                if len(batch) == _AT_ONCE or sum(len(texts[each]) for each in batch) + len(text) > _TOGETHER:
-                    self._fill(found, texts, batch)
+                if len(batch) == _AT_ONCE or sum(len(clean[each]) for each in batch) + len(text) > _TOGETHER:
+                    self._fill(found, clean, batch)
                     batch = []
                 batch.append(number)
         if batch:
-            self._fill(found, texts, batch)
+            self._fill(found, clean, batch)
         return found
 
     def query(self, text: str) -> bytes:

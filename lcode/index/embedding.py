@@ -9,11 +9,14 @@ document, which is worked out with it, agree to the byte on every machine. How r
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from lcode.index.words import meaning_words, tokens
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 TABLE = "static_table.bin"
 LARGEST = 127
 _LONGEST_WORD = 100  # characters; the vocabulary's own tokeniser knows no longer one
-_CACHED = 100_000  # words whose pieces are remembered
+_CACHED = 100_000  # tokens whose pieces are remembered
 _AT_ONCE = 512
 _IDEOGRAPHS = (
     (0x4E00, 0x9FFF),
@@ -44,13 +47,9 @@ class Embedder(Protocol):
 
     @property
     def dimension(self) -> int: ...
-    @property
-    def reads_text(self) -> bool:
-        """Whether a document is best given as it is written, as one "word", rather than split by `meaning_words`."""
-        ...
 
-    def documents(self, word_lists: Sequence[Sequence[str]]) -> list[bytes]:
-        """A vector for each list of words; b"" where there is nothing to go by."""
+    def documents(self, texts: Sequence[str]) -> list[bytes]:
+        """A vector for each text; b"" where there is nothing to go by."""
         ...
 
     def query(self, text: str) -> bytes:
@@ -60,8 +59,6 @@ class Embedder(Protocol):
 
 class StaticEmbedder:
     """The embedding that is in the package."""
-
-    reads_text = False
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or Path(__file__).with_name(TABLE)
@@ -74,42 +71,41 @@ class StaticEmbedder:
     def dimension(self) -> int:
         return self._table.dimension
 
-    def documents(self, word_lists: Sequence[Sequence[str]]) -> list[bytes]:
+    def documents(self, texts: Sequence[str]) -> list[bytes]:
         found: list[bytes] = []
-        for start in range(0, len(word_lists), _AT_ONCE):
-            found += self._vectors(word_lists[start : start + _AT_ONCE])
+        for start in range(0, len(texts), _AT_ONCE):
+            found += self._vectors(texts[start : start + _AT_ONCE])
         return found
 
     def query(self, text: str) -> bytes:
         """Reads only the rows that the question needs."""
-        from lcode.index.words import meaning_words
-
-        ids = self._ids(meaning_words(text))
-        return scaled(self._table.total(ids)) if ids else b""
+        ids = self._ids(text)
+        return scaled(self._table.total(array("i", ids))) if ids else b""
 
     @cached_property
     def _table(self) -> _Table:
         return _Table(self._path)
 
     @cached_property
-    def _pieces(self) -> _Pieces:
-        return _Pieces(self._table.vocabulary)
+    def _tokens(self) -> _Tokens:
+        return _Tokens(_Pieces(self._table.vocabulary))
 
     @cached_property
     def _rows(self) -> NDArray[np.int16]:
         return self._table.rows()
 
-    def _ids(self, words: Sequence[str]) -> list[int]:
-        return list(chain.from_iterable(map(self._pieces.__getitem__, words)))
+    def _ids(self, text: str) -> bytes:
+        """The numbers of the pieces of a text, as an array has them in memory."""
+        return b"".join(map(self._tokens.__getitem__, tokens(text)))
 
-    def _vectors(self, word_lists: Sequence[Sequence[str]]) -> list[bytes]:
+    def _vectors(self, texts: Sequence[str]) -> list[bytes]:
         import numpy as np
 
         rows = self._rows
-        sums = np.zeros((len(word_lists), self.dimension), np.int32)
-        for number, words in enumerate(word_lists):
-            if ids := self._ids(words):
-                rows.take(ids, axis=0).sum(axis=0, dtype=np.int32, out=sums[number])
+        sums = np.zeros((len(texts), self.dimension), np.int32)
+        for number, text in enumerate(texts):
+            if ids := self._ids(text):
+                rows.take(np.frombuffer(ids, np.intc), axis=0).sum(axis=0, dtype=np.int32, out=sums[number])
         largest = np.abs(sums).max(axis=1, keepdims=True)
         vectors = np.rint(sums * float(LARGEST) / np.maximum(largest, 1)).astype(np.int8)
         return [vector.tobytes() if any_ else b"" for vector, any_ in zip(vectors, largest[:, 0], strict=True)]
@@ -117,28 +113,38 @@ class StaticEmbedder:
 
 def scaled(numbers: Sequence[float]) -> bytes:
     """Signed bytes in the direction of `numbers`, the largest 127; b"" where all are zero."""
-    from array import array
-
     largest = max(map(abs, numbers), default=0)
     if not largest:
         return b""
     return array("b", [round(number * LARGEST / largest) for number in numbers]).tobytes()
 
 
-class _Pieces(dict[str, tuple[int, ...]]):
-    """Words and the numbers of their pieces, filled as they are met."""
+class _Tokens(dict[str, bytes]):
+    """Tokens of code and the numbers of the pieces of their words, filled as they are met."""
+
+    def __init__(self, pieces: _Pieces) -> None:
+        super().__init__()
+        self._pieces = pieces
+
+    def __missing__(self, token: str) -> bytes:
+        if len(self) > _CACHED:
+            self.clear()
+        words = map(self._pieces.of, meaning_words(token))
+        ids = self[token] = array("i", chain.from_iterable(words)).tobytes()
+        return ids
+
+
+class _Pieces:
+    """The vocabulary, and words as pieces of it."""
 
     def __init__(self, vocabulary: dict[str, int]) -> None:
-        super().__init__()
         self._vocabulary = vocabulary
         self._longest = max(map(len, vocabulary))
 
-    def __missing__(self, word: str) -> tuple[int, ...]:
-        if len(self) > _CACHED:
-            self.clear()
+    def of(self, word: str) -> tuple[int, ...]:
+        """The numbers of a word's pieces."""
         words = [word] if word.isascii() else _plain(word)
-        ids = self[word] = tuple(chain.from_iterable(map(self._cut, words)))
-        return ids
+        return tuple(chain.from_iterable(map(self._cut, words)))
 
     def _cut(self, word: str) -> tuple[int, ...]:
         """The longest piece that the word begins with, the longest that the rest goes on with, and so forth; nothing at all
@@ -189,8 +195,6 @@ class _Table:
 
     def total(self, ids: Sequence[int]) -> list[int]:
         """The sum of these rows, read from the file."""
-        from array import array
-
         sums = [0] * self.dimension
         with self._path.open("rb") as file:
             for number in ids:

@@ -27,6 +27,7 @@ LONGEST_LINE = 100_000  # bytes of a line that is parsed
 MEAN_LINE = 300  # bytes of a mean line beyond which a file is not written by hand
 _SMALL = 20_000  # bytes up to which long lines are no matter
 _STEPS, _BYTES_A_STEP = 300, 20  # calls of the parser, each 100 of its operations; files met took one for 49 bytes at most
+_STEPS_A_LOOK = 64  # at the clock, which costs as much as several steps
 _SECONDS, _BYTES_A_SECOND = 0.25, 400_000  # of processor time: a last resort, 30 times what it takes
 _WIDEST = 5_000  # tokens without a name in a node that was not understood: the query's cost is their square
 _MOST_OPEN = 2_000  # brackets that are not closed
@@ -83,7 +84,7 @@ def _limit(size: int) -> Callable[[int, bool], bool]:
     def over(_: int, __: bool) -> bool:
         nonlocal left
         left -= 1
-        return left < 0 or time.thread_time() > until
+        return left < 0 or (not left % _STEPS_A_LOOK and time.thread_time() > until)
 
     return over
 

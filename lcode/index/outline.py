@@ -107,6 +107,11 @@ class Outline:
             yield definition
             left.extend(reversed(definition.children))
 
+    def untie(self) -> None:
+        """Take definitions apart once nothing is asked of them any more: in circles they would keep the trees in memory."""
+        for definition in list(self.every()):
+            definition.parent = None
+
 
 def outline(grammar: Grammar, data: bytes) -> Outline | None:
     """The outline of a file; None where parsing took too long."""

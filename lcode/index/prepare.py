@@ -18,7 +18,7 @@ from typing import NamedTuple
 from lcode.index.code_rows import Entry, Fields
 from lcode.index.files import LISTED, NAMES, WHOLE, kind_of_content, kind_of_path, read_regular
 from lcode.index.model import Chunk, Parsed
-from lcode.index.words import document_text, fields, meaning_words
+from lcode.index.words import document_text, fields
 from lcode.redact import of_process
 from lcode.sensitive import is_sensitive
 
@@ -140,11 +140,10 @@ def entry(source: Source, analysed: Analysed | None, before: int | None) -> Entr
     return Entry(*source[:6], parsed, lines, found, embed, before)
 
 
-def documents(chunks: Sequence[Chunk], data: bytes, as_text: bool) -> list[list[str]]:
-    """What an embedder is given for each chunk: its words, or, `as_text`, all of it as one."""
+def documents(chunks: Sequence[Chunk], data: bytes) -> list[str]:
+    """What an embedder is given for each chunk."""
     data = of_process().blank(data)
-    texts = [f"{one.symbol}\n{data[one.start : one.end].decode('utf-8', 'replace')}" for one in chunks]
-    return [[text] for text in texts] if as_text else [meaning_words(text) for text in texts]
+    return [f"{one.symbol}\n{data[one.start : one.end].decode('utf-8', 'replace')}" for one in chunks]
 
 
 def version() -> str:

@@ -74,17 +74,16 @@ def _keep_model(database: Database, name: str) -> None:
 
 
 def _embed(database: Database, base: str, model: Embedder, batch: Sequence[tuple[int, bytes, str]], report: Report) -> None:
-    lists: list[list[str]] = []
+    texts: list[str] = []
     counts: list[tuple[int, int]] = []
     for content, hash_, path in batch:
         source = read(base, path, 0)
         if source is None or source.hash != hash_:
             continue
         chunks, _ = database.read(lambda connection, one=content: rows.content_chunks(connection, one))  # type: ignore[misc]
-        words = documents(chunks, source.data, model.reads_text)
-        lists += words
-        counts.append((content, len(words)))
-    vectors = model.documents(lists)
+        texts += documents(chunks, source.data)
+        counts.append((content, len(chunks)))
+    vectors = model.documents(texts)
     at = 0
     waiting: list[tuple[int, Sequence[bytes]]] = []
     size = 0

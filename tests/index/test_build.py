@@ -404,11 +404,10 @@ def test_checkouts_that_are_gone_are_forgotten(root: Path, database: IndexDataba
 
 def test_vectors_of_another_model_are_made_anew(root: Path, paths: AgentPaths, database: IndexDatabase) -> None:
     class Other:
-        name, dimension, reads_text = "other", 4, True
+        name, dimension = "other", 4
 
-        def documents(self, word_lists: Any) -> list[bytes]:
-            assert all(len(words) == 1 for words in word_lists)
-            return [b"\1\2\3\4" for _ in word_lists]
+        def documents(self, texts: Any) -> list[bytes]:
+            return [b"\1\2\3\4" for _ in texts]
 
         def query(self, text: str) -> bytes:
             return b"\1\2\3\4"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -131,3 +132,16 @@ def test_what_is_nested_without_end_takes_bounded_time(path: str, unit: bytes) -
     parsed = chunk(path, data)
     assert time.process_time() - began < 10
     check(parsed, data)
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_no_tree_stays_in_memory_until_garbage_is_collected(language: str) -> None:
+    sample = SAMPLES[language]
+    chunk(sample.path, sample.source.encode())
+    gc.collect()
+    gc.disable()
+    try:
+        chunk(sample.path, sample.source.encode())
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

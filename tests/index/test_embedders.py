@@ -51,8 +51,7 @@ def test_the_settings_name_a_service(provider: Any) -> None:
             embedding_key_env="EMBEDDING_KEY" if key else "",
         )
         embedder = embedder_for(settings, ENVIRON)
-        assert embedder.reads_text
-        assert embedder.documents([["def retry():\n    pass"], ["class Queue:"]]) == [
+        assert embedder.documents(["def retry():\n    pass", "class Queue:"]) == [
             expected("def retry():\n    pass"),
             expected("class Queue:"),
         ]
@@ -73,13 +72,13 @@ def test_the_name_tells_models_sizes_and_services_apart_and_holds_no_secret() ->
 def test_many_texts_go_in_batches_and_come_back_in_order(server: EmbeddingServer) -> None:
     texts = [f"text {number} {'x' * (number % 7)}" for number in range(150)]
     texts[40] = texts[149] = "  "
-    found = asked(server).documents([[text] for text in texts])
+    found = asked(server).documents(texts)
     assert found == [expected(text.strip()) if text.strip() else b"" for text in texts]
     assert [len(request["input"]) for request in server.requests] == [64, 64, 20]
 
 
 def test_long_texts_are_cut_and_share_requests_within_bounds(server: EmbeddingServer) -> None:
-    found = asked(server).documents([["word " * 4_000]] * 30)
+    found = asked(server).documents(["word " * 4_000] * 30)
     assert len(set(found)) == 1
     assert len(server.requests) == 2
 
@@ -95,12 +94,12 @@ def test_the_dimension_is_asked_for_and_checked() -> None:
         EmbeddingServer(change=lambda reply: short) as server,
         pytest.raises(ProviderError, match="gives vectors of 16 numbers, not of 32"),
     ):
-        asked(server, dimension=32).documents([["port"]])
+        asked(server, dimension=32).documents(["port"])
 
 
 def test_secrets_in_code_stay_here(server: EmbeddingServer) -> None:
     embedder = asked(server, environ={"DEPLOY_TOKEN": "qP7vLw83nZr51XtB"})
-    embedder.documents([["token = 'qP7vLw83nZr51XtB'"]])
+    embedder.documents(["token = 'qP7vLw83nZr51XtB'"])
     embedder.query("who uses qP7vLw83nZr51XtB?")
     assert "qP7vLw83nZr51XtB" not in json.dumps(server.requests)
     assert json.dumps(server.requests).count("[redacted:") == 2
@@ -109,7 +108,7 @@ def test_secrets_in_code_stay_here(server: EmbeddingServer) -> None:
 def test_what_fails_for_a_passing_reason_is_sent_again(server: EmbeddingServer) -> None:
     server.faults = [None, (503, {}, b"busy"), (429, {"retry-after": "7"}, b"slow down")]
     waits: list[float] = []
-    assert asked(server, waits).documents([["port"]]) == [expected("port")]
+    assert asked(server, waits).documents(["port"]) == [expected("port")]
     assert waits == [0.5, 1.0, 7.0]
     assert len(server.requests) == 1
 
@@ -118,7 +117,7 @@ def test_what_stays_down_is_given_up_with_the_reason(server: EmbeddingServer) ->
     server.faults = [(500, {}, b"broken \x1b[31m pipe")] * 9
     waits: list[float] = []
     with pytest.raises(ProviderError, match=r"answered 500: broken .* pipe") as caught:
-        asked(server, waits).documents([["port"]])
+        asked(server, waits).documents(["port"])
     assert (server.calls, len(waits)) == (5, 4)
     assert "\x1b" not in caught.value.message
 
@@ -127,7 +126,7 @@ def test_a_refusal_is_not_sent_again_and_said_without_the_key() -> None:
     with EmbeddingServer() as server:
         server.faults = [(401, {}, f"wrong key {KEY}".encode())]
         with pytest.raises(ProviderError, match="answered 401") as caught:
-            asked(server, environ={}).documents([["port"]])
+            asked(server, environ={}).documents(["port"])
     assert server.calls == 1
     assert KEY not in str(caught.value)
     assert KEY not in caught.value.hint
@@ -136,7 +135,7 @@ def test_a_refusal_is_not_sent_again_and_said_without_the_key() -> None:
 def test_a_redirect_is_not_followed(server: EmbeddingServer) -> None:
     server.faults = [(307, {"location": f"{server.url}/elsewhere"}, b"")]
     with pytest.raises(ProviderError, match="answered 307"):
-        asked(server).documents([["port"]])
+        asked(server).documents(["port"])
     assert server.calls == 1
 
 
@@ -163,12 +162,12 @@ def test_a_redirect_is_not_followed(server: EmbeddingServer) -> None:
 def test_an_answer_that_is_none_is_said_and_nothing_worse(server: EmbeddingServer, reply: bytes) -> None:
     server.faults = [(200, {}, reply)]
     with pytest.raises(ProviderError, match="the embedding service"):
-        asked(server).documents([["port"]])
+        asked(server).documents(["port"])
 
 
 def test_a_vector_of_zeros_means_nothing() -> None:
     with EmbeddingServer(change=lambda reply: {"data": [{"index": 0, "embedding": [0.0] * 12}]}) as server:
-        assert asked(server).documents([["port"]]) == [b""]
+        assert asked(server).documents(["port"]) == [b""]
 
 
 def test_a_question_is_asked_once_and_then_not_for_a_while(server: EmbeddingServer) -> None:
@@ -179,7 +178,7 @@ def test_a_question_is_asked_once_and_then_not_for_a_while(server: EmbeddingServ
     assert "answered 503" in embedder.problem
     assert embedder.query("port") == b""
     assert (server.calls, waits) == (1, [])
-    assert embedder.documents([["port"]]) == [expected("port")]
+    assert embedder.documents(["port"]) == [expected("port")]
     embedder._quiet_until = 0
     assert embedder.query("port") == expected("port")
     assert embedder.problem == ""
@@ -192,7 +191,7 @@ def test_a_service_that_is_not_there_costs_a_question_nothing_but_its_vector() -
         embedder = ServiceEmbedder("ollama", url, "m", "", None, {}, sleep=lambda _: None)
         assert embedder.query("port") == b""
         with pytest.raises(ProviderError, match="cannot be reached") as caught:
-            embedder.documents([["port"]])
+            embedder.documents(["port"])
     assert caught.value.retryable
 
 

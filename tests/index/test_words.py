@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcode.index.words import any_of, document_text, document_words, meaning_words, query_words
+from lcode.index.words import any_of, document_text, document_words, meaning_words, query_words, tokens
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,7 @@ def test_ways_of_joining_words_agree() -> None:
 
 
 def test_meaning_has_no_joined_words() -> None:
-    assert meaning_words("parsePort of_it x9") == ["parse", "port", "of", "it", "x9"]
+    assert [meaning_words(token) for token in ("parsePort", "of_it", "x9")] == [["parse", "port"], ["of", "it"], ["x9"]]
 
 
 def test_a_question_leaves_out_what_says_nothing() -> None:
@@ -47,3 +49,8 @@ def test_whatever_is_asked_for_is_a_word_of_the_text(text: str) -> None:
     assert document_text(text) == document_text(text)
     assert '"' not in "".join(query_words(text))
     assert any_of(query_words(text)).count('"') == 2 * len(query_words(text))
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_what_is_ascii_has_the_same_tokens_by_the_shorter_way(text: str) -> None:
+    assert tokens(text) == re.findall(r"\w+", text) == tokens(f"{text} ü")[:-1]
