@@ -113,8 +113,8 @@ class Outline:
             definition.parent = None
 
 
-def outline(grammar: Grammar, data: bytes) -> Outline | None:
-    """The outline of a file; None where parsing took too long."""
+def outline(grammar: Grammar, data: bytes, *, fields: bool = False) -> Outline | None:
+    """The outline of a file; None where parsing took too long. With `fields`, those of classes are in it too."""
     tree = grammar.parse(_unmacroed(data) if grammar.language.name in ("c", "cpp") else data)
     if tree is None:
         return None
@@ -127,7 +127,7 @@ def outline(grammar: Grammar, data: bytes) -> Outline | None:
         if other is not None and inner is not None:
             found += _collect(other, inner, data)[0]
             roots.append(inner.root_node)
-    top = _nest(found)
+    top = _nest(found, fields)
     if partial and grammar.language.name not in _OTHER_SYNTAX:
         top = _rescued(top, tree.root_node, data)
     if grammar.language.name == "markdown":
@@ -293,7 +293,7 @@ def _clean(node: tree_sitter.Node, data: bytes, separators: str) -> str:
     return text[:_LONGEST_NAME]
 
 
-def _nest(found: list[Definition]) -> list[Definition]:
+def _nest(found: list[Definition], fields: bool) -> list[Definition]:
     """Definitions inside definitions; twins are one, wrappers widen what they wrap, locals go, namespaces dissolve."""
     found.sort(key=lambda definition: (definition.start, -definition.end, definition.kind in ("barrier", "constant", "type")))
     top: list[Definition] = []
@@ -307,17 +307,17 @@ def _nest(found: list[Definition]) -> list[Definition]:
         seen.add((*key[:2], ""))
         while stack and (stack[-1].end <= definition.start or key[:2] == (stack[-1].start, stack[-1].end)):
             stack.pop()
-        if definition.kind in _VALUES and _local(definition, stack):
+        if definition.kind in _VALUES and _local(definition, stack, fields):
             continue
         if _place(definition, stack, top) and definition.kind != "member":
             stack.append(definition)
     return top
 
 
-def _local(definition: Definition, stack: list[Definition]) -> bool:
+def _local(definition: Definition, stack: list[Definition], fields: bool) -> bool:
     owner = stack[-1] if stack else None
     if owner is not None and owner.kind in CONTAINERS - {"module"}:
-        return definition.kind == "constant" and not _loud(definition.name)
+        return not fields and definition.kind == "constant" and not _loud(definition.name)
     return any(outer.kind in _SCOPES for outer in stack)
 
 
