@@ -25,6 +25,7 @@ FILES = 60  # that are read for a text
 _SECONDS = 0.15
 _LINE = 300  # characters of a line that an expression sees
 _PLACES = 200
+_RARE = 20  # places that hold a text, above which it tells nothing
 _DECLARING = (".pyi", ".d.ts", ".h", ".hpp")
 _BRIEF = 3  # lines: an overload, a declaration
 _SEPARATORS = re.compile(r"\.|::|#|->|/")
@@ -56,10 +57,12 @@ def _whole(
 ) -> Iterator[tuple[Place, float, str]]:
     if query.name:
         yield from definitions(connection, checkout, query.name, scope)
-    if query.is_one:
-        for path, line in query.paths:
-            for place, value in _paths(connection, checkout, path, line, scope):
-                yield place, value, path
+    for path, line in query.paths if query.is_one else query.located:
+        for place, value in _paths(connection, checkout, path, line, scope):
+            yield place, value, path
+    if query.message:
+        for place in _phrase(connection, checkout, query.message, scope):
+            yield place, 0.9, f'"{query.message}"'
     for text in query.quoted:
         if len(text) + 2 >= len(query.bare):
             for place in _texts(connection, checkout, root, text, scope):
@@ -135,6 +138,15 @@ def _places(connection: apsw.Connection, where: str, bindings: tuple[object, ...
         f" JOIN contents ON contents.id = files.content_id WHERE {where}"
     )
     return [Place(*row) for row in fetch_all(connection, sql, bindings)]
+
+
+def _phrase(connection: apsw.Connection, checkout: Checkout, text: str, scope: Scope) -> Iterable[Place]:
+    """Where all words of a text stand in their order, also over the end of a line; none where that is no rare thing. Tests are
+    left out: their names are sentences about what stands elsewhere."""
+    words = document_words(text)
+    found = lexical(connection, checkout, 'body : "' + " ".join(words) + '"', scope, _RARE + 1) if words else {}
+    load_files(connection, checkout, {place.file for place in found})
+    return [place for place in found if checkout.files[place.file].kind != "test"] if len(found) <= _RARE else ()
 
 
 def _texts(connection: apsw.Connection, checkout: Checkout, root: Path, text: str, scope: Scope) -> Iterator[Place]:

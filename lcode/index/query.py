@@ -18,6 +18,9 @@ _NAME = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|#|->|/(?=\w+$))[A-Za-z_$][\w$]*
 _COMPOUND = re.compile(r"_|[a-z0-9][A-Z]|\w(?:\.|::|#|->)\w|\(\)$")
 _PATH = re.compile(r"(?:^|(?<=[\s`\"'(]))((?:[\w.@+$-]+/)*[\w.@+$-]*[\w@+$-]/?)(?::(\d+))?(?:-\d+)?(?=$|[\s`\"'),;])")
 _EXPRESSION = re.compile(r"\\[wsdbWSDB.(\[]|\.[*+]|\[[^\]]+\][*+]|(?:^|\s)\^\S|\S\$(?:\s|$)|\w\|\w|\(\?")
+_LOCATED = re.compile(r"^(?:File |--> |at )?[\"'`(]?([\w.@+$/-]*\w\.\w+)[\"'`]?(?::|,? line )(\d{1,9})\b")
+_RAISED = re.compile(r"^(?:[\w.]*(?:error|exception|warning|panic|fatal)\w*: *)+", re.IGNORECASE)
+_FEWEST, _SHORTEST = 3, 12  # words and characters of a message that is looked for as it stands
 _SUFFIX = re.compile(r"\.[A-Za-z][\w]{0,9}$")
 
 
@@ -54,6 +57,18 @@ class Query:
         """The name that the whole question is, with what is around it; '' where it is none."""
         text = self.bare.strip("`'\"").strip()
         return text.removesuffix("()") if _NAME.fullmatch(text) else ""
+
+    @cached_property
+    def located(self) -> list[tuple[str, int]]:
+        """The path and line with which the question begins, as traces and compilers write them."""
+        match = None if self.is_one else _LOCATED.match(self.bare)
+        return [(match[1].removeprefix("./"), int(match[2]))] if match else []
+
+    @cached_property
+    def message(self) -> str:
+        """The question as a text that may stand somewhere word for word, as the message of an error does; '' for none."""
+        text = _RAISED.sub("", self.bare)
+        return text if len(text.split()) >= _FEWEST and len(text) >= _SHORTEST and not self.located else ""
 
     @property
     def is_one(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,33 @@ def test_a_quoted_text_lands_where_it_stands(search: CodeSearch) -> None:
     hit = search.search('"the lock is held by another process"')[0]
     assert hit.path == "app/store/locks.py"
     assert "held by another" in hit.text
+
+
+@pytest.mark.parametrize(
+    "query", ["Parcel label unreadable in tray of scanner", "ScanError: parcel label unreadable in tray of scanner"]
+)
+def test_the_message_of_an_error_lands_where_it_stands_also_over_lines(tmp_path: Path, query: str) -> None:
+    git(tmp_path, "init", "-q")
+    around = "    if self.parcels.weight > self.limits.weight:\n        self.report(weight)\n" * 9
+    said = 'raise ScanError(\n        "Parcel label unreadable "\n        "in tray of scanner."\n    )\n'
+    labels = 'class ScannerTray:\n    def label(self, parcel):\n        """The unreadable label of a parcel in the tray."""\n'
+    commit(tmp_path, "Begin", {"weigh.py": f"def weigh(self):\n{around}    {said}", "scanner/tray.py": labels})
+    with closing(IndexDatabase(None)) as database:
+        assert index(tmp_path, database).search(query)[0].path == "weigh.py"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'File "app/server.py", line 16, in run',
+        "app/server.py:16:9: error: no session is served by locks of ports",
+        "server.py, line 16",
+    ],
+)
+def test_a_line_of_a_trace_lands_on_the_chunk_that_it_names(search: CodeSearch, query: str) -> None:
+    hit = search.search(query)[0]
+    assert hit.path == "app/server.py"
+    assert hit.start_line <= 16 <= hit.end_line
 
 
 def test_an_expression_lands_where_it_matches(search: CodeSearch) -> None:
