@@ -31,14 +31,13 @@ def show_code(hits: Sequence[Hit], query: str, *, explain: bool, whole: bool = T
 
 def head(hit: Hit) -> list[Piece]:
     """`path:12-40 symbol (kind)`, and whether the file has changed since."""
-    span = f"{hit.start_line}" if hit.start_line == hit.end_line else f"{hit.start_line}-{hit.end_line}"
-    pieces: list[Piece] = [Styled(f"{one_line(hit.path, 300)}:{span}", "bold")]
+    pieces: list[Piece] = [Styled(one_line(hit.path, 300) + hit.lines, "bold")]
     if hit.symbol:
         pieces += [" ", Styled(one_line(hit.symbol, 120), "green")]
     if hit.kind:
         pieces += [" ", Styled(f"({hit.kind})", "dim")]
-    if not hit.text.strip():
-        pieces += ["  ", Styled("the file is gone", "yellow")]
+    if hit.is_gone:
+        pieces += ["  ", Styled("no longer there", "yellow")]
     elif hit.changed:
         pieces += ["  ", Styled("changed since it was indexed", "yellow")]
     return pieces

@@ -113,7 +113,8 @@ def definitions(connection: apsw.Connection, checkout: Checkout, name: str, scop
 def _paths(
     connection: apsw.Connection, checkout: Checkout, path: str, line: int, scope: Scope
 ) -> Iterator[tuple[Place, float]]:
-    """The file at a path, those whose path ends with it (also without its suffix), or those in a folder of that name."""
+    """The file at a path, at that line (also one of which nothing but its path is known), those whose path ends with it (also
+    without its suffix), or those in a folder of that name."""
     like = re.sub(r"([\\%_])", r"\\\1", path)
     sql = (
         "SELECT files.id, files.path FROM files WHERE checkout_id = ?1 AND (path = ?2 OR path LIKE '%/' || ?3 ESCAPE '\\'"
@@ -127,17 +128,15 @@ def _paths(
         value = 1.0 if found == path else 0.95 if ends else 0.8
         if not ends and f"/{wanted}/" in f"/{lowered}":
             value = 0.5  # in a folder of that name
-        where = f"files.id = ? AND chunks.end_line >= ?{_and(scope)} ORDER BY chunks.number LIMIT 1"
-        for place in _places(connection, where, (file, line, *scope.bindings)):
-            yield place, value
+        where = f"files.id = ?{_and(scope)} ORDER BY chunks.end_line >= ? DESC, chunks.number LIMIT 1"
+        for row in fetch_all(connection, _AT_LINE + where, (file, *scope.bindings, line)):
+            yield Place(*row), value
 
 
-def _places(connection: apsw.Connection, where: str, bindings: tuple[object, ...]) -> list[Place]:
-    sql = (
-        "SELECT files.id, chunks.id FROM files JOIN chunks ON chunks.content_id = files.content_id"
-        f" JOIN contents ON contents.id = files.content_id WHERE {where}"
-    )
-    return [Place(*row) for row in fetch_all(connection, sql, bindings)]
+_AT_LINE = (
+    "SELECT files.id, coalesce(chunks.id, 0) FROM files LEFT JOIN contents ON contents.id = files.content_id"
+    " LEFT JOIN chunks ON chunks.content_id = contents.id WHERE "
+)
 
 
 def _phrase(connection: apsw.Connection, checkout: Checkout, text: str, scope: Scope) -> Iterable[Place]:

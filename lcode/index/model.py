@@ -40,7 +40,7 @@ class Signal(NamedTuple):
 
 @dataclass(frozen=True)
 class Hit:
-    """A place in the code that a search found."""
+    """A place in the code that a search found; of a file whose path alone is known without lines (0) and text."""
 
     path: str  # relative to the root of the checkout, with '/'
     start_line: int
@@ -50,5 +50,15 @@ class Hit:
     language: str
     score: float
     text: str = ""  # as it is in the file now; '' where the file is gone
-    changed: bool = False  # whether the file is no longer as it was indexed
+    changed: bool = False  # whether the file is gone, or no longer as it was indexed
     why: tuple[Signal, ...] = field(default=())
+
+    @property
+    def is_gone(self) -> bool:
+        return self.changed and not self.text.strip()
+
+    @property
+    def lines(self) -> str:
+        """What stands behind the path: `:12-40`, `:12`, or nothing."""
+        last = f"-{self.end_line}" if self.end_line != self.start_line else ""
+        return f":{self.start_line}{last}" if self.start_line else ""

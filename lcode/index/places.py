@@ -55,7 +55,7 @@ def ordered(
     own = _own(evidence)
     values = {}
     for place in places:
-        kind = KINDS.get(checkout.files[place.file].kind, 1.0)
+        kind = KINDS.get(checkout.files[place.file].kind, 1.0) if place.chunk else 1.0  # its path was asked for
         values[place] = own.get(place, 0.0) * kind + OF_FILE * scores[place.file] / largest
     best = sorted(values, key=lambda place: (-values[place], place))[:_SIGNED]
     for place, share in _signatures(connection, checkout, best, words).items():

@@ -8,6 +8,7 @@ their own words and meaning. The same index and question give the same places.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,7 +136,8 @@ class CodeSearch:
             weight = self._weights.get(name, 0.0) * (living if name in ("commits", "messages", "churn") else 1.0)
             self._add(found, name, weight, {file: value for file, value in values.items() if file in files})
         self._hop(connection, checkout, found, scope)
-        for file in found.scores:
+        listed = {place.file for place in found.exact if not place.chunk}
+        for file in found.scores.keys() - listed:
             found.scores[file] *= KINDS.get(checkout.files[file].kind, 1.0)
         return found
 
@@ -214,10 +216,14 @@ class CodeSearch:
         current = CurrentText(connection, self._root)
         hits = []
         for place, score in places:
+            file = checkout.files[place.file]
+            why = self._why(connection, found, place) if explain else ()
+            if not place.chunk:
+                gone = not os.path.lexists(f"{self._root}/{file.path}")
+                hits.append(Hit(file.path, 0, 0, "", file.kind, file.language, score, "", gone, why))
             if place.chunk not in rows:
                 continue
             kind, symbol, *span = rows[place.chunk]
-            file = checkout.files[place.file]
             lines = current.lines(file, Span(*span))
             start, end = span[:2]
             inside = narrowed(symbol, query.name, lines, 1, len(lines)) if query.name and place in found.exact else None
@@ -225,7 +231,6 @@ class CodeSearch:
                 symbol, first, last = inside
                 lines = lines[first - 1 : last]
                 start, end = start + first - 1, start + last - 1
-            why = self._why(connection, found, place) if explain else ()
             text, changed = "\n".join(lines), current.changed(file)
             hits.append(Hit(file.path, start, end, symbol, kind, file.language, score, text, changed, why))
         return hits

@@ -39,7 +39,7 @@ class File(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A chunk in a file: what is ranked in the end."""
+    """A chunk in a file: what is ranked in the end. Chunk 0 is a file of which the index holds its path alone."""
 
     file: int
     chunk: int

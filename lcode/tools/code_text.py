@@ -42,10 +42,9 @@ def code_text(hits: Sequence[Hit], query: str, room: int, redact: Callable[[str]
 
 
 def _head(hit: Hit) -> str:
-    span = f"{hit.start_line}" if hit.start_line == hit.end_line else f"{hit.start_line}-{hit.end_line}"
     what = f" {hit.symbol}" if hit.symbol else ""
-    note = " [the file is gone]" if not hit.text.strip() else " [changed since it was indexed]" if hit.changed else ""
-    return " ".join(f"{hit.path}:{span}{what} ({hit.kind}){note}".split())
+    note = " [no longer there]" if hit.is_gone else " [changed since it was indexed]" if hit.changed else ""
+    return " ".join(f"{hit.path}{hit.lines}{what} ({hit.kind}){note}".split())
 
 
 def _numbered(lines: Sequence[tuple[int, str]]) -> list[str]:

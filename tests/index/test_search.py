@@ -145,6 +145,33 @@ def test_a_path_with_a_line_lands_on_the_chunk_of_that_line(search: CodeSearch) 
     assert hit.start_line <= 16 <= hit.end_line
 
 
+LISTED = {
+    "poetry.lock": "x = 1\n",
+    "web/app.min.js": "var a=1",
+    "web/logo.png": "\0PNG",
+    "empty.py": "",
+    "deploy/.env": "A=1\n",
+}
+
+
+@pytest.mark.parametrize(("query", "kind"), [*zip(LISTED, ("lock", "minified", "binary", "source", "sensitive"), strict=True)])
+def test_a_file_of_which_the_path_alone_is_known_is_found_by_it(tmp_path: Path, query: str, kind: str) -> None:
+    git(tmp_path, "init", "-q")
+    commit(tmp_path, "Begin", LISTED | {"names.py": "def lock(env, logo, png, min, js, app, empty, deploy, web):\n    pass\n"})
+    with closing(IndexDatabase(None)) as database:
+        search = index(tmp_path, database)
+        for asked in (query, query.rpartition("/")[2]):
+            hit = search.search(asked)[0]
+            assert (hit.path, hit.kind, hit.lines, hit.text, hit.is_gone) == (query, kind, "", "", False)
+        assert search.search(query, language="python", kind="function")[0].path == "names.py"
+        (tmp_path / query).unlink()
+        assert search.search(query)[0].is_gone
+
+
+def test_a_path_with_a_line_past_its_end_lands_on_the_file(search: CodeSearch) -> None:
+    assert search.search("app/server.py:9999")[0].path == "app/server.py"
+
+
 def test_a_quoted_text_lands_where_it_stands(search: CodeSearch) -> None:
     hit = search.search('"the lock is held by another process"')[0]
     assert hit.path == "app/store/locks.py"

@@ -125,7 +125,7 @@ def test_a_file_that_changed_or_is_gone_is_said_to(coder: Caller) -> None:
     (coder.root / "shop" / "carrier.py").write_text("# moved\n\n\ndef deliver_all(store):\n    return 2\n")
     assert "[changed since it was indexed]" in coder.text("archival_memory_search", query="deliver_all", scope="code", limit=1)
     (coder.root / "shop" / "carrier.py").unlink()
-    assert "[the file is gone]" in coder.text("archival_memory_search", query="deliver_all", scope="code", limit=1)
+    assert "[no longer there]" in coder.text("archival_memory_search", query="deliver_all", scope="code", limit=1)
 
 
 def test_filters_choose_where_to_look(coder: Caller, memory: SessionMemory) -> None:
