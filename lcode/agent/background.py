@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lcode.worker.status import CheckoutStatus, WorkerStatus
 
 _LOOK = 1.0  # seconds between two looks at the worker's word
-_STARTS = 12.0  # seconds in which a worker that was started has begun
 _JOBS = {"files": "indexing", "vectors": "vectors of", "history": "reading past commits"}  # what a person may care for
 
 
@@ -40,7 +39,6 @@ class Background:
         self._root = root
         self._line = ""
         self._looked_at = float("-inf")
-        self._began = clock.monotonic()
 
     def line(self) -> str:
         """What the worker does for this checkout, in a few words; '' for nothing. Cheap: may be asked at each frame."""
@@ -99,10 +97,18 @@ class Background:
         share = f" {checkout.done:,} of {checkout.total:,} files" if checkout.total else ""
         return f"{_JOBS[checkout.job]}{share}"
 
-    @property
-    def lively(self) -> bool:
-        """Whether `line` may soon say something else without anybody doing anything here."""
-        return bool(self.line()) or clock.monotonic() - self._began < _STARTS
+    def report(self) -> list[tuple[str, str]]:
+        """What there is to know of the store, the index and the worker: pairs of a name and a line."""
+        from lcode.worker import status
+
+        try:
+            standing = self.code.standing()
+            size = f"{standing.files:,} files, {standing.chunks:,} chunks: " if standing.exists else ""
+            index = f"{size}{standing.words or 'complete'}"
+        except LcodeError as error:
+            index = str(error)
+        words = status.words(self._worker(), path_text(self._root))
+        return [("store", path_text(self._paths.folder)), ("index", index), ("worker", words)]
 
     def files(self) -> Sequence[str]:
         """The paths of the checkout's files, as the index knows them; none where there is no index."""

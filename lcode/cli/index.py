@@ -112,6 +112,8 @@ def _shown(runtime: Runtime, found: Status) -> dict[str, Any]:
 
 def _say_status(runtime: Runtime, found: Status) -> None:
     from lcode.cli.doctor_index import shortened
+    from lcode.path_text import path_text
+    from lcode.worker.status import words
 
     if found.state == "new" and not found.files:
         say("the code is not indexed yet")
@@ -128,7 +130,7 @@ def _say_status(runtime: Runtime, found: Status) -> None:
             rows["crashed"] = f"the parser, over {shortened(found.crashed)}: found as plain text"
         for name, text in rows.items():
             say(Styled(f"{name:<8} ", "dim"), text)
-    say(Styled(f"{'worker':<8} ", "dim"), _worker_words(runtime))
+    say(Styled(f"{'worker':<8} ", "dim"), words(_worker(runtime), path_text(runtime.root)))
 
 
 _STATES = {
@@ -137,23 +139,6 @@ _STATES = {
     "lexical": "complete; vectors follow",
     "ready": "complete",
 }
-
-
-def _worker_words(runtime: Runtime) -> str:
-    from lcode.path_text import path_text
-    from lcode.worker import status
-
-    worker = _worker(runtime)
-    if worker is None:
-        return "none is running; a session starts one"
-    checkout = worker.of(path_text(runtime.root))
-    if checkout is None:
-        return f"process {worker.pid}, {worker.state}, not for this checkout"
-    watching = {status.EVENTS: "told of each save", status.POLLING: "looks for changes from time to time"}
-    parts = [status.line(checkout) or worker.state, watching.get(checkout.watch, "not watching yet")]
-    if checkout.pending_files:
-        parts.append(f"{plural(checkout.pending_files, 'saved file')} to be indexed")
-    return f"process {worker.pid}: {', '.join(parts)}"
 
 
 def _age(seconds: int) -> str:

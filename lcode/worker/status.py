@@ -108,6 +108,20 @@ def line(checkout: CheckoutStatus) -> str:
     return ", ".join(parts)
 
 
+def words(worker: WorkerStatus | None, root: str) -> str:
+    """All of it for the checkout at `root`, in a line."""
+    if worker is None:
+        return "none is running; a session starts one"
+    checkout = worker.of(root)
+    if checkout is None:
+        return f"process {worker.pid}, {worker.state}, not for this checkout"
+    watching = {EVENTS: "told of each save", POLLING: "looks for changes from time to time"}
+    parts = [line(checkout) or worker.state, watching.get(checkout.watch, "not watching yet")]
+    if checkout.pending_files:
+        parts.append(f"{checkout.pending_files:,} saved file{'s' * (checkout.pending_files != 1)} to be indexed")
+    return f"process {worker.pid}: {', '.join(parts)}"
+
+
 def _share(checkout: CheckoutStatus) -> str:
     return f"{checkout.done:,} of {checkout.total:,} files"
 

@@ -66,6 +66,7 @@ def test_code_and_questions_are_compared_by_the_embedding_that_the_settings_name
         assert len(server.requests) == asked + 1
         assert any(signal.name == "meaning" for signal in hits[0].why)
         assert seen.code.standing().words == ""
+        assert dict(seen.report())["index"] == "1 files, 1 chunks: complete"
 
 
 def test_without_the_service_words_find_it_and_why_is_said(root: Path, paths: AgentPaths) -> None:
@@ -108,6 +109,11 @@ def test_while_it_is_indexed_it_is_said_of_how_many_files(root: Path, paths: Age
         status.write(paths, status.WorkerStatus(os.getpid(), status.WORKING, checkouts=(told,)))
         with closing(Background(paths, root, Settings(), {})) as seen:
             assert seen.total() == 5_003
+            assert seen.report() == [
+                ("store", str(paths.folder)),
+                ("index", "the code is not indexed yet: 0 of 5,003 files"),
+                ("worker", f"process {os.getpid()}: indexing: 412 of 5,003 files, not watching yet"),
+            ]
             assert seen.line() == "indexing 412 of 5,003 files"
             assert not seen.coming(Standing(True, False, 412, 5_003))  # a large one is not waited for
             assert seen.coming(Standing(True, False, 12, 236)) and not seen.coming(Standing(True, True, 236))

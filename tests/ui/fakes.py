@@ -154,10 +154,12 @@ class FakeSession:
 class FakeBackground:
     news: str = ""
     paths: list[str] = field(default_factory=list)
-    lively: bool = False
 
     def line(self) -> str:
         return self.news
+
+    def report(self) -> list[tuple[str, str]]:
+        return [("index", "complete"), ("worker", self.news or "idle")]
 
     def files(self) -> list[str]:
         return self.paths

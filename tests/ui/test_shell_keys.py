@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from lcode.events import Decision
 from lcode.ui.shell.app import Shell
-from tests.ui.fakes import FakeRuntime, FakeSession
+from tests.ui.fakes import FakeBackground, FakeRuntime, FakeSession
 
 TIMEOUT = 10.0
 
@@ -88,6 +90,47 @@ def test_enter_sends_and_alt_enter_and_ctrl_j_begin_a_line(tmp_path: Path) -> No
         assert shell.shell.input.text == ""
 
     assert drive(test, tmp_path) == 0
+
+
+def test_an_idle_terminal_shows_what_the_worker_begins_and_is_drawn_for_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[FakeBackground] = []
+    looked = asyncio.Event()
+
+    def line(background: FakeBackground) -> str:
+        looks.append(background)
+        looked.set()
+        return background.news
+
+    monkeypatch.setattr("lcode.ui.shell.status._LATER", 0.01)
+    monkeypatch.setattr(FakeBackground, "line", line)
+
+    async def test(shell: Driver) -> None:
+        async def idle(count: int) -> int:
+            """How often it was drawn until somebody had looked so many times."""
+            async with asyncio.timeout(TIMEOUT):
+                while len(looks) < count:
+                    looked.clear()
+                    await looked.wait()
+            return shell.shell.screen.app.render_counter
+
+        assert await idle(20) == await idle(60)
+        looks[0].news = "indexing 5 of 90 files"
+        await shell.until(lambda: "indexing 5 of 90" in "".join(text for _, text in shell.shell._panes.rows.status[0]))
+
+    drive(test, tmp_path)
+
+
+def test_the_status_says_where_one_is_and_how_index_and_worker_stand(tmp_path: Path) -> None:
+    async def test(shell: Driver) -> None:
+        shell.type("/status\r")
+        await shell.until(lambda: "worker" in shell.out.text and shell.out.text.count("\n") > 6)
+        text = re.sub(r"\x1b\[[0-9;]*m", "", shell.out.text)
+        for words in ("session  aaaa1111", "openai/gpt-test · ask", f"{tmp_path.name} · main", "index    complete", "worker   idle"):
+            assert words in text
+
+    drive(test, tmp_path)
 
 
 def test_pasted_lines_are_not_sent(tmp_path: Path) -> None:

@@ -72,8 +72,7 @@ class Composer:
 
     def _status(self, columns: int) -> Row:
         shown = self._shown
-        if shown.runtime.background.lively:
-            self._spinner.again()
+        self._spinner.follow(shown.runtime.background.line)
         return status_row(shown.runtime, shown.session, columns, lead=self._lead(columns), hint=shown.hint)
 
     def _lead(self, columns: int) -> Row:

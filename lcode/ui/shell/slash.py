@@ -14,6 +14,7 @@ from lcode.sanitize import clean
 from lcode.ui.plain import one_line
 from lcode.ui.ports import RuntimePort, SessionPort
 from lcode.ui.shell.cells import width
+from lcode.ui.shell.status import context_share
 from lcode.ui.shell.theme import SEPARATOR, Row
 
 
@@ -145,6 +146,21 @@ async def fork(shell: ShellPort, argument: str) -> None:
 async def new(shell: ShellPort, argument: str) -> None:
     session = await shell.runtime.new_session(model=shell.session.model, mode=shell.session.mode)
     await shell.switch(session, resumed=False)
+
+
+@command("status", "this session, its model, agent and store, the code index and the worker", while_running=True)
+async def show_status(shell: ShellPort, argument: str) -> None:
+    from asyncio import to_thread
+
+    session, runtime = shell.session, shell.runtime
+    told = [
+        ("session", SEPARATOR.join(filter(None, [short_id(session.id), session.title]))),
+        ("model", SEPARATOR.join(filter(None, [session.model, str(session.mode), context_share(session)]))),
+        ("agent", SEPARATOR.join([runtime.agent.name, runtime.agent.id])),
+        ("where", SEPARATOR.join(filter(None, [str(runtime.root), runtime.branch]))),
+        *await to_thread(runtime.background.report),
+    ]
+    shell.say(_table([(name, one_line(clean(text), 400)) for name, text in told]))
 
 
 @command("model", "show or change the model", argument="[name]")

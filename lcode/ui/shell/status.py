@@ -14,7 +14,7 @@ from lcode.ui.shell.theme import SEPARATOR, Row
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PERIOD = 0.25
-_LATER = 2.0  # seconds
+_LATER = 2.0  # seconds between two looks at what goes on beside the run
 _REST = 30.0  # seconds without an event after which the spinner stands still
 
 
@@ -39,14 +39,17 @@ class Spinner:
     def start(self) -> None:
         self.touch()
 
-    def again(self) -> None:
-        """Draw once more in a while: something beside the run may have gone on."""
-        if self._again is None and not self.turning:
-            self._again = asyncio.get_running_loop().call_later(_LATER, self._draw_again)
+    def follow(self, look: Callable[[], str]) -> None:
+        """Draw once more when `look`, which tells what goes on beside the run, says something else than now."""
+        if self._again is None:
+            self._again = asyncio.get_running_loop().call_later(_LATER, self._look_again, look, look())
 
-    def _draw_again(self) -> None:
+    def _look_again(self, look: Callable[[], str], drawn: str) -> None:
         self._again = None
-        self._redraw()
+        if look() == drawn:
+            self.follow(look)
+        else:
+            self._redraw()
 
     def touch(self) -> None:
         self._touched = clock.monotonic()
@@ -57,6 +60,9 @@ class Spinner:
         if self._task is not None:
             self._task.cancel()
             self._task = None
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
 
     async def _turn(self) -> None:
         while clock.monotonic() - self._touched < _REST:
