@@ -127,7 +127,8 @@ def test_the_status_says_where_one_is_and_how_index_and_worker_stand(tmp_path: P
         shell.type("/status\r")
         await shell.until(lambda: "worker" in shell.out.text and shell.out.text.count("\n") > 6)
         text = re.sub(r"\x1b\[[0-9;]*m", "", shell.out.text)
-        for words in ("session  aaaa1111", "openai/gpt-test · ask", f"{tmp_path.name} · main", "index    complete", "worker   idle"):
+        here = f"{tmp_path.name} · main"
+        for words in ("session  aaaa1111", "openai/gpt-test · ask", here, "index    complete", "worker   idle"):
             assert words in text
 
     drive(test, tmp_path)
