@@ -150,9 +150,11 @@ def _edges(connection: apsw.Connection, checkout: int, root: Path) -> Iterator[t
     for content, users in of_content.items():
         row = fetch_one(connection, 'SELECT "references" FROM contents WHERE id = ?', (content,))
         links: dict[int, float] = {}
+        sole: set[int] = set()  # those that alone define a name that is used here
         for name, count in unpack_references(row[0] if row else b"").items():
             owners = definers.get(name)
             if owners and content not in owners:
+                sole.update(owners if len(owners) == 1 else ())
                 for owner in owners:
                     links[owner] = links.get(owner, 0.0) + math.sqrt(count) / len(owners)
         strongest = sorted(links.items(), key=lambda link: (-link[1], link[0]))[:LINKS]
@@ -160,7 +162,7 @@ def _edges(connection: apsw.Connection, checkout: int, root: Path) -> Iterator[t
             left = set(imported[user.id])
             for owner, weight in strongest:
                 target = of_content[owner][0]
-                certain = target.id in left or _sees(user, target)
+                certain = target.id in left or (owner in sole and _sees(user, target))
                 left.discard(target.id)
                 yield checkout, user.id, target.id, round(weight, 4), certain
             for other in sorted(left):

@@ -18,6 +18,7 @@ from typing import Any
 import apsw
 
 from lcode.index import purposes
+from lcode.index.entry_points import entry_points
 from lcode.index.manifests import read_manifests
 from lcode.index.shape import Shape, Symbol, read_shape, read_symbols
 from lcode.index.text import label, listing, quote, read_head
@@ -33,7 +34,6 @@ _DEFINES = re.compile(
 )
 _PEERS = 4  # files that are named as used by one
 _SYMBOLS = (6, 12, 24, 60)  # names of a file, from narrow to wide
-_MAIN = re.compile(r"(?:^|/)(?:__main__\.py|main\.(?:py|go|rs|c|cc|cpp)|manage\.py|server\.(?:js|ts)|app\.py|cli\.(?:js|ts))$")
 
 
 @dataclass
@@ -254,12 +254,11 @@ def without_index(root: Path, path: str, budget: int) -> str:
 
 def _entries(root: Path, shape: Shape) -> list[str]:
     """Where programs start: what manifests name, and files whose names say so."""
-    mains = [path for path in shape.inner if _MAIN.search(path) and shape.files[path].kind == "source"]
     try:
-        named = read_manifests(root, frozenset(os.listdir(root))).entry_points[:12]  # noqa: PTH208 - names only
+        named = read_manifests(root, frozenset(os.listdir(root))).entry_points  # noqa: PTH208 - names only
     except OSError:
         named = []
-    return list(dict.fromkeys([*named, *map(label, sorted(mains, key=lambda path: (path.count("/"), path))[:8])]))
+    return entry_points(root, (path for path in shape.inner if shape.files[path].kind == "source"), named)
 
 
 def _line_of(symbol: Symbol, lines: list[str]) -> int:

@@ -126,7 +126,7 @@ def readme_words(text: str) -> str:
     text = re.sub(r"<!--.*?(?:-->|\Z)|```.*?(?:```|\Z)", "\n\n", text[:16_384], flags=re.DOTALL)
     for block in re.split(r"\n[ \t]*\n", text):
         lines = [line.strip() for line in block.strip().splitlines()]
-        lines = [line for line in lines if line and not re.match(r"#|=+$|-{3,}$|\[?!\[|<|\|", line)]
+        lines = [line for line in lines if line and not re.match(r"#|=+$|-{3,}$|\[?!\[|<|\||\.\. |:[\w-]+:", line)]
         if len(lines) == 1 and block.strip().splitlines()[-1].strip(" =-~") == "" and len(block.strip().splitlines()) > 1:
             continue  # an underlined title
         words = re.sub(r"!?\[([^\]\n]{0,200})\]\([^)\n]{0,300}\)", r"\1", " ".join(lines))

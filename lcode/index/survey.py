@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lcode import clock
 from lcode.index import purposes
+from lcode.index.entry_points import entry_points
 from lcode.index.facts import Command, Facts
 from lcode.index.manifests import read_manifests
 from lcode.index.tasks import ci_commands, ci_files, read_tasks
@@ -29,7 +30,6 @@ _WALK = 0.06  # of them for the tree
 _TEST_FILE = re.compile(
     r"(?:^|/)(?:test_[^/]*\.py|[^/]*_test\.\w+|[^/]*[._-](?:test|spec)\.\w+|[^/]*Test\.\w+|[^/]*_spec\.rb)$"
 )
-_MAIN = re.compile(r"(?:^|/)(?:__main__\.py|main\.(?:py|go|rs|c|cc|cpp)|manage\.py|server\.(?:js|ts)|app\.py|cli\.(?:js|ts))$")
 _LABELS = {"test": "Tests run with", "lint": "Lint", "format": "Format", "types": "Type check", "build": "Build", "run": "Run"}
 
 
@@ -57,12 +57,12 @@ def survey(root: Path, tracked: Sequence[str] | None = None) -> Survey:
     facts = read_manifests(root, names)
     read_tasks(root, names, facts)
     automation = ci_files(root, names)
-    about = [*_about(root, names, facts), *_shape(files, facts), *_tree(root, files, expired)]
-    manners = _manners(root, facts, automation, files, expired)
-    return Survey(fit(about, ARCHITECTURE_LIMIT), fit(manners, CONVENTIONS_LIMIT))
+    told = [*about(root, names, facts), *_shape(root, files, facts), *_tree(root, files, expired)]
+    kept = manners(root, facts, automation, files.paths, expired)
+    return Survey(fit(told, ARCHITECTURE_LIMIT), fit(kept, CONVENTIONS_LIMIT))
 
 
-def _about(root: Path, names: frozenset[str], facts: Facts) -> list[str]:
+def about(root: Path, names: frozenset[str], facts: Facts) -> list[str]:
     """What the project calls itself."""
     lines = [f"Project: {listing(facts.projects)}"] if facts.projects else []
     version = re.search(r"__version__ = ['\"]([^'\"\n]+)", read_head(root, facts.version_file)) if facts.version_file else None
@@ -84,18 +84,17 @@ def _about(root: Path, names: frozenset[str], facts: Facts) -> list[str]:
     return lines
 
 
-def _shape(files: Files, facts: Facts) -> list[str]:
+def _shape(root: Path, files: Files, facts: Facts) -> list[str]:
     """Languages, entry points, and where the tests live."""
     lines = []
     unit, shares = purposes.languages(files)
     count = f"{'more than ' if files.partial and len(files.paths) == files.total else ''}{files.total:,} files"
     if shares:
         lines.append(f"Languages by {unit} ({count}): {listing([f'{language} {share} %' for language, share in shares])}")
-    mains = [path for path in files.paths if _MAIN.search(path) and path.count("/") <= 3 and not _TEST_FILE.search(path)]
-    entries = facts.entry_points[:20] + [label(path) for path in mains[:8]]
+    entries = entry_points(root, files.paths, facts.entry_points)
     if entries:
-        lines.append(f"Entry points: {listing(list(dict.fromkeys(entries)))}")
-    tests = [path for path in files.paths if _TEST_FILE.search(path)]
+        lines.append(f"Entry points: {listing(entries)}")
+    tests = [path for path in files.paths if _TEST_FILE.search(path) and purposes.suffix_of(path) in purposes.CODE_SUFFIXES]
     if tests:
         folders = Counter(path.rpartition("/")[0] or "." for path in tests)
         where = [f"{label(folder, 50)} ({count_there})" for folder, count_there in folders.most_common(6)]
@@ -164,9 +163,11 @@ def _sources(root: Path, direct: dict[str, list[str]], expired: Callable[[], boo
     return lines
 
 
-def _manners(root: Path, facts: Facts, automation: list[str], files: Files, expired: Callable[[], bool]) -> list[str]:
+def manners(
+    root: Path, facts: Facts, automation: list[str], paths: Sequence[str], expired: Callable[[], bool] = lambda: False
+) -> list[str]:
     """How it is built, tested and styled, and which of the tools for that are installed."""
-    commands = _usable(root, _chosen(facts, files))
+    commands = _usable(root, _chosen(facts, paths))
     lines = [_command(command) for command in commands]
     runs = ci_commands(root, automation)
     for file in list(dict.fromkeys(file for file, _ in runs))[:3]:
@@ -183,7 +184,7 @@ def _manners(root: Path, facts: Facts, automation: list[str], files: Files, expi
     return lines
 
 
-def _chosen(facts: Facts, files: Files) -> list[Command]:
+def _chosen(facts: Facts, paths: Sequence[str]) -> list[Command]:
     """For each purpose the commands that people named, else what the manifests let us infer."""
     chosen: list[Command] = []
     for purpose in _LABELS:
@@ -191,7 +192,7 @@ def _chosen(facts: Facts, files: Files) -> list[Command]:
         named = [command for command in of if not command.inferred]
         chosen += (named or of)[:2]
     tested = any(command.purpose == "test" for command in chosen)
-    if not tested and any(re.search(r"(?:^|/)test_[^/]*\.py$", path) for path in files.paths):
+    if not tested and any(re.search(r"(?:^|/)test_[^/]*\.py$", path) for path in paths):
         chosen.insert(0, Command("test", "python -m pytest or python -m unittest", "test_*.py files", inferred=True))
     return chosen
 

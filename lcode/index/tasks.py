@@ -13,7 +13,8 @@ _RECIPE = re.compile(r"^@?([A-Za-z][\w-]*)(?:[ \t][^:\n]*)?:(?!=)[^\n]*\n((?:[ \
 _RUN = re.compile(r"^(?P<indent>\s*)(?:- )?run:\s*(?P<rest>\S.*)$")
 _CHECKS = re.compile(r"(?:tests?|ci|check|checks|lint|main|build)\b", re.IGNORECASE)
 _IDLE = re.compile(
-    r"(?:echo|printf|if|elif|for|while|then|case|export|set)\b|[^\w./$\"']"
+    r"(?:echo|printf|if|elif|for|while|then|case|export|set|git|gh|curl|wget|apt|apt-get|dnf|yum|brew|sudo|pip|docker)\b"
+    r"|[^\w./$\"']"
 )  # parts of scripts that check nothing
 _ITEM = re.compile(r"^\s+-\s+(\S.*)$")
 _WORTH = re.compile(
@@ -57,10 +58,27 @@ def _targets(pattern: re.Pattern[str], text: str, runner: str, source: str) -> l
     return found
 
 
+_HOOKS = {
+    name: Command(purpose, command, ".pre-commit-config.yaml", inferred=True)
+    for name, purpose, command in (
+        ("ruff", "lint", "ruff check"), ("ruff-check", "lint", "ruff check"), ("ruff-format", "format", "ruff format"),
+        ("flake8", "lint", "flake8"), ("pylint", "lint", "pylint"), ("black", "format", "black ."),
+        ("prettier", "format", "prettier --write ."), ("eslint", "lint", "eslint ."), ("rubocop", "lint", "rubocop"),
+        ("golangci-lint", "lint", "golangci-lint run"), ("gofmt", "format", "gofmt -w ."), ("fmt", "format", "cargo fmt"),
+        ("clippy", "lint", "cargo clippy"), ("clang-format", "format", "clang-format"),
+    )
+}  # fmt: skip
+
+
 def _hooks(root: Path, names: frozenset[str], facts: Facts) -> None:
     if ".pre-commit-config.yaml" in names:
         hooks = re.findall(r"^[ \t]*-[ \t]+id:\s*([\w.-]+)", read_head(root, ".pre-commit-config.yaml"), re.MULTILINE)
         facts.style.append(f"pre-commit hooks (.pre-commit-config.yaml): {listing(list(dict.fromkeys(hooks)), 100)}")
+        for purpose in ("lint", "format"):  # what runs at each commit is what is used, whatever else is configured
+            used = [command for hook in dict.fromkeys(hooks) if (command := _HOOKS.get(hook)) and command.purpose == purpose]
+            if used:
+                others = [known for known in facts.commands if known.purpose != purpose or not known.inferred]
+                facts.commands[:] = [*others, *used]
     if ".editorconfig" in names:
         general = re.search(r"^\[\*\][ \t]*\n(.*?)(?=^\[|\Z)", read_head(root, ".editorconfig"), re.MULTILINE | re.DOTALL)
         key_value = r"^[ \t]*(indent_style|indent_size|end_of_line|max_line_length)\s*=\s*(\w+)"

@@ -68,12 +68,12 @@ def listing(items: list[str], width: int = 120) -> str:
     return ", ".join(shown) + (f" and {rest} more" if rest and shown else "")
 
 
-def fit(lines: list[str], limit: int) -> str:
-    """Lines of at most LINE characters, as many as fit into `limit` characters."""
+def fit(lines: list[str], limit: int, width: int = LINE) -> str:
+    """Lines of at most `width` characters, as many as fit into `limit` characters."""
     kept: list[str] = []
     room = limit
     for line in lines:
-        short = line if len(line) <= LINE else f"{line[: LINE - 2].rstrip()}…"
+        short = line if len(line) <= width else f"{line[: width - 2].rstrip()}…"
         short += "»" if short.count("«") > short.count("»") else ""
         if len(short) + 1 <= room:
             kept.append(short)
