@@ -104,13 +104,10 @@ def references(git: Git) -> list[str]:
     common = Counter({name: count for name, count in groups.items() if count >= 3})
     if common and sum(common.values()) >= _USUAL * len(names):
         lines.append(f"Branches on the remote are named {_listed(common)} ({len(names)} in all)")
-    tags = git.run("for-each-ref", "--sort=-creatordate", "--count=200", "--format=%(refname:lstrip=2)", "refs/tags").split(
-        "\n"
-    )
-    lines += _releases([tag for tag in tags if tag])
-    merges = git.run(
-        "rev-list", "--merges", "--count", "--max-count=200", "--first-parent", "HEAD~200..HEAD", check=False
-    ).strip()
+    newest = ("--sort=-creatordate", "--count=200", "--format=%(refname:lstrip=2)")
+    lines += _releases([tag for tag in git.run("for-each-ref", *newest, "refs/tags").split("\n") if tag])
+    counted = git.run("rev-list", "--merges", "--count", "--first-parent", "HEAD~200..HEAD", "--", check=False)
+    merges = counted.strip()
     if merges.isdigit():
         share = int(merges) / 200
         how = "none of them is a merge" if not int(merges) else f"{_percent(share)} of them are merges"
@@ -123,16 +120,14 @@ def _listed(counts: Counter[str]) -> str:
 
 
 def _releases(tags: Sequence[str]) -> list[str]:
-    forms: Counter[str] = Counter()
+    prefixes: Counter[str] = Counter()
     newest: dict[str, str] = {}
     for tag in tags:
         if found := _RELEASE.match(tag):
-            form = re.sub(r"\d+", "N", tag)
-            forms[form] += 1
+            prefixes[found[1]] += 1
             newest.setdefault(found[1], tag)
-    if not forms or sum(forms.values()) < 3:
+    if prefixes.total() < 3:
         return []
-    prefixes = Counter(found[1] for tag in tags if (found := _RELEASE.match(tag)))
     shown = [
         f"`{label(prefix, 24) if prefix else ''}N.N.N` (newest {label(newest[prefix], 40)})"
         for prefix, _ in prefixes.most_common(3)
