@@ -44,7 +44,7 @@ class CurrentText:
 
     def changed(self, file: File) -> bool:
         """Whether the file is not what was indexed, as it was when its lines were read. Its content is compared only where its
-        time or size is another: that needs the rules by which it was cut."""
+        time or size does not tell: that needs the rules by which it was cut."""
         text = self._text(file)
         if not text.is_known or not text.is_there:
             return True
@@ -77,8 +77,8 @@ class _Text:
         """The lines of `span` by its bytes; None where it is not sure that they are these."""
         first, last, start, end = span
         before = min(start, 1)
-        data, sure = self._read(end - start + before + 1, start - before)
-        if not sure or (before and data[:1] != b"\n"):
+        data = self._read(end - start + before + 1, start - before)
+        if not self.is_alike or (before and data[:1] != b"\n"):
             return None
         rest = data[before + end - start :]
         lines = data[before : before + end - start].decode("utf-8", "replace").split("\n")
@@ -86,16 +86,16 @@ class _Text:
 
     @cached_property
     def all(self) -> list[str]:
-        data, _ = self._read(CAP, 0)
+        data = self._read(CAP, 0)
         return data.decode("utf-8", "replace").split("\n") if self.is_there else []
 
-    def _read(self, limit: int, start: int) -> tuple[bytes, bool]:
-        """Bytes of the file, and whether size and time say that they are those that were indexed. A file that was too young for
-        its time to tell is alike, but not surely."""
+    def _read(self, limit: int, start: int) -> bytes:
+        """Bytes of the file. It is alike where size and time say that it is what was indexed; one that was too young for its time
+        to tell is not."""
         found = read_regular(self._path, limit, start)
         self.is_there = found is not None
         if found is None:
-            return b"", False
+            return b""
         data, now = found
-        self.is_alike = now.st_size == self._size and self._time in (-1, now.st_mtime_ns)
-        return data, self.is_alike and self._time != -1
+        self.is_alike = (now.st_size, now.st_mtime_ns) == (self._size, self._time)
+        return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -294,6 +295,24 @@ def test_a_hit_says_whether_the_file_changed_since(tmp_path: Path) -> None:
     database.close()
     assert hits["a.py"].changed and "# new" in hits["a.py"].text
     assert hits["b.py"].changed and hits["b.py"].text == ""
+
+
+def test_a_change_is_told_that_neither_size_nor_time_tells_of(tmp_path: Path) -> None:
+    """As with a save right after the file was indexed, within one tick of the clock of the file system."""
+    path = tmp_path / "a.py"
+    path.write_text("def frobnicate():\n    return 1\n", encoding="utf-8")
+    time = path.stat().st_mtime_ns + 3_600_000_000_000
+    os.utime(path, ns=(time, time))
+    with closing(IndexDatabase(None)) as database:
+        assert CodeIndex(database, tmp_path).update().complete
+        [(known,)] = database.read(lambda connection: connection.execute("SELECT mtime_ns FROM files").fetchall())
+        assert known == -1  # too young
+        search = CodeSearch(database, tmp_path)
+        assert [hit.changed for hit in search.search("frobnicate")] == [False]
+        path.write_text("def frobnicate():\n    return 2\n", encoding="utf-8")
+        os.utime(path, ns=(time, time))
+        assert [hit.changed for hit in search.search("frobnicate")] == [True]
+        assert not CodeIndex(database, tmp_path).no_change()
 
 
 def test_what_was_written_since_is_found_by_the_same_search(tmp_path: Path) -> None:
