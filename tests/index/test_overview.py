@@ -27,7 +27,7 @@ FILES = {
     "src/shop/pay/__init__.py": "",
     "src/shop/pay/card.py": "from shop.store.tables import open_table\n\n\ndef charge():\n    return open_table()\n",
     "src/shop/pay/bill.py": "from shop.store import rows\n\n\ndef bill():\n    return rows.Row()\n",
-    "src/shop/cli.py": "from shop.pay.card import charge\n\ndef main():\n    charge()\n\nif __name__ == '__main__':\n    main()",
+    "src/shop/cli.py": "from shop.pay.card import charge\n\ndef main(): ...\n\nif __name__ == '__main__':\n    main()",
     "tests/test_pay.py": "from shop.pay.card import charge\n\n\ndef test_charge():\n    assert charge()\n",
     ".github/workflows/ci.yml": "jobs:\n  a:\n    steps:\n      - run: git config user.name bot\n      - run: pytest -n 2\n",
 }
