@@ -90,7 +90,7 @@ class _Text:
         return data.decode("utf-8", "replace").split("\n") if self.is_there else []
 
     def _read(self, limit: int, start: int) -> bytes:
-        """Bytes of the file. It is alike where size and time say that it is what was indexed; one that was too young for its time
+        """Bytes of the file. It is alike where size and time say that it is what was indexed; one too young for its time
         to tell is not."""
         found = read_regular(self._path, limit, start)
         self.is_there = found is not None
