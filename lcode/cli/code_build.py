@@ -45,7 +45,8 @@ class Done:
         parts = [f"{plural(did.files, 'file')} indexed"] if did.files else []
         parts += [f"{did.removed:,} removed"] if did.removed else []
         parts += [f"{plural(self.commits, 'commit')} read"] if self.commits else []
-        what = ", ".join(parts) or "nothing had changed"
+        parts += [f"{plural(did.vectors, 'vector')} made"] if did.vectors and not did.files else []
+        what = ", ".join(parts) or ("nothing had changed" if self.total else "there are no files to index")
         took = f" in {duration(did.seconds)}" if did.seconds >= 1 else ""
         lacks = f"; found by words alone, vectors are missing: {self.lacking}" if self.lacking else ""
         return f"{name}: {what}{took}; {plural(self.total, 'file')} in the index{lacks}"

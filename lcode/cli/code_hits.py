@@ -16,10 +16,12 @@ _LINES = (12, 8, 8, 5, 5, 3)  # of the best hits; of each later one as of the la
 _TERMINAL, _PIPE = 4, 0  # spaces in front of the code
 
 
-def show_code(hits: Sequence[Hit], query: str, *, explain: bool, whole: bool = True) -> None:
-    """Hits with their lines, the best with the most. `whole`: all of the code was searched."""
+def show_code(hits: Sequence[Hit], query: str, *, explain: bool, whole: bool = True, note: str = "") -> None:
+    """Hits with their lines, the best with the most. `whole`: all of the code was searched; `note`: what to say beside."""
     if not hits:
-        say("nothing found in the code" + ("" if whole else " so far"))
+        say("nothing found in the code", "" if whole else " so far", f": {one_line(note, 400)}" if note else "")
+    elif note:
+        say(Styled(one_line(note, 400), "yellow"))
     for at, hit in enumerate(hits):
         if at:
             say()

@@ -118,14 +118,9 @@ def _works(runtime: Runtime) -> bool:
 
 def from_root(options: Options, root: Path, path: str) -> str:
     """A path of the command line as the index writes it. Raises UsageError where it leads out of the repository."""
-    import os
+    from lcode.index.below import below
 
-    if not path:
-        return ""
-    base = root.resolve()
-    given = (directory(options).resolve() / path).resolve()
-    if not given.exists() and (base / path).exists():
-        given = (base / path).resolve()
-    if not given.is_relative_to(base):
+    found = below(root, directory(options).resolve(), path) if path else ""
+    if found is None:
         raise UsageError(f"{path} is outside the repository {root}", "name a file or folder of it")
-    return "" if given == base else given.relative_to(base).as_posix().replace(os.sep, "/")
+    return found

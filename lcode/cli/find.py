@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lcode.cli.options import Options, TextCommand, json_option, place_options
+from lcode.cli.options import LIMIT, Options, TextCommand, json_option, place_options
 from lcode.cli.output import Styled, indent, one_line, say, say_json, short
 from lcode.errors import UsageError
 
@@ -31,12 +31,17 @@ def hit_json(hit: RecallHit) -> dict[str, Any]:
 
 @click.command(cls=TextCommand)
 @click.argument("query", nargs=-1)
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N")
+@click.option("--limit", type=LIMIT, default=10, show_default=True, metavar="N")
 @click.option("--role", "roles", type=click.Choice(ROLES), multiple=True, help="Only what this one said; may be repeated.")
 @click.option("--from", "start", default="", metavar="DATE", help="From this day on (YYYY-MM-DD, in your zone).")
 @click.option("--to", "end", default="", metavar="DATE", help="Up to and with this day.")
 @click.option(
-    "--context", type=click.IntRange(min=0), default=1, show_default=True, metavar="N", help="Messages shown around each hit."
+    "--context",
+    type=click.IntRange(0, 1_000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Messages shown around each hit.",
 )
 @json_option
 @place_options

@@ -129,7 +129,8 @@ def _say_status(runtime: Runtime, found: Status) -> None:
         if found.crashed:
             rows["crashed"] = f"the parser, over {shortened(found.crashed)}: found as plain text"
         for name, text in rows.items():
-            say(Styled(f"{name:<8} ", "dim"), text)
+            if text:
+                say(Styled(f"{name:<8} ", "dim"), text)
     say(Styled(f"{'worker':<8} ", "dim"), words(_worker(runtime), path_text(runtime.root)))
 
 

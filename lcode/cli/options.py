@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+LIMIT = click.IntRange(1, 10_000)  # of a list
 UNNAMED = "\0"  # the id of -r without one: nobody can type it, and `-r ""` names a session that there is not
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lcode.cli.find import KINDS, hit_json, passage_json, show_facts, show_messages
-from lcode.cli.options import Options, TextCommand, json_option, place_options
+from lcode.cli.options import LIMIT, Options, TextCommand, json_option, place_options
 from lcode.cli.output import Styled, say, say_json
 from lcode.errors import EXIT_ERROR, EXIT_OK, UsageError
 
@@ -38,14 +38,20 @@ class Asked:
     explain: bool
 
     def scopes(self) -> list[str]:
-        """Where to look: a filter that only some places know leaves the others out."""
-        if self.scope != "all":
-            return [self.scope]
-        if self.tags or self.kind in KINDS:
-            return ["facts"]
-        if self.kind or self.language:
-            return ["code"]
-        return ["code", "commits"] if self.path else ["code", "facts", "commits", "messages"]
+        """Where to look: a filter that only some places know leaves the others out. Raises UsageError where none is left."""
+        wanted = list(SCOPES[:-1]) if self.scope == "all" else [self.scope]
+        known = (
+            (self.tags, "--tag", ("facts",)),
+            (self.kind, f"--kind {self.kind}", ("facts",) if self.kind in KINDS else ("code",)),
+            (self.language, "--lang", ("code",)),
+            (self.path, "--path", ("code", "commits")),
+        )
+        narrowed = [(option, scopes) for value, option, scopes in known if value]
+        for option, scopes in narrowed:
+            wanted = [scope for scope in wanted if scope in scopes]
+            if not wanted:
+                raise UsageError(f"{option} knows {' and '.join(scopes)} alone", "leave it out, or what contradicts it")
+        return wanted
 
 
 @dataclass
@@ -56,16 +62,17 @@ class Found:
     facts: list[Passage] = field(default_factory=list)
     commits: list[PastCommit] = field(default_factory=list)
     messages: list[RecallHit] = field(default_factory=list)
+    note: str = ""  # on the code
 
 
 @click.command(cls=TextCommand)
 @click.argument("query", nargs=-1)
 @click.option("--scope", type=click.Choice(SCOPES), default=None, help="Where to search; else everywhere (code with --stdin).")
-@click.option("--path", default="", metavar="PATH", help="Only code and commits of this file or folder.")
+@click.option("--path", default="", metavar="PATH", help="Only code and commits of this file, folder or pattern.")
 @click.option("--lang", default="", metavar="NAME", help="Only code in this language.")
 @click.option("--kind", default="", metavar="KIND", help=f"Only code (function, class, …) or facts ({', '.join(KINDS)}) of it.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only facts with this tag; may be repeated (any of them).")
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="At most N of each.")
+@click.option("--limit", type=LIMIT, default=10, show_default=True, metavar="N", help="At most N of each.")
 @click.option("--explain", is_flag=True, help="Say why each place in the code ranks where it does.")
 @click.option("--stdin", "many", is_flag=True, help="Questions from standard input, one a line; a line of JSON for each.")
 @json_option
@@ -94,6 +101,8 @@ def search(
         raise UsageError("--stdin takes its questions from standard input alone", "leave the words out")
     asked = Asked(scope or ("code" if many else "all"), "", lang.lower(), kind.lower(), tags, limit, explain)
     words = " ".join(query)
+    if asked.scope == "code" and not many and not words.strip():
+        raise UsageError("code is found by words, a symbol or a path", "give a QUERY")
     with searched(options, wants_code=_wants_code(asked, words, many=many, path=path)) as (runtime, reader, below):
         asked.path = below(path)
         if many:
@@ -102,9 +111,12 @@ def search(
         if reader is None and asked.scope in ("code", "commits") and words.strip():
             return EXIT_ERROR  # said where the index was looked for
         found = find(runtime, reader, asked, words)
+        if reader is not None and "code" in asked.scopes():
+            found.note = reader.remark(words, found.code, path=asked.path, language=asked.language, kind=asked.kind)
         standing = reader.standing() if reader is not None else None
     if as_json:
-        say_json({**_json(found), **({"index": standing.shown()} if standing else {})})
+        note = {"note": found.note} if found.note else {}
+        say_json({**_json(found), **note, **({"index": standing.shown()} if standing else {})})
         return EXIT_OK
     left_out = () if reader is not None else ("code", "commits")
     _show(found, [scope for scope in asked.scopes() if scope not in left_out], asked, words, standing)
@@ -142,7 +154,7 @@ def _show(found: Found, scopes: Sequence[str], asked: Asked, words: str, standin
 
     whole, read = standing is None or standing.ready, standing is None or not standing.pending_commits
     show: dict[str, Callable[[], None]] = {
-        "code": lambda: show_code(found.code, words, explain=asked.explain, whole=whole),
+        "code": lambda: show_code(found.code, words, explain=asked.explain, whole=whole, note=found.note),
         "facts": lambda: show_facts(found.facts),
         "commits": lambda: show_commits(found.commits, read=read),
         "messages": lambda: show_messages(found.messages),

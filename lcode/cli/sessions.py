@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lcode.cli.lazy import SuggestingGroup
-from lcode.cli.options import Options, json_option, place_options
+from lcode.cli.options import LIMIT, Options, json_option, place_options
 from lcode.cli.output import one_line, plural, say, say_json, short, table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Sessions(SuggestingGroup):
 
 
 @click.group(cls=Sessions, invoke_without_command=True)
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N sessions.")
+@click.option("--limit", type=LIMIT, default=20, show_default=True, metavar="N", help="At most N sessions.")
 @click.option("--all", "everything", is_flag=True, help="Every session, archived ones too.")
 @json_option
 @place_options
@@ -38,7 +38,7 @@ def sessions(ctx: click.Context, limit: int, everything: bool, as_json: bool) ->
 
 
 @sessions.command("list")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N sessions.")
+@click.option("--limit", type=LIMIT, default=20, show_default=True, metavar="N", help="At most N sessions.")
 @click.option("--all", "everything", is_flag=True, help="Every session, archived ones too.")
 @json_option
 @place_options

@@ -13,6 +13,7 @@ from lcode.store.database import fetch_all
 FILE_KINDS = frozenset(
     {"source", "test", "docs", "config", "generated", "vendored", "minified", "lock", "binary", "large", "sensitive"}
 )
+PATTERN = "*?["  # what makes a pattern of a path
 _LANGUAGES = {
     "py": "python",
     "js": "javascript",
@@ -36,15 +37,10 @@ def scope(path: str = "", language: str = "", kind: str = "") -> Scope:
     """The condition for what lies below `path` or matches it as a pattern, in `language`, of `kind`."""
     where: list[str] = []
     bindings: list[str] = []
-    path = path.strip().removeprefix("./").rstrip("/")
-    if any(mark in path for mark in "*?["):
-        patterns = sorted({path, path.replace("**/", ""), path.replace("**", "*")})
-        patterns += [] if "/" in path else [f"*/{path}"]
-        where.append("(" + " OR ".join("files.path GLOB ?" for _ in patterns) + ")")
-        bindings += patterns
-    elif path and path != ".":
-        where.append("(files.path = ? OR files.path > ? AND files.path < ?)")
-        bindings += [path, f"{path}/", f"{path}0"]
+    if path := path.strip():
+        condition, values = inside("files.path", path)
+        where.append(condition)
+        bindings += values
     if language := language.strip().lower():
         where.append("contents.language = ?")
         bindings.append(_LANGUAGES.get(language, language))
@@ -52,6 +48,19 @@ def scope(path: str = "", language: str = "", kind: str = "") -> Scope:
         where.append("files.kind = ?" if kind in FILE_KINDS else "chunks.kind = ?")
         bindings.append(kind)
     return Scope(" AND ".join(where), tuple(value.encode("utf-8", "replace").decode() for value in bindings))
+
+
+def inside(column: str, path: str) -> tuple[str, list[str]]:
+    """The condition for paths in `column` that are `path`, lie below it or match it as a pattern, and its values."""
+    path = path.removeprefix("./").rstrip("/")
+    if path in ("", "."):
+        return "1", []
+    patterns: list[str] = []
+    if any(mark in path for mark in PATTERN):
+        patterns += sorted({path, path.replace("**/", ""), path.replace("**", "*")})
+        patterns += [] if "/" in path else [f"*/{path}"]
+    matched = "".join(f" OR {column} GLOB ?" for _ in patterns)  # a path may hold such characters and mean them
+    return f"({column} = ? OR {column} > ? AND {column} < ?{matched})", [path, f"{path}/", f"{path}0", *patterns]
 
 
 _FROM = (

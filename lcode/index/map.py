@@ -252,6 +252,11 @@ def without_index(root: Path, path: str, budget: int) -> str:
     return "\n".join(kept)
 
 
+def no_files(path: str) -> str:
+    """What there is to say where a map would be empty."""
+    return f"there is no file to map at or below {path}" if path else "there are no files to map"
+
+
 def _entries(root: Path, shape: Shape) -> list[str]:
     """Where programs start: what manifests name, and files whose names say so."""
     try:

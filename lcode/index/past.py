@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lcode.index import filters
 from lcode.index.words import any_of, query_words
 from lcode.store.database import fetch_all
 
@@ -40,13 +41,11 @@ def past_commits(
 ) -> list[PastCommit]:
     """Commits whose message fits `query` (without one: the newest), best first: those that touched `path` or what is below it,
     made from `start` on and before `end` (seconds; 0: any time)."""
-    where, values = "", []
+    where, values = "", list[str | int]()
     if path:
-        where += (
-            " AND EXISTS (SELECT 1 FROM commit_files WHERE commit_id = commits.id AND (path = ? OR substr(path, 1, ?) = ?))"
-        )
-        below = f"{path.rstrip('/')}/"
-        values += [path.rstrip("/"), len(below), below]
+        inside, bindings = filters.inside("path", path)
+        where += f" AND EXISTS (SELECT 1 FROM commit_files WHERE commit_id = commits.id AND {inside})"
+        values += bindings
     if start:
         where += " AND commits.time >= ?"
         values.append(start)

@@ -176,6 +176,20 @@ class CodeReader:
             self._search = CodeSearch(self.database, self._root, embedder=self._model())
         return self._search.search(query, path=path, language=language, kind=kind, limit=limit, explain=explain)
 
+    def remark(self, query: str, found: Sequence[Hit], *, path: str = "", language: str = "", kind: str = "") -> str:
+        """What is worth saying beside what `search` found; '' for nothing."""
+        from lcode.index import code_rows, remarks
+
+        def look(connection: Any) -> str:
+            checkout = code_rows.checkout(connection, self._checkout)
+            if checkout is None or checkout.state not in ("lexical", "ready"):
+                return ""
+            if found:
+                return remarks.unknown(connection, checkout.id, query)
+            return remarks.unmet(connection, checkout.id, path, language, kind)
+
+        return self.database.read(look)
+
     def commits(self, query: str, *, path: str = "", start: int = 0, end: int = 0, limit: int = 5) -> list[PastCommit]:
         """Past commits, best first; see `past_commits`."""
         from lcode.index.past import past_commits

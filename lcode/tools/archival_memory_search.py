@@ -23,6 +23,7 @@ _PASSAGES = frozenset({"fact", "decision", "attempt", "note", "summary", "commit
 _ROOM = 5_600  # characters of an answer, about
 _SHARES = {"facts": 1_600, "messages": 1_200, "commits": 600}  # of them at the most, beside code
 _BESIDE = {"facts": 4, "messages": 2, "commits": 4}  # how many at the most, beside code
+_ECHOED = 200  # characters of a question for which nothing was found
 _CODE = 6  # places, where no number was asked for
 _LABELS = {"facts": "facts kept in memory", "code": "code", "commits": "past commits", "messages": "past messages"}
 
@@ -46,6 +47,7 @@ class Asked:
     code: list[Hit] = field(default_factory=list)
     commits: list[PastCommit] = field(default_factory=list)
     standing: str = ""
+    notes: list[str] = field(default_factory=list)
     settled: bool = True
 
     def count(self, scope: str) -> int:
@@ -100,18 +102,23 @@ class ArchivalMemorySearch(Tool):
 
 
 def _scopes(asked: Asked, scope: str) -> list[str]:
-    """Where to look: a filter that only some places know leaves the others out."""
-    if scope != "all":
-        return [scope]
-    if asked.tags or asked.kind in _PASSAGES:
-        return ["facts"]
-    if asked.kind or asked.language:
-        return ["code"]
-    if asked.start or asked.end:
-        return ["facts", "commits", "messages"]
-    if asked.path:
-        return ["code", "commits"]
-    return ["facts", "code", "commits", "messages"]
+    """Where to look: a filter that only some places know leaves the others out. One that contradicts those before it is not
+    looked at, and that is noted."""
+    wanted = [scope] if scope != "all" else ["facts", "code", "commits", "messages"]
+    known = (
+        (asked.tags, "tags", ("facts",)),
+        (asked.kind, "kind", ("facts",) if asked.kind in _PASSAGES else ("code",)),
+        (asked.language, "language", ("code",)),
+        (asked.start or asked.end, "dates", ("facts", "commits", "messages")),
+        (asked.path, "path", ("code", "commits")),
+    )
+    for _, name, scopes in (one for one in known if one[0]):
+        kept = [one for one in wanted if one in scopes]
+        if not kept:
+            asked.notes.append(f"{name} is not of {' and '.join(wanted)}: not looked at")
+            asked.kind = "" if name == "kind" else asked.kind
+        wanted = kept or wanted
+    return wanted
 
 
 async def _search_memory(context: ToolContext, asked: Asked) -> None:
@@ -150,6 +157,10 @@ async def _search_code(context: ToolContext, asked: Asked) -> None:
             reader.search, asked.query, path=asked.path, language=asked.language, kind=asked.kind, limit=asked.count("code")
         )
         asked.code = shown_hits(context, hits)
+        note = await reader.run(
+            reader.remark, asked.query, asked.code, path=asked.path, language=asked.language, kind=asked.kind
+        )
+        asked.notes += [note] if note else []
     if "commits" in asked.scopes:
         start, end = _seconds(asked.start, start_of), _seconds(asked.end, end_of)
         asked.commits = await reader.run(
@@ -193,7 +204,7 @@ def _told(context: ToolContext, asked: Asked) -> str:
     parts["code"] = code_text(asked.code, asked.query, left, context.redacted)
     order = ("facts", "code", "commits", "messages")
     sections = [parts[name] if alone else f"## {_LABELS[name]}\n{parts[name]}" for name in order if parts[name]]
-    return "\n\n".join([*sections, *([f"[{asked.standing}]"] if asked.standing else [])])
+    return "\n\n".join(filter(None, [*sections, _notes(asked)]))
 
 
 async def _nothing(context: ToolContext, asked: Asked) -> str:
@@ -202,7 +213,13 @@ async def _nothing(context: ToolContext, asked: Asked) -> str:
         searched.append(f"{await on_store(context, context.memory.archival.count)} passages")
     searched += [_LABELS[name] for name in ("code", "commits", "messages") if name in asked.scopes]
     far = "Nothing found" if asked.settled else "Nothing found so far"
-    text = f"{far} for '{asked.query}' among {', '.join(searched)} with these filters."
+    query = asked.query if len(asked.query) <= _ECHOED else f"{asked.query[:_ECHOED]}…"
+    text = f"{far} for '{query}' among {', '.join(searched)} with these filters."
     if "code" not in asked.scopes:
         text += " Memory does not know; do not make it up."
-    return f"{text} [{asked.standing}]" if asked.standing else text
+    return f"{text} {notes}" if (notes := _notes(asked)) else text
+
+
+def _notes(asked: Asked) -> str:
+    notes = "; ".join(filter(None, [*asked.notes, asked.standing]))
+    return f"[{notes}]" if notes else ""

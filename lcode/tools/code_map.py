@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from lcode.tools.base import Effect, Tool, ToolContext, ToolOutput
+from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
 from lcode.tools.code_text import below
 
 _LEAST, _MOST = 200, 8_000
@@ -27,12 +27,12 @@ class CodeMap(Tool):
         if drawn is None:
             import asyncio
 
-            from lcode.index.map import without_index
+            from lcode.index.map import no_files, without_index
 
+            if context.code is not None and (await context.code.run(context.code.standing)).ready:
+                raise ToolError(f"{no_files(inside)}; list_dir shows what is not indexed.")
             found = await asyncio.to_thread(without_index, context.root, inside, room)
-            drawn = (
-                f"{found or 'Nothing is known of it.'}\n[the code is not indexed yet: this is what a look at the files tells]"
-            )
+            drawn = f"{found or no_files(inside)}\n[the code is not indexed yet: this is what a look at the files tells]"
         text = context.redacted(drawn)
         context.seen.output(text)
         return ToolOutput(text, f"map of {inside or 'the repository'}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,8 +80,6 @@ def commits_text(commits: Sequence[PastCommit], room: int) -> str:
 
 def shown_hits(context: ToolContext, hits: Sequence[Hit]) -> list[Hit]:
     """Without places in files that may hold secrets, and without any that is not inside the root: those are asked about."""
-    from pathlib import Path
-
     from lcode.sensitive import is_sensitive
 
     home = Path(context.environment.get("HOME") or Path.home())
@@ -100,12 +100,12 @@ def below(context: ToolContext, path: str) -> str:
     """The path as the index writes it: from the root. Raises ToolError where it leads out of it."""
     if path.strip() in ("", ".", "./", "/"):
         return ""
+    from lcode.index.below import below as seen_below
     from lcode.tools.base import ToolError
 
-    root = context.root.resolve()
-    given = context.resolve(path)
-    if not given.exists() and (root / path).exists():
-        given = (root / path).resolve()
-    if not given.is_relative_to(root):
+    with suppress(RuntimeError):  # no such user: a file whose name begins with a tilde
+        path = str(Path(path).expanduser())
+    found = seen_below(context.root, context.cwd, path)
+    if found is None:
         raise ToolError(f"{path} is outside the repository, of which alone the code is indexed. Use grep there.")
-    return "" if given == root else given.relative_to(root).as_posix()
+    return found

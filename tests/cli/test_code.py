@@ -235,6 +235,50 @@ def test_nothing_found_in_the_code_is_said_and_is_no_error(indexed: Path, lcode:
     assert lcode("search", "xylophonequartz", "--scope", "code") == (0, "nothing found in the code\n", "")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--lang", "pyton"), "the index has no pyton; it has python"),
+        (("--kind", "functoin"), "the index has no functoin; it has "),
+        (("--path", "shpo"), "the index has no file at or below shpo"),
+    ],
+)
+def test_a_filter_that_lets_nothing_through_is_named(indexed: Path, lcode: Lcode, words: tuple[str, ...], said: str) -> None:
+    assert f"nothing found in the code: {said}" in lcode("search", "parcel", *words).out
+    assert json.loads(lcode("search", "parcel", *words, "--json").out)["note"].startswith(said)
+
+
+def test_a_name_that_stands_nowhere_is_said_to(indexed: Path, lcode: Lcode) -> None:
+    assert "add_parcel_twice stands nowhere in the code" in lcode("search", "add_parcel_twice", "--scope", "code").out
+    assert "stands nowhere" not in lcode("search", "ParcelStore.add_parcel", "--scope", "code").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--scope", "code"),
+        ("parcel", "--scope", "code", "--tag", "x"),
+        ("parcel", "--kind", "fact", "--lang", "python"),
+        ("parcel", "--scope", "messages", "--path", "shop"),
+        ("parcel", "--limit", "99999999999999999999"),
+    ],
+)
+def test_a_search_that_contradicts_itself_is_refused(indexed: Path, lcode: Lcode, words: tuple[str, ...]) -> None:
+    done = lcode("search", *words)
+    assert done.code == 2 and "internal" not in done.err, done.err
+
+
+def test_a_map_of_nothing_says_so(indexed: Path, lcode: Lcode) -> None:
+    done = lcode("map", "shpo")
+    assert done.code == 1 and "there is no file to map at or below shpo" in done.err
+
+
+def test_an_empty_place_has_nothing_to_index_and_to_map(tmp_path: Path, lcode: Lcode) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "there are no files to index" in lcode("index", "-C", str(tmp_path / "empty")).out
+    assert lcode("map", "-C", str(tmp_path / "empty")).out == "there are no files to map\n"
+
+
 def test_the_map_shows_the_used_first_and_who_uses_it(indexed: Path, lcode: Lcode) -> None:
     text = lcode("map").out
     assert re.search(r"^  store\.py \(12 lines, used by 1\) «Where parcels are kept\.»: class ParcelStore:4$", text, re.M)

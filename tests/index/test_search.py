@@ -18,6 +18,7 @@ from lcode.index.build import CodeIndex
 from lcode.index.graph import update_graph
 from lcode.index.history import update_history
 from lcode.index.open import IndexDatabase
+from lcode.index.past import past_commits
 from lcode.index.search import CodeSearch, paths_of
 from lcode.path_text import path_text
 
@@ -248,6 +249,19 @@ def test_a_filter_holds_for_every_hit(search: CodeSearch, narrowed: dict[str, st
         found |= {hit.path for hit in search.search(query, limit=50, **narrowed)}  # type: ignore[arg-type]
     assert found <= expected
     assert bool(found) == bool(expected)
+
+
+def test_a_path_that_looks_like_a_pattern_is_also_taken_as_it_is(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    commit(
+        tmp_path, "Add the page", {"app/[id]/page.py": "def page():\n    pass\n", "app/i/page.py": "def page():\n    pass\n"}
+    )
+    with closing(IndexDatabase(None)) as database:
+        search = index(tmp_path, database)
+        assert "app/[id]/page.py" in {hit.path for hit in search.search("page", path="app/[id]")}
+        assert database.read(lambda connection: past_commits(connection, "page", path="app/[id]"))
+        assert database.read(lambda connection: past_commits(connection, "page", path="app/*/page.py"))
+        assert not database.read(lambda connection: past_commits(connection, "page", path="lib/*.py"))
 
 
 def test_a_kind_of_chunk_holds_for_every_hit(search: CodeSearch) -> None:

@@ -139,6 +139,23 @@ def test_filters_choose_where_to_look(coder: Caller, memory: SessionMemory) -> N
     assert "outside the repository" in coder.refused("archival_memory_search", query="parcel", path="/etc")
 
 
+def test_a_filter_that_is_wrong_or_does_not_fit_is_noted(coder: Caller) -> None:
+    text = coder.text("archival_memory_search", query="parcel", language="pyton")
+    assert "[the index has no pyton; it has " in text
+    text = coder.text("archival_memory_search", query="ParcelStore", scope="code", kind="fact", tags=["x"], limit=1)
+    assert text.startswith("shop/store.py")
+    assert "[tags is not of code: not looked at; kind is not of code: not looked at]" in text
+    assert "stands nowhere in the code" in coder.text("archival_memory_search", query="parcel_weight_store", scope="code")
+
+
+def test_a_long_question_is_not_told_back_whole(coder: Caller) -> None:
+    assert len(coder.text("archival_memory_search", query="x" * 5_000, scope="code")) < 400
+
+
+def test_a_map_of_nothing_is_an_error(coder: Caller) -> None:
+    assert "there is no file to map at or below shpo" in coder.refused("code_map", path="shpo")
+
+
 def test_without_an_index_that_is_said_and_facts_still_answer(caller: Caller, memory: SessionMemory) -> None:
     memory.archival.insert("parcels are odd", memory.provenance(Actor.AGENT, Source.SAID))
     text = caller.text("archival_memory_search", query="parcels")

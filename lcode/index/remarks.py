@@ -1,0 +1,58 @@
+"""What is worth saying beside an answer: a filter that lets nothing through, a name that stands nowhere.
+
+Without it a slip in a filter looks like code that is not there, and places that resemble a name like those that hold it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import apsw
+
+from lcode.index.filters import FILE_KINDS, scope
+from lcode.index.query import Query
+from lcode.index.schema import full_text
+from lcode.index.signals import Scope
+from lcode.index.words import any_of, document_words
+from lcode.store.database import fetch_all
+
+_NAMED = 12  # languages or kinds that are named where one is asked for that is not there
+
+
+def unmet(connection: apsw.Connection, checkout: int, path: str, language: str, kind: str) -> str:
+    """Which of the filters of a search nothing in the checkout meets; '' where each of them lets something through."""
+    of = "files LEFT JOIN contents ON contents.id = files.content_id"
+    if kind and kind not in FILE_KINDS:
+        of += " LEFT JOIN chunks ON chunks.content_id = contents.id"
+    for one, words in ((scope(path), f"no file at or below {path}"), (scope(language=language), ""), (scope(kind=kind), "")):
+        if not one.where:
+            continue
+        sql = f"SELECT 1 FROM {of} WHERE files.checkout_id = ? AND {one.where} LIMIT 1"
+        if not fetch_all(connection, sql, (checkout, *one.bindings)):
+            return f"the index has {words or _others(connection, checkout, one)}"
+    return ""
+
+
+def unknown(connection: apsw.Connection, checkout: int, query: str) -> str:
+    """That the name which is asked for stands nowhere; '' where it does, or none is."""
+    asked = Query(query)
+    name = asked.name if asked.names else ""
+    words = document_words(re.split(r"\.|::|#|->|/", name)[-1])
+    if not words:
+        return ""
+    sql = f"SELECT 1 FROM {full_text(checkout)} WHERE {full_text(checkout)} MATCH ? LIMIT 1"
+    return (
+        "" if fetch_all(connection, sql, (any_of(words[-1:]),)) else f"{name} stands nowhere in the code; this is only like it"
+    )
+
+
+def _others(connection: apsw.Connection, checkout: int, one: Scope) -> str:
+    """`no go; it has python, css`: what there is instead."""
+    column = one.where.partition(" ")[0]
+    sql = (
+        f"SELECT {column} FROM files JOIN contents ON contents.id = files.content_id"
+        " JOIN chunks ON chunks.content_id = contents.id"
+        f" WHERE files.checkout_id = ? AND {column} <> '' GROUP BY 1 ORDER BY count(*) DESC LIMIT {_NAMED}"
+    )
+    there = ", ".join(str(row[0]) for row in fetch_all(connection, sql, (checkout,)))
+    return f"no {one.bindings[0]}{'; it has ' if there else ''}{there}"
