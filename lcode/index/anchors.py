@@ -8,7 +8,7 @@ name, as overloads are, they are one symbol's text together. Nothing here depend
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +28,7 @@ _MARKS_ABOVE = frozenset({"attribute_item", "decorator"})
 _MARKS_APART = frozenset({"line_comment", "block_comment", "comment"})
 _DECLARED_TOGETHER = frozenset({"lexical_declaration", "variable_declaration"})
 _NO_LETTER = re.compile(r"[^\w.]+")
+_MOST_COMPARED = 2_000_000  # lines, each as often as it is compared
 _SAMPLE = 48  # lines of a file that stand for all
 
 
@@ -74,6 +75,10 @@ class Anchors:
     def partial(self) -> bool:
         """Whether there is syntax that was not understood, so that a symbol may be there and not be seen."""
         return self._outline is not None and self._outline.partial
+
+    @property
+    def binary(self) -> bool:
+        return b"\0" in self._data
 
     @property
     def parsed(self) -> bool:
@@ -194,9 +199,21 @@ class Anchors:
             places = _places(words(self._data), text)
         return [place for place in places if place[0] >= first and (not last or place[1] <= last)]
 
+    def find_bare(self, raw: str, count: int) -> list[tuple[int, int]]:
+        """Where so many lines are this text, comments and all: for a file that no grammar understands as it is now."""
+        rows = [(number, line.split()) for number, line in enumerate(self._lines, 1)]
+        if count < 1 or count * len(rows) > _MOST_COMPARED:
+            return []
+        windows = (rows[at : at + count] for at in range(len(rows) - count + 1))
+        return [
+            (window[0][0], window[-1][0])
+            for window in windows
+            if window[0][1] and window[-1][1] and _raw(word for _, line in window for word in line) == raw
+        ]
+
     def _text(self, tokens: Sequence[Token], first: int, last: int) -> Text:
-        raw = b" ".join(b"\n".join(self._lines[first - 1 : last]).split())
-        return Text(len(tokens), _digest(tokens), _edge(tokens), _hash(raw, 6))
+        bare = b"\n".join(self._lines[first - 1 : last]).split()
+        return Text(len(tokens), _digest(tokens), _edge(tokens), _raw(bare))
 
     # -- the file as a whole ----------------------------------------------------------------------------------------
 
@@ -277,6 +294,10 @@ def _places(tokens: Sequence[Token], text: Text) -> list[tuple[int, int]]:
 
 def _digest(tokens: Sequence[Token]) -> str:
     return _hash(b"\0".join([token.text for token in tokens]), 12)
+
+
+def _raw(bare: Iterable[bytes]) -> str:
+    return _hash(b" ".join(bare), 6)
 
 
 def _edge(tokens: Sequence[Token]) -> str:
