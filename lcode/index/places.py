@@ -1,42 +1,41 @@
-"""Which chunks of the files that were found come first: by their names, words and meaning, and by the rank of their file."""
+"""Which chunks of the files that were found come first: by their words, names, signature and meaning, and by the rank of their
+file."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import apsw
 
+from lcode.index import heads
+from lcode.index.outline import CONTAINERS
 from lcode.index.ranking import (
-    AHEAD,
     BEHIND,
     BEST_PLACES,
     KINDS,
     MOST_OF_FILE,
-    OF_BODY,
+    OF_CONTAINER,
     OF_EXACT,
     OF_FILE,
     OF_MEANING,
-    OF_NAMES,
+    OF_NAME,
     OF_SIGNATURE,
     OF_WORDS,
     OTHER_FILES,
     shares,
 )
 from lcode.index.signals import Checkout, Place, worth
-from lcode.index.words import document_words, stem
-from lcode.store.database import fetch_all
 
-_SIGNED = 120  # chunks whose signature is looked at
+_LOOKED_AT = 150  # chunks whose name and signature are looked at
+
+Ranked = list[tuple[Place, float]]
 
 
 class Evidence(NamedTuple):
     """What was found of chunks."""
 
     words: Mapping[Place, float]
-    names: Mapping[Place, float]  # of `words`, what stands in the names
-    body: Mapping[Place, float]  # and in the text
     near: Mapping[Place, float]
     exact: Mapping[Place, float]
 
@@ -48,64 +47,73 @@ def ordered(
     scores: Mapping[int, float],
     places: Iterable[Place],
     words: Sequence[str],
-) -> list[tuple[Place, float]]:
-    """`places` in files that have `scores`, best first; the first of a file somewhat before its others, and no more of a file
-    than are of use."""
-    largest = max(scores.values(), default=0.0) or 1.0
+) -> Ranked:
+    """`places` in files that have `scores`, best first: no more of a file than are of use; of a definition that was cut into
+    parts the best, its others at the end."""
+    files = {file: score * OF_FILE for file, score in shares(scores).items()}
     own = _own(evidence)
-    values = {}
-    for place in places:
-        kind = KINDS.get(checkout.files[place.file].kind, 1.0) if place.chunk else 1.0  # its path was asked for
-        values[place] = own.get(place, 0.0) * kind + OF_FILE * scores[place.file] / largest
-    best = sorted(values, key=lambda place: (-values[place], place))[:_SIGNED]
-    for place, share in _signatures(connection, checkout, best, words).items():
-        values[place] += OF_SIGNATURE * share * KINDS.get(checkout.files[place.file].kind, 1.0)
-    of_file: dict[int, list[Place]] = {}
-    for place in sorted(values, key=lambda place: (-values[place], place.chunk)):
-        of_file.setdefault(place.file, []).append(place)
-    ranked = []
-    for file, chunks in of_file.items():
-        values[chunks[0]] += AHEAD * scores[file] / largest
-        ranked += [(values[place] - BEHIND * min(at, 4), place) for at, place in enumerate(chunks[:MOST_OF_FILE])]
-    ranked.sort(key=lambda item: (-item[0], checkout.files[item[1].file].path, item[1].chunk))
-    return _spread([(place, score) for score, place in ranked])
+    literal = {place: OF_EXACT * value for place, value in evidence.exact.items()}
+    kinds = {file: KINDS.get(checkout.files[file].kind, 1.0) for file in scores}
+
+    def value(place: Place, itself: float) -> float:
+        kind = kinds[place.file] if place.chunk else 1.0  # its path was asked for
+        return (itself + literal.get(place, 0.0)) * kind + files.get(place.file, 0.0)
+
+    values = {place: value(place, own.get(place, 0.0)) for place in places}
+    best = sorted(values, key=lambda place: (-values[place], place))[:_LOOKED_AT]
+    heads.load(connection, checkout.heads, (place.chunk for place in best))
+    asked = heads.question(words, worth(connection, checkout, words))
+    for place in best:
+        if head := checkout.heads.get(place.chunk):
+            of_head = OF_SIGNATURE * heads.in_signature(asked, head) + OF_NAME * heads.of_name(asked, head)
+            itself = own.get(place, 0.0) + of_head
+            values[place] = value(place, itself * OF_CONTAINER if head.kind in CONTAINERS else itself)
+    ranked, parts = _of_each_file(checkout, values)
+    return _falling(_spread(ranked, {file: score * kinds[file] ** 3 for file, score in files.items()}) + parts)
 
 
-def _spread(ranked: list[tuple[Place, float]]) -> list[tuple[Place, float]]:
-    """The best as they are; then other files, a place each; then what is left. Whoever reads on looks for other files."""
+def _of_each_file(checkout: Checkout, values: Mapping[Place, float]) -> tuple[Ranked, Ranked]:
+    """Places by their values, each later one of a file somewhat behind; and apart from them further parts of definitions."""
+    ranked: Ranked = []
+    parts: Ranked = []
+    before: dict[int, int] = {}
+    seen: set[tuple[int, str]] = set()
+    for place in sorted(values, key=lambda place: (-values[place], checkout.files[place.file].path, place.chunk)):
+        head = checkout.heads.get(place.chunk)
+        if head is not None and head.part_of:
+            if (place.file, head.part_of) in seen:
+                parts.append((place, values[place]))
+                continue
+            seen.add((place.file, head.part_of))
+        count = before[place.file] = before.get(place.file, -1) + 1
+        if count < MOST_OF_FILE:
+            ranked.append((place, values[place] - BEHIND * count))
+    ranked.sort(key=lambda item: -item[1])
+    return ranked, parts
+
+
+def _spread(ranked: Ranked, files: Mapping[int, float]) -> Ranked:
+    """The best as they are; then other files, a place each, the best files first; then what is left. Whoever reads on looks for
+    other files."""
     first, seen = ranked[:BEST_PLACES], {place.file for place, _ in ranked[:BEST_PLACES]}
-    others: list[tuple[Place, float]] = []
-    left: list[tuple[Place, float]] = []
+    others: Ranked = []
+    left: Ranked = []
     for place, score in ranked[BEST_PLACES:]:
-        new = place.file not in seen and len(others) < OTHER_FILES
+        (left if place.file in seen else others).append((place, score))
         seen.add(place.file)
-        (others if new else left).append((place, score))
+    others.sort(key=lambda item: -files.get(item[0].file, 0.0) - item[1])
+    return first + others[:OTHER_FILES] + sorted(others[OTHER_FILES:] + left, key=lambda item: -item[1])
+
+
+def _falling(ranked: Ranked) -> Ranked:
+    """The same with scores that never rise."""
     least = float("inf")
-    return [(place, least := min(least, score)) for place, score in first + others + left]
+    return [(place, least := min(least, score)) for place, score in ranked]
 
 
 def _own(evidence: Evidence) -> dict[Place, float]:
-    """What speaks for each chunk itself."""
-    own: dict[Place, float] = {place: OF_EXACT * value for place, value in evidence.exact.items()}
-    parts = ((OF_WORDS, evidence.words), (OF_NAMES, evidence.names), (OF_BODY, evidence.body), (OF_MEANING, evidence.near))
-    for weight, values in parts:
-        for place, share in shares(values).items():
-            own[place] = own.get(place, 0.0) + weight * share
+    """What speaks for each chunk by its words and meaning."""
+    own: dict[Place, float] = {place: OF_WORDS * share for place, share in shares(evidence.words).items()}
+    for place, share in shares(evidence.near).items():
+        own[place] = own.get(place, 0.0) + OF_MEANING * share
     return own
-
-
-def _signatures(
-    connection: apsw.Connection, checkout: Checkout, places: Sequence[Place], words: Sequence[str]
-) -> dict[Place, float]:
-    """How much of the question stands in the signature of chunks, each word as much as it is rare."""
-    rare = worth(connection, checkout, words)
-    total = sum(rare.values())
-    if not total:
-        return {}
-    known = checkout.signatures
-    missing = {place.chunk for place in places} - known.keys()
-    sql = "SELECT id, signature FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
-    for chunk, signature in fetch_all(connection, sql, (json.dumps(sorted(missing)),)) if missing else ():
-        known[chunk] = frozenset(map(stem, document_words(signature)))
-    none = frozenset[str]()
-    return {place: sum(rare[word] for word in known.get(place.chunk, none) & rare.keys()) / total for place in places}

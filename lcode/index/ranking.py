@@ -38,19 +38,18 @@ KINDS = {  # what a kind of file is worth beside source
     "lock": 0.2,
     "binary": 0.2,
 }
-# A chunk among those of all files: each a share of the best, times
-OF_WORDS = 0.3  # its words, as they count for its file
-OF_NAMES = 0.6  # those in its names alone
-OF_BODY = 0.4  # those in its text alone: the path says nothing of one chunk of a file
-OF_MEANING = 0.4  # its nearness in meaning
-OF_SIGNATURE = 1.4  # how much of the question its signature holds
-OF_EXACT = 3.0  # what the question says literally
-OF_FILE = 2.9  # the rank of its file
-AHEAD = 0.2  # that again for the first chunk of a file
-BEHIND = 0.03  # less for each that stands before it in its file
+# A chunk among those of all files
+OF_FILE = 6.5  # the rank of its file, a share of the best
+OF_WORDS = 2.8  # its words, as they count for its file, a share of the best
+OF_MEANING = 1.0  # its nearness in meaning, the same
+OF_SIGNATURE = 3.0  # how much of the question its signature holds
+OF_NAME = 1.7  # how much of its name the question holds
+OF_CONTAINER = 0.75  # what all of that is worth for the head of a class, whose methods answer as well
+OF_EXACT = 20.0  # what the question says literally
+BEHIND = 0.2  # less for each that stands before it in its file
+MOST_OF_FILE = 10  # chunks of one file among the hits, so that no file hides the others
 BEST_PLACES = 10  # that come first, whatever their files
 OTHER_FILES = 20  # that come next, each with its best place
-MOST_OF_FILE = 8  # chunks of one file among the hits, so that no file hides the others
 
 
 def shares(values: Mapping[Key, float]) -> dict[Key, float]:

@@ -44,8 +44,6 @@ class Ranking:
     shares: dict[str, dict[int, float]] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)
     words: dict[Place, float] = field(default_factory=dict)
-    names: dict[Place, float] = field(default_factory=dict)
-    body: dict[Place, float] = field(default_factory=dict)
     near: dict[Place, float] = field(default_factory=dict)
     exact: exact.Exact = field(default_factory=dict)
     commits: dict[int, int] = field(default_factory=dict)
@@ -110,8 +108,7 @@ class CodeSearch:
     def _ranked(self, connection: apsw.Connection, checkout: Checkout, query: Query, scope: Scope) -> Ranking:
         found = Ranking()
         words = signals.worthwhile(connection, checkout, query.words)
-        for place, (score, names, body) in signals.by_column(connection, checkout, any_of(words), scope).items():
-            found.words[place], found.names[place], found.body[place] = score, names, body
+        found.words = signals.lexical(connection, checkout, any_of(words), scope)
         found.exact = exact.exact(connection, checkout, self._root, query, scope)
         named = exact.named(connection, checkout, self._root, query, scope)
         found.near = self._meaning(connection, checkout, query, scope, found.words)
@@ -186,14 +183,14 @@ class CodeSearch:
         self, connection: apsw.Connection, checkout: Checkout, found: Ranking, query: Query, scope: Scope, limit: int
     ) -> list[tuple[Place, float]]:
         """The best chunks of the best files."""
-        best = sorted(found.scores, key=lambda file: (-found.scores[file], checkout.files[file].path))[: limit * 2]
+        best = sorted(found.scores, key=lambda file: (-found.scores[file], checkout.files[file].path))[:MOST]
         if not best:
             return []
         within = set(best)
         places = {place for place in (*found.words, *found.near, *found.exact) if place.file in within}
         places.update(filters.first_chunks(connection, scope, within - {place.file for place in places}))
         literal = {place: value for place, (value, _) in found.exact.items()}
-        evidence = Evidence(found.words, found.names, found.body, found.near, literal)
+        evidence = Evidence(found.words, found.near, literal)
         ranked = ordered(connection, checkout, evidence, found.scores, places, query.words)[:limit]
         if query.name and literal and limit <= _SHOWN:  # a name was found: what is only somewhat like it is noise
             words = _WEAK * max(found.words.values(), default=0.0)

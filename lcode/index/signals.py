@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import apsw
 
+from lcode.index.heads import Head
 from lcode.index.ranking import COLUMNS, coverage, rarity
 from lcode.index.schema import full_text
 from lcode.index.words import any_of, document_words, stem
@@ -59,7 +60,7 @@ class Checkout:
     ids: dict[str, int | None] = field(default_factory=dict)  # of files, by path
     files: dict[int, File] = field(default_factory=dict)
     parts: dict[int, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)  # words of name and folders
-    signatures: dict[int, frozenset[str]] = field(default_factory=dict)  # the words of each, by chunk
+    heads: dict[int, Head] = field(default_factory=dict)  # by chunk
 
 
 class Scope(NamedTuple):
@@ -88,27 +89,19 @@ def lexical(
     connection: apsw.Connection, checkout: Checkout, expression: str, scope: Scope, limit: int = CHUNKS
 ) -> dict[Place, float]:
     """The chunks that match best, with their bm25."""
-    return {place: found[0] for place, found in by_column(connection, checkout, expression, scope, limit).items()}
-
-
-def by_column(
-    connection: apsw.Connection, checkout: Checkout, expression: str, scope: Scope, limit: int = CHUNKS
-) -> dict[Place, tuple[float, float, float]]:
-    """The chunks that match best, with their bm25: of all columns as they are weighed, of the names and of the body alone."""
     if not expression:
         return {}
     table = full_text(checkout.id)
     rank = f"bm25({', '.join(map(str, COLUMNS))})"
-    alone = f"bm25({table}, 0.0, 1.0, 0.0) AS names, bm25({table}, 0.0, 0.0, 1.0) AS body"
-    sql = f"SELECT rowid AS row, rank AS score, {alone} FROM {table} WHERE {table} MATCH ? AND rank MATCH ?"
+    sql = f"SELECT rowid AS row, rank AS score FROM {table} WHERE {table} MATCH ? AND rank MATCH ?"
     if scope.where:
         sql += f" AND +rowid IN (SELECT code.id FROM code {_JOINED} WHERE {scope.where})"
     sql = (
-        "SELECT code.file_id, code.chunk_id, -score, -names, -body FROM"
-        f" ({sql} ORDER BY rank LIMIT ?) JOIN code ON code.id = row ORDER BY score, row"
+        f"SELECT code.file_id, code.chunk_id, -score FROM ({sql} ORDER BY rank LIMIT ?)"
+        " JOIN code ON code.id = row ORDER BY score, row"
     )
     rows = fetch_all(connection, sql, (expression, rank, *scope.bindings, limit))
-    return {Place(file, chunk): (score, names, body) for file, chunk, score, names, body in rows}
+    return {Place(file, chunk): score for file, chunk, score in rows}
 
 
 _JOINED = (

@@ -414,3 +414,15 @@ def test_an_expression_that_python_warns_of_is_taken_in_silence(recwarn: pytest.
 
     assert Query("[[a-z]+x").expression is not None
     assert not recwarn.list
+
+
+def test_a_long_definition_is_found_once_before_other_places(tmp_path: Path) -> None:
+    steps = "\n".join(f"    total += convert(amount, rate_{number}, currency)" for number in range(120))
+    (tmp_path / "money.py").write_text(f"def convert_all(amount, currency):\n{steps}\n    return total\n", encoding="utf-8")
+    (tmp_path / "other.py").write_text("def show(amount):\n    print(amount)\n", encoding="utf-8")
+    database = IndexDatabase(None)
+    assert CodeIndex(database, tmp_path).update().complete
+    hits = CodeSearch(database, tmp_path).search("convert an amount of one currency")
+    database.close()
+    assert [hit.path for hit in hits[:2]] == ["money.py", "other.py"]
+    assert len(hits) > 2 and {hit.symbol for hit in hits if hit.path == "money.py"} == {"convert_all"}
