@@ -20,7 +20,7 @@ import apsw
 from lcode.index import purposes
 from lcode.index.entry_points import entry_points
 from lcode.index.manifests import read_manifests
-from lcode.index.shape import Shape, Symbol, read_shape, read_symbols
+from lcode.index.shape import Shape, Symbol, read_outline, read_shape, read_symbols
 from lcode.index.text import label, listing, quote, read_head
 from lcode.tokens import approximate_tokens
 
@@ -33,7 +33,7 @@ _DEFINES = re.compile(
     r"\b(?:def|class|func|fn|fun|function|struct|enum|union|trait|interface|type|typedef|const|var|let|impl|module|object|macro)\b"
 )
 _PEERS = 4  # files that are named as used by one
-_SYMBOLS = (6, 12, 24, 60)  # names of a file, from narrow to wide
+_SYMBOLS = (6, 12, 24, 60, 200)  # names of a file, from narrow to wide
 
 
 @dataclass
@@ -100,7 +100,7 @@ class RepositoryMap:
         for folder in folders:
             lines.append(self._once(self._folder_line, folder, 0))
             lines += [self._once(self._file_line, path, names) for path in sorted(by_folder.get(folder, ()))]
-        left = len(self._sources) - len(shown)
+        left = len(self._sources) - len(shown) if self.path not in self.shape.files else 0
         return [*lines, *([f"[{left:,} less central source files are not shown]"] if left > 0 else [])]
 
     def _once(self, draw: Callable[[str, int], str], path: str, names: int) -> str:
@@ -236,6 +236,8 @@ def read_map(
         return None
     ranked = shape.central()[: max(20, min(_CENTRAL, budget // _LINE))]
     symbols = read_symbols(connection, shape, ranked)
+    if path in shape.files:  # one file, of whatever kind: all that it holds
+        ranked, symbols = [path], {path: read_outline(connection, shape.files[path])}
     return RepositoryMap(root, path, shape, ranked, symbols, _entries(root, shape), note)
 
 
@@ -268,7 +270,7 @@ def _entries(root: Path, shape: Shape) -> list[str]:
 
 def _line_of(symbol: Symbol, lines: list[str]) -> int:
     """Where in its chunk a name is defined, as far as words tell."""
-    name = re.compile(rf"(?<!\w){re.escape(symbol.name)}(?!\w)")
+    name = re.compile(rf"(?<!\w){re.escape(symbol.name.rpartition('.')[2])}(?!\w)")
     standing = [
         at for at in range(symbol.line, min(max(symbol.end, symbol.line), len(lines)) + 1) if name.search(lines[at - 1])
     ]

@@ -34,7 +34,7 @@ class FileShape(NamedTuple):
 
 
 class Symbol(NamedTuple):
-    """A definition at the top of a file; `users` is in how many of the files that use this one its name stands. `line` and
+    """A definition in a file; `users` is in how many of the files that use this one its name stands. `line` and
     `end` are those of its chunk, which may begin with what stands before it."""
 
     name: str
@@ -99,6 +99,13 @@ def read_shape(connection: apsw.Connection, root: str, path: str = "") -> Shape 
 def _is_user(file: FileShape) -> bool:
     """Whether a file is there to use others: a test, an example."""
     return file.kind in _OUTER or USERS.search(file.path) is not None
+
+
+def read_outline(connection: apsw.Connection, file: FileShape) -> list[Symbol]:
+    """All definitions of a file, also those inside of others, in their order."""
+    columns = "symbol, kind, start_line, end_line - start_line"
+    sql = f"SELECT {columns} FROM chunks WHERE content_id = ? AND symbol <> '' ORDER BY number"
+    return sorted(_ordered(fetch_all(connection, sql, (file.content_id,)), {}), key=lambda symbol: symbol.line)
 
 
 def read_symbols(connection: apsw.Connection, shape: Shape, paths: Iterable[str]) -> dict[str, list[Symbol]]:

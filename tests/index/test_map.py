@@ -133,6 +133,16 @@ def test_a_part_is_drawn_with_who_uses_it_from_outside(database: IndexDatabase, 
     assert database.read(lambda connection: read_map(connection, root, path_text(root), "nowhere")) is None
 
 
+@pytest.mark.parametrize("path", ["shop/boxes.py", "tests/test_boxes.py"])
+def test_of_one_file_all_definitions_stand_in_their_order(root: Path, path: str) -> None:
+    (root / path).parent.mkdir(exist_ok=True)
+    (root / path).write_text("\n" * 12 + "    def stack(self): ...\n")
+    with closing(IndexDatabase(None)) as database:
+        fill(database, root, {path: (("Box", "_Box.stack", "_open_box"), ())})
+        text = drawn(database, root, path, budget=300).text(300)
+    assert "class Box:1, _Box.stack():13, _open_box():21" in text
+
+
 def test_what_the_index_lacks_is_said(database: IndexDatabase, root: Path) -> None:
     assert "indexing: 3 of 6 files" in drawn(database, root, note="indexing: 3 of 6 files so far").text(1_000)
 
