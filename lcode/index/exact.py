@@ -29,6 +29,7 @@ _RARE = 20  # places that hold a text, above which it tells nothing
 _DECLARING = (".pyi", ".d.ts", ".h", ".hpp")
 _BRIEF = 3  # lines: an overload, a declaration
 _SEPARATORS = re.compile(r"\.|::|#|->|/")
+_WORDS = re.compile(r"\w+")
 _LITERALS = re.compile(r"\\.|[^\w\s]")
 Exact = dict[Place, tuple[float, str]]  # how much it is just that, and what
 
@@ -99,15 +100,23 @@ def definitions(connection: apsw.Connection, checkout: Checkout, name: str, scop
     for file, chunk, written, symbol, kind, path, size in rows:
         around = _SEPARATORS.split(symbol)
         value = 1.0 if written == parts[-1] else 0.85
+        inside = around[:-1] if around and around[-1].lower() == written.lower() else around
         if len(parts) > 1:
-            wanted = parts[:-1]
-            inside = around[:-1] if around and around[-1].lower() == written.lower() else around
-            agree = [part.lower() for part in inside[-len(wanted) :]] == [part.lower() for part in wanted]
-            value *= 1.0 if agree else 0.5
+            value *= _agreement([part.lower() for part in parts[:-1]], [part.lower() for part in inside if part], path)
+        elif inside[-1:] == [written]:
+            value *= 0.85  # rather a class than what makes one of it
         value *= 1.0 if kind == "source" else 0.9
         if path.endswith(_DECLARING) or size < _BRIEF:  # rather where it is written out than where it is declared
             value *= 0.9
         yield Place(file, chunk), value, written
+
+
+def _agreement(wanted: list[str], inside: list[str], path: str) -> float:
+    """How well what a name was asked for in is what it stands in: definitions, or for one at the top of a file, its path."""
+    if inside[-len(wanted) :] == wanted:
+        return 1.0
+    above = _WORDS.findall(path.lower())
+    return 0.9 if not inside and all(part in above for part in wanted) else 0.5
 
 
 def _paths(

@@ -67,7 +67,7 @@ def ordered(
         if head := checkout.heads.get(place.chunk):
             of_head = OF_SIGNATURE * heads.in_signature(asked, head) + OF_NAME * heads.of_name(asked, head)
             itself = own.get(place, 0.0) + of_head
-            values[place] = value(place, itself * OF_CONTAINER if head.kind in CONTAINERS else itself)
+            values[place] = value(place, itself * OF_CONTAINER if head.kind in CONTAINERS and place not in literal else itself)
     ranked, parts = _of_each_file(checkout, values)
     return _falling(_spread(ranked, {file: score * kinds[file] ** 3 for file, score in files.items()}) + parts)
 

@@ -19,7 +19,7 @@ from lcode.index import code_rows, exact, filters, graph, signals, vectors
 from lcode.index.current import CurrentText, Span
 from lcode.index.embedding import Embedder, StaticEmbedder
 from lcode.index.model import Hit, Signal
-from lcode.index.narrow import narrowed
+from lcode.index.narrow import NAME_PARTS, narrowed
 from lcode.index.places import Evidence, ordered
 from lcode.index.query import Query
 from lcode.index.ranking import KINDS, WEIGHTS, above_ordinary, best_sum, shares
@@ -223,9 +223,9 @@ class CodeSearch:
             kind, symbol, *span = rows[place.chunk]
             lines = current.lines(file, Span(*span))
             start, end = span[:2]
-            inside = narrowed(symbol, query.name, lines, 1, len(lines)) if query.name and place in found.exact else None
+            inside = narrowed(symbol, kind, query.name, lines, 1, len(lines)) if _is_defined(found, place, query) else None
             if inside is not None:
-                symbol, first, last = inside
+                symbol, kind, first, last = inside
                 lines = lines[first - 1 : last]
                 start, end = start + first - 1, start + last - 1
             text, changed = "\n".join(lines), current.changed(file)
@@ -245,6 +245,12 @@ class CodeSearch:
                     detail = str(scalar(connection, sql, (found.commits[place.file],)) or "")
                 rows.append(Signal(name, part, detail))
         return tuple(sorted(rows, key=lambda signal: (-signal.share, signal.name)))
+
+
+def _is_defined(found: Ranking, place: Place, query: Query) -> bool:
+    """Whether the name that was asked for is defined in a place. What looks like one may have been found as a path."""
+    what = found.exact.get(place, (0.0, ""))[1]
+    return bool(query.name) and what.lower() == NAME_PARTS.split(query.name)[-1].lower()
 
 
 def _by_file(values: Mapping[Place, float]) -> dict[int, float]:

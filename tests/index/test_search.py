@@ -136,6 +136,30 @@ def test_a_dotted_symbol_tells_methods_of_one_name_apart(search: CodeSearch) -> 
     assert "Also called" in search.search("Task.run")[0].text
 
 
+@pytest.mark.parametrize(
+    ("query", "path", "symbol", "kind"),
+    [
+        ("NamedLock", "app/store/locks.py", "NamedLock", "class"),
+        ("NamedLock.acquire", "app/store/locks.py", "NamedLock.acquire", "method"),
+        ("acquire()", "app/store/locks.py", "NamedLock.acquire", "method"),
+        ("ports.parse_port", "app/settings/ports.py", "parse_port", "function"),
+        ("app.settings.ports.parse_host", "app/settings/ports.py", "parse_host", "function"),
+        ("parse_port", "app/settings/ports.py", "parse_port", "function"),
+        ("DEFAULT_PORT", "app/settings/ports.py", "DEFAULT_PORT", "constant"),
+        ("openSocket", "web/client.ts", "openSocket", "function"),
+        ("Task", "app/server.py", "Task", "class"),
+        ("the lock is held by another process", "app/store/locks.py", "NamedLock", "class"),
+        ("RuntimeError: the lock is held by another process", "app/store/locks.py", "NamedLock", "class"),
+        (r"def parse_h\w+\(", "app/settings/ports.py", "", "module"),
+        ("server.py", "app/server.py", "", "module"),
+        ("web/client", "web/client.ts", "openSocket", "function"),
+    ],
+)
+def test_what_is_asked_for_to_the_letter_comes_first(search: CodeSearch, query: str, path: str, symbol: str, kind: str) -> None:
+    hit = search.search(query)[0]
+    assert (hit.path, hit.symbol, hit.kind) == (path, symbol, kind)
+
+
 @pytest.mark.parametrize("query", ["app/store/locks.py", "store/locks.py", "locks.py", "locks.py:10", "./app/store/locks.py"])
 def test_a_path_or_its_end_lands_first(search: CodeSearch, query: str) -> None:
     assert search.search(query)[0].path == "app/store/locks.py"
