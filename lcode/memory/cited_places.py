@@ -157,7 +157,7 @@ def _elsewhere(citation: Citation, tree: Tree, places: Mapping[str, Sequence[str
     """Another file that holds the cited text now, and did not when it was cited."""
     cited = cited_text.read(citation.digest)
     gone = tree.file(citation.path) is None
-    paths = list(places.get(citation.name, ())) if citation.name else []
+    paths = list(tree.likely(places.get(citation.name, ()), citation.commit)) if citation.name else []
     if gone:
         paths += tree.new_since(citation.commit, citation.path)
     best = sorted(sorted(set(paths)), key=lambda path: _alike(path, citation.path), reverse=True)

@@ -27,8 +27,10 @@ PARSED = 2_000_000  # bytes of a file that is understood; of a larger one only a
 HASHED = 64_000_000  # bytes of a file that is read at all
 SETTLED = 2_000_000_000  # nanoseconds after which a change of a file changes its times everywhere
 _OPEN = 8  # files whose syntax is kept at a time
+_FEW = 8  # files that are looked into without asking whether they changed
 _GREP = 3.0  # seconds for looking where names stand
-_MOST_NAMES, _MOST_FILES, _MOST_COMMITS = 60, 60, 12
+_MOST_NAMES, _MOST_COMMITS = 60, 12
+_MOST_FILES = 60  # that are looked into for one name
 
 Lookup = Callable[[str], Sequence[str] | None]  # the files that define a name; None where that is not known
 _Signature = tuple[int, int, int, int, int]
@@ -70,6 +72,7 @@ class Tree:
         self._folders = Folders(self._base)
         self._past: dict[tuple[str, str], bytes | None] = {}
         self._known_commits: dict[str, bool] = {}
+        self._changed: dict[str, frozenset[str]] = {}
         self._seen: dict[str, File | None] = {}
         self.read_count = 0  # files that were read so far, for tests and figures
 
@@ -78,6 +81,7 @@ class Tree:
         self._folders = Folders(self._base)
         self._seen.clear()
         self._known_commits.clear()
+        self._changed.clear()
 
     # -- files ------------------------------------------------------------------------------------------------------
 
@@ -159,7 +163,7 @@ class Tree:
             if paths is None:
                 missing.append(name)
             else:
-                found[name] = paths[:_MOST_FILES]
+                found[name] = paths
         return found | self._grep([name for name in missing if "\n" not in name][:_MOST_NAMES])
 
     def _grep(self, names: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -173,7 +177,7 @@ class Tree:
             path = os.fsdecode(raw)
             content = read_regular(self._base + path, PARSED) if self._folders.inside(path) else None
             for name, pattern in wanted.items():
-                if content is not None and len(found[name]) < _MOST_FILES and pattern in content[0]:
+                if content is not None and pattern in content[0]:
                     found[name].append(path)
         return {name: paths for name, paths in found.items() if paths}
 
@@ -188,6 +192,16 @@ class Tree:
         ]
         found = [path for path in now if path not in before and Path(path).suffix == suffix]
         return sorted(found, key=lambda path: (Path(path).name != name, path))[:_MOST_FILES]
+
+    def likely(self, paths: Sequence[str], commit: str) -> Sequence[str]:
+        """Of many files those that something can have come to since a commit."""
+        if len(paths) > _FEW and self.knows(commit):
+            if commit not in self._changed:
+                raw = self._git("diff", "--name-only", "-z", "--no-renames", commit) or b""
+                raw += self._git("ls-files", "-z", "-o", "--exclude-standard") or b""
+                self._changed[commit] = frozenset(os.fsdecode(name) for name in raw.split(b"\0") if name)
+            paths = [path for path in paths if path in self._changed[commit]]
+        return paths[:_MOST_FILES]
 
     def _listed(self, commit: str) -> frozenset[str]:
         listing = self._git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit) or b""
