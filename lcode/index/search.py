@@ -64,7 +64,7 @@ class CodeSearch:
         self._root = root
         self._embedder = embedder
         self._weights = weights
-        self._known: tuple[object, Checkout | None] | None = None
+        self._known: tuple[apsw.Connection, object, Checkout | None] | None = None
 
     def search(
         self, query: str, *, path: str = "", language: str = "", kind: str = "", limit: int = 10, explain: bool = False
@@ -97,11 +97,11 @@ class CodeSearch:
         return self._database.read(look)
 
     def _checkout(self, connection: apsw.Connection) -> Checkout | None:
-        """What is known of the checkout, for as long as nothing was written."""
-        version = (scalar(connection, "PRAGMA data_version"), connection.total_changes(), id(connection))
-        if self._known is None or self._known[0] != version:
-            self._known = version, signals.open_checkout(connection, path_text(self._root))
-        return self._known[1]
+        """What is known of the checkout, for as long as nothing was written. Another connection counts anew."""
+        version = (scalar(connection, "PRAGMA data_version"), connection.total_changes())
+        if self._known is None or self._known[0] is not connection or self._known[1] != version:
+            self._known = connection, version, signals.open_checkout(connection, path_text(self._root))
+        return self._known[2]
 
     # -- ranking files ----------------------------------------------------------------------------------------------
 

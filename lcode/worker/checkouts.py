@@ -36,6 +36,7 @@ class Checkout:
         self._since = self._from = 0.0
         self._look_at = clock.monotonic()
         self._rest = _FIRST_REST
+        self._cost = 0.0  # seconds of a look that found nothing
 
     def close(self) -> None:
         self.watch.stop()
@@ -73,8 +74,10 @@ class Checkout:
         return self._look_at if self.watch.mode == POLLING else None
 
     def looked(self, seconds: float, *, changed: bool) -> None:
-        """A look took `seconds`: rest the longer, the longer it took and the longer nothing changed."""
-        least = max(_FIRST_REST, seconds * _REST_SHARE)
+        """A look took `seconds`, or, where something had `changed`, a look and more: rest the longer, the longer looks take and
+        the longer nothing changed."""
+        self._cost = self._cost if changed else seconds
+        least = max(_FIRST_REST, self._cost * _REST_SHARE)
         self._rest = least if changed else min(max(least, self._rest * 1.5), max(least, _LONGEST_REST))
         self._look_at = clock.monotonic() + self._rest
 

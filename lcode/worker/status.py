@@ -104,7 +104,7 @@ def line(checkout: CheckoutStatus) -> str:
         if checkout.seconds_left is not None and checkout.seconds_left >= 1:
             parts.append(f"{_duration(checkout.seconds_left)} left")
     if checkout.watch == POLLING and checkout.watch_reason:
-        parts.append(f"looks every few seconds for changes: {checkout.watch_reason}")
+        parts.append(f"looks for changes from time to time: {checkout.watch_reason}")
     return ", ".join(parts)
 
 
@@ -115,8 +115,9 @@ def words(worker: WorkerStatus | None, root: str) -> str:
     checkout = worker.of(root)
     if checkout is None:
         return f"process {worker.pid}, {worker.state}, not for this checkout"
-    watching = {EVENTS: "told of each save", POLLING: "looks for changes from time to time"}
-    parts = [line(checkout) or worker.state, watching.get(checkout.watch, "not watching yet")]
+    parts = [line(checkout) or worker.state]
+    if checkout.watch != POLLING:  # of which `line` tells
+        parts.append("told of each save" if checkout.watch else "not watching yet")
     if checkout.pending_files:
         parts.append(f"{checkout.pending_files:,} saved file{'s' * (checkout.pending_files != 1)} to be indexed")
     return f"process {worker.pid}: {', '.join(parts)}"

@@ -353,6 +353,21 @@ def test_a_change_is_told_that_neither_size_nor_time_tells_of(tmp_path: Path) ->
         assert not CodeIndex(database, tmp_path).no_change()
 
 
+def test_a_search_of_an_index_that_was_just_emptied_finds_nothing(tmp_path: Path) -> None:
+    """Its new connection may lie where the one before it lay, and count from where that one did."""
+    for number in range(40):
+        (tmp_path / f"a{number}.py").write_text(f"def frobnicate_{number}():\n    return 1\n", encoding="utf-8")
+    with closing(IndexDatabase(tmp_path / "index.db")) as database:
+        for _ in range(5):
+            assert CodeIndex(database, tmp_path).update().complete
+            with closing(IndexDatabase(tmp_path / "index.db", read_only=True)) as seen:
+                search = CodeSearch(seen, tmp_path)
+                assert search.search("frobnicate")
+                database.reset("the test has it so")
+                seen.read(lambda _: seen._let_go())
+                assert search.search("frobnicate") == []
+
+
 def test_what_was_written_since_is_found_by_the_same_search(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("def first():\n    return 1\n", encoding="utf-8")
     database = IndexDatabase(None)

@@ -11,9 +11,11 @@ from threading import Event
 
 import pytest
 
+from lcode import clock
 from lcode.git.repository import find
 from lcode.worker import changes as timing
 from lcode.worker.changes import Batch, Changes
+from lcode.worker.checkouts import Checkout
 from lcode.worker.watch import Watch
 from tests.e2e.program import until
 
@@ -176,6 +178,24 @@ def test_too_many_folders_are_told_and_the_files_are_looked_at_instead(repo: Pat
     (repo / "src").mkdir(exist_ok=True)
     heard = Heard(repo)
     assert heard.watch.mode == "polling" and "max_user_watches" in heard.watch.reason
+
+
+def test_where_nothing_tells_of_saves_looks_are_as_rare_as_they_are_costly(repo: Path) -> None:
+    checkout = Checkout(repo, lambda: None)
+    checkout.watch.mode = "polling"
+
+    def rest() -> float:
+        return round((checkout.look_due() or 0.0) - clock.monotonic(), 1)
+
+    checkout.looked(90.0, changed=True)  # the first build: that is no measure of a look
+    assert rest() <= 2.0
+    checkout.looked(0.5, changed=False)
+    assert rest() == pytest.approx(10.0, abs=0.2)
+    for _ in range(20):
+        checkout.looked(0.5, changed=False)
+    assert rest() == pytest.approx(60.0, abs=0.2)
+    checkout.looked(30.0, changed=True)
+    assert rest() == pytest.approx(10.0, abs=0.2)
 
 
 def test_too_many_watchers_are_told(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
