@@ -117,5 +117,12 @@ class Background:
         except LcodeError:
             return []
 
+    def definitions(self, beginning: str, limit: int = 8) -> Sequence[tuple[str, str]]:
+        """Files that define a name with this beginning, each with the name; none where there is no index."""
+        try:
+            return self.code.definitions(beginning, limit)
+        except LcodeError:
+            return []
+
     def close(self) -> None:
         self.code.close()

@@ -207,6 +207,12 @@ class CodeReader:
             self._listed = version, self.database.read(lambda connection: read_paths(connection, self._checkout))
         return self._listed[1]
 
+    def definitions(self, beginning: str, limit: int) -> list[tuple[str, str]]:
+        """Files that define a name with this beginning, each with the name."""
+        from lcode.index.shape import read_definitions
+
+        return self.database.read(lambda connection: read_definitions(connection, self._checkout, beginning, limit))
+
     def map(self, path: str = "", *, budget: int) -> RepositoryMap | None:
         """The shape of what lies below `path`; None where the index holds nothing of it."""
         from lcode.index.map import read_map

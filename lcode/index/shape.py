@@ -6,6 +6,7 @@ Everything is in the order of paths, so that the same index gives the same shape
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -146,6 +147,18 @@ def _references(connection: apsw.Connection, content_id: int | None, cache: dict
         row = fetch_one(connection, 'SELECT "references" FROM contents WHERE id = ?', (content_id,))
         cache[content_id] = frozenset(unpack_references(row[0])) if row else frozenset()
     return cache[content_id]
+
+
+def read_definitions(connection: apsw.Connection, root: str, beginning: str, limit: int) -> list[tuple[str, str]]:
+    """Files of the checkout at `root` that define a name with this beginning, each with its shortest one: short names first."""
+    sql = (
+        "SELECT path, name FROM (SELECT files.path, files.kind, definitions.name, min(length(definitions.name)) AS size"
+        " FROM definitions JOIN files ON files.content_id = definitions.content_id"
+        " WHERE definitions.name >= ?1 AND definitions.name < ?2"
+        " AND files.checkout_id = (SELECT id FROM checkouts WHERE root = ?3)"
+        " GROUP BY files.path) ORDER BY size, kind <> 'source', path LIMIT ?4"
+    )
+    return list(connection.execute(sql, (beginning, beginning + chr(sys.maxunicode), root, limit)))
 
 
 def read_paths(connection: apsw.Connection, root: str) -> list[str]:

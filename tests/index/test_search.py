@@ -19,6 +19,7 @@ from lcode.index.graph import update_graph
 from lcode.index.history import update_history
 from lcode.index.open import IndexDatabase
 from lcode.index.past import past_commits
+from lcode.index.reader import CodeReader
 from lcode.index.search import CodeSearch, paths_of
 from lcode.path_text import path_text
 
@@ -286,6 +287,15 @@ def test_a_path_that_looks_like_a_pattern_is_also_taken_as_it_is(tmp_path: Path)
         assert database.read(lambda connection: past_commits(connection, "page", path="app/[id]"))
         assert database.read(lambda connection: past_commits(connection, "page", path="app/*/page.py"))
         assert not database.read(lambda connection: past_commits(connection, "page", path="lib/*.py"))
+
+
+def test_names_are_completed_with_the_files_that_define_them(root: Path) -> None:
+    with closing(IndexDatabase(None)) as database:
+        index(root, database)
+        reader = CodeReader(None, root, database)
+        assert reader.definitions("PARSE_p", 5) == [("app/settings/ports.py", "parse_port")]
+        assert [path for path, _ in reader.definitions("run", 5)] == ["app/server.py"]
+        assert not reader.definitions("%", 5)
 
 
 def test_a_kind_of_chunk_holds_for_every_hit(search: CodeSearch) -> None:

@@ -161,6 +161,9 @@ class FakeBackground:
     def report(self) -> list[tuple[str, str]]:
         return [("index", "complete"), ("worker", self.news or "idle")]
 
+    def definitions(self, beginning: str) -> list[tuple[str, str]]:
+        return []
+
     def files(self) -> list[str]:
         return self.paths
 

@@ -198,6 +198,21 @@ def test_files_of_the_index_are_completed_by_any_letters_in_order(tmp_path) -> N
     assert not [path for path in found("@p") if "\x1b" in path]
 
 
+def test_files_that_define_what_is_typed_are_completed_with_the_symbol(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from prompt_toolkit.completion import CompleteEvent
+    from prompt_toolkit.document import Document
+
+    defined = [("src/store.py", "Store.parcel"), ("src/parcel.py", "parcel"), ("src/a\x1bb.py", "parcel")]
+    paths = ["src/store.py", "src/parcel.py", "p/a/r/c/e/l.py"]
+    completer = ShellCompleter([], lambda: paths, lambda beginning: defined if "parcel".startswith(beginning) else [])
+
+    def found(text: str) -> list[tuple[str, str]]:
+        return [(one.text, one.display_meta_text) for one in completer.get_completions(Document(text), CompleteEvent())]
+
+    assert found("see @parcel") == [("@src/parcel.py", ""), ("@src/store.py", "Store.parcel"), ("@p/a/r/c/e/l.py", "")]
+    assert found("@zzz") == []
+
+
 def test_what_goes_on_in_the_background_stands_in_the_status_line_if_there_is_room(tmp_path) -> None:  # type: ignore[no-untyped-def]
     runtime = FakeRuntime(tmp_path)
     runtime.background.news = "indexing 64 of 1,623 files"

@@ -74,7 +74,9 @@ class Shell:
         theme = from_environ(environ)
         self._panes = Panes(
             open_history(history, redact),
-            ShellCompleter([(row.name, row.summary) for row in slash.shown()], lambda: files_of(runtime)),
+            ShellCompleter(
+                [(row.name, row.summary) for row in slash.shown()], lambda: files_of(runtime), runtime.background.definitions
+            ),
             asking=lambda: self.panel is not None,
             asking_word=lambda: self.panel is not None and self.panel.asking_word,
         )

@@ -20,6 +20,7 @@ MAX_SHOWN = 50
 _FRESH = 15.0  # seconds for which a list of files is used again
 _SKIPPED = frozenset({"node_modules", "__pycache__", "target", "dist", "build", "venv", "site-packages"})
 _FILE_WORD = re.compile(r"(?:^|\s)@([^\s@]*)$")
+_NAME = re.compile(r"[^\W\d]\w{2,}")
 _COMMAND = re.compile(r"/[\w-]*$")
 
 
@@ -78,8 +79,8 @@ class _Paths:
         self._rows = [(path.lower(), path) for path in ordered]
 
     def matches(self, typed: str, limit: int = MAX_SHOWN) -> list[str]:
-        """Paths that hold the typed letters in order: those whose name or whole begins with them first, then those with them
-        in the name, in the path, and at last apart. Looks no further than it must: this runs at each key."""
+        """Paths that hold the typed letters together: those whose name or whole begins with them first, then those with them in
+        the name, at last in the path. Looks no further than it must: this runs at each key."""
         wanted = typed.lower()
         tiers: tuple[list[str], ...] = ([], [], [])
         for lowered, path in self._rows:
@@ -88,13 +89,13 @@ class _Paths:
                 tiers[tier].append(path)
                 if tier == 0 and len(tiers[0]) >= limit:
                     break
-        found = [path for tier in tiers for path in tier[:limit]][:limit]
-        if len(found) < limit and len(wanted) > 1:
-            found += islice(self._apart(wanted), limit - len(found))
-        return found
+        return [path for tier in tiers for path in tier[:limit]][:limit]
 
-    def _apart(self, wanted: str) -> Iterator[str]:
+    def apart(self, typed: str) -> Iterator[str]:
         """Paths that hold the letters in order and not together. No letter is tried twice, however long the path is."""
+        wanted = typed.lower()
+        if len(wanted) < 2:
+            return iter(())
         pattern = re.compile("".join(f"[^{re.escape(letter)}]*+{re.escape(letter)}" for letter in wanted))
         return (path for lowered, path in self._rows if pattern.match(lowered) and wanted not in lowered)
 
@@ -107,11 +108,18 @@ def _tier(lowered: str, wanted: str) -> int:
 
 
 class ShellCompleter(Completer):
-    """`commands` gives names and summaries; `files` the paths, called in the completion thread and kept for a while."""
+    """`commands` gives names and summaries; `files` the paths, kept for a while; `definitions` files and the names that they
+    define with this beginning. Both are called in the completion thread."""
 
-    def __init__(self, commands: Sequence[tuple[str, str]], files: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        commands: Sequence[tuple[str, str]],
+        files: Callable[[], Sequence[str]],
+        definitions: Callable[[str], Sequence[tuple[str, str]]] = lambda _: (),
+    ) -> None:
         self._commands = commands
         self._files = files
+        self._definitions = definitions
         self._kept = _Paths(())
         self._kept_at = -_FRESH
 
@@ -123,14 +131,20 @@ class ShellCompleter(Completer):
                 if name.startswith(text[1:]):
                     yield Completion(f"/{name}", start_position=-len(text), display_meta=summary)
         elif word:
-            for path in self._matches(word[1]):
-                yield Completion(f"@{path}", start_position=-len(word[1]) - 1, display=clean(path))
+            for path, symbol in islice(self._matches(word[1]), MAX_SHOWN):
+                meta = clean(symbol) if symbol else None
+                yield Completion(f"@{path}", start_position=-len(word[1]) - 1, display=clean(path), display_meta=meta)
 
-    def _matches(self, typed: str) -> list[str]:
+    def _matches(self, typed: str) -> Iterator[tuple[str, str]]:
+        """Paths that hold what was typed, then those of files that define such a name, with it; each once."""
         now = clock.monotonic()
         if now - self._kept_at >= _FRESH:
             paths = self._files()
             if paths is not self._kept.source:
                 self._kept = _Paths(paths)
             self._kept_at = now
-        return self._kept.matches(typed)
+        together = self._kept.matches(typed)
+        yield from ((path, "") for path in together)
+        defining = dict(self._definitions(typed)) if _NAME.fullmatch(typed) else {}
+        yield from ((path, symbol) for path, symbol in defining.items() if path not in together and path.isprintable())
+        yield from ((path, "") for path in self._kept.apart(typed) if path not in defining)
