@@ -33,8 +33,8 @@ class Parsed(NamedTuple):
 class Signal(NamedTuple):
     """Why something ranked where it did."""
 
-    name: str  # body, symbol, path, filename, exact, meaning, history, graph, test, generated
-    share: float  # of the score; negative where it was weighed down
+    name: str  # one of `ranking.WEIGHTS`
+    share: float  # of the score of the file
     detail: str = ""  # the words, the commit, the symbol that did it
 
 

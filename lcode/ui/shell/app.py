@@ -19,7 +19,7 @@ from lcode.events import Answer, ApprovalRequested, Decision, Event, RunFinished
 from lcode.sanitize import clean
 from lcode.ui.ports import RuntimePort, SessionPort
 from lcode.ui.shell import banner, cells, keys, slash
-from lcode.ui.shell.complete import ShellCompleter, files_of
+from lcode.ui.shell.complete import completer_for
 from lcode.ui.shell.compose import Composer
 from lcode.ui.shell.history import open_history
 from lcode.ui.shell.layout import Panes
@@ -74,9 +74,7 @@ class Shell:
         theme = from_environ(environ)
         self._panes = Panes(
             open_history(history, redact),
-            ShellCompleter(
-                [(row.name, row.summary) for row in slash.shown()], lambda: files_of(runtime), runtime.background.definitions
-            ),
+            completer_for([(row.name, row.summary) for row in slash.shown()], runtime),
             asking=lambda: self.panel is not None,
             asking_word=lambda: self.panel is not None and self.panel.asking_word,
         )

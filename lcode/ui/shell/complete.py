@@ -148,3 +148,7 @@ class ShellCompleter(Completer):
         defining = dict(self._definitions(typed)) if _NAME.fullmatch(typed) else {}
         yield from ((path, symbol) for path, symbol in defining.items() if path not in together and path.isprintable())
         yield from ((path, "") for path in self._kept.apart(typed) if path not in defining)
+
+
+def completer_for(commands: Sequence[tuple[str, str]], runtime: RuntimePort) -> ShellCompleter:
+    return ShellCompleter(commands, lambda: files_of(runtime), runtime.background.definitions)
