@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,19 @@ _OPTIONS: dict[str, tuple[str, ...]] = {  # what no setting can switch off
 }
 _SUBMODULES = frozenset(("diff", "diff-files", "diff-index"))  # these enter submodules, which have settings of their own
 _UNFILTERED = frozenset(  # commands that do not look into the files of the worktree, and so run no filter
-    ("rev-parse", "rev-list", "cat-file", "for-each-ref", "symbolic-ref", "show-ref", "merge-base", "version", "config", "log")
+    (
+        "rev-parse",
+        "rev-list",
+        "cat-file",
+        "for-each-ref",
+        "symbolic-ref",
+        "show-ref",
+        "merge-base",
+        "version",
+        "config",
+        "log",
+        "patch-id",
+    )
 )
 
 
@@ -96,17 +109,17 @@ class Git:
         self._git_dir = git_dir
         self._environ = os.environ if environ is None else environ
 
-    def run(self, *arguments: str, timeout: float = _TIMEOUT, check: bool = True) -> str:
-        """The standard output of `git ARGUMENTS`; bytes that are not UTF-8 are replaced. Raises GitError (with `check`
-        also where git says that it failed)."""
-        return self.run_bytes(*arguments, timeout=timeout, check=check).decode("utf-8", "replace")
+    def run(self, *arguments: str, timeout: float = _TIMEOUT, check: bool = True, stdin: bytes = b"") -> str:
+        """The standard output of `git ARGUMENTS` (with `stdin` as its input); bytes that are not UTF-8 are replaced. Raises
+        GitError (with `check` also where git says that it failed)."""
+        return self.run_bytes(*arguments, timeout=timeout, check=check, stdin=stdin).decode("utf-8", "replace")
 
-    def run_bytes(self, *arguments: str, timeout: float = _TIMEOUT, check: bool = True) -> bytes:
+    def run_bytes(self, *arguments: str, timeout: float = _TIMEOUT, check: bool = True, stdin: bytes = b"") -> bytes:
         """The same, as bytes: for file names and contents."""
         settings = dict(_SETTINGS)
         if arguments and arguments[0] not in _UNFILTERED:
             settings |= self._switched_off(timeout)
-        code, output, problem = self._call(_guarded(arguments), settings, timeout)
+        code, output, problem = self._call(_guarded(arguments), settings, timeout, stdin)
         if check and code:
             raise GitError(f"git {arguments[0] if arguments else ''} failed: {_first_line(problem) or f'exit code {code}'}")
         return output
@@ -122,7 +135,9 @@ class Git:
             name for scope, name in zip(fields[::2], fields[1::2], strict=False) if scope in (b"local", b"worktree")
         )
 
-    def _call(self, arguments: Sequence[str], settings: Mapping[str, str], timeout: float) -> tuple[int, bytes, bytes]:
+    def _call(
+        self, arguments: Sequence[str], settings: Mapping[str, str], timeout: float, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
         from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
         environment = _environment(self._environ, settings)
@@ -130,13 +145,14 @@ class Git:
         where = [f"--git-dir={self._git_dir}"] if self._git_dir is not None else []
         command = [program, "--no-pager", "--literal-pathspecs", *where, *arguments]
         try:
+            source = PIPE if stdin else DEVNULL
             process = Popen(
-                command, cwd=self._root, env=environment, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True
+                command, cwd=self._root, env=environment, stdin=source, stdout=PIPE, stderr=PIPE, start_new_session=True
             )
         except (OSError, ValueError) as error:
             raise GitError(f"cannot run git in {self._root or Path.cwd()}: {error}") from error
         try:
-            output, problem = process.communicate(timeout=timeout)
+            output, problem = process.communicate(stdin or None, timeout=timeout)
         except TimeoutExpired as error:
             _kill(process)
             raise GitError(f"git {arguments[0]} took longer than {timeout:g} s and was stopped") from error
@@ -200,9 +216,10 @@ def _kill(process: Popen[bytes]) -> None:
             process.kill()
     except (ProcessLookupError, PermissionError):
         pass
-    for pipe in (process.stdout, process.stderr):
+    for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
-            pipe.close()
+            with suppress(BrokenPipeError):
+                pipe.close()
     process.wait()
 
 

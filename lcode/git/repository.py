@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,16 @@ def tracked(place: Place, paths: Sequence[str]) -> set[str]:
     except GitError:
         return set()
     return set(paths) & {os.fsdecode(name) for name in listing.split(b"\0")}
+
+
+def worktrees(common_dir: Path) -> Iterator[Place]:
+    """Every worktree of a clone, the main one (or the bare repository) first. `root` is the folder of git's, for whose
+    worktree it is does not matter here."""
+    yield _place(common_dir, common_dir)
+    with suppress(OSError):
+        for folder in sorted((common_dir / "worktrees").iterdir()):
+            if _is_git_dir(folder):
+                yield _place(folder, folder)
 
 
 def worktree_of(git_dir: Path) -> Path:
