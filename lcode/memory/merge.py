@@ -14,6 +14,8 @@ from typing import Any
 import apsw
 
 from lcode.errors import UserError
+from lcode.memory import lives
+from lcode.memory.model import Actor, Provenance, Source
 from lcode.memory.terms import identifier_parts
 from lcode.store import migrations
 from lcode.store.database import Database
@@ -125,6 +127,9 @@ def _copy_lives(connection: apsw.Connection, tables: dict[str, _Table], fresh: d
         columns, rows = tables[table]
         at = columns.index(owner)
         _copy(connection, table, columns, [row for row in rows if row[at] in copied])
+    columns, rows = tables["passage_subjects"]
+    subjects = sorted({row[columns.index("subject")] for row in rows})
+    lives.settle(connection, subjects, Provenance(Actor.PROGRAM, Source.INFERRED), "merged")
 
 
 def _blocks(table: _Table) -> Iterator[dict[str, Any]]:

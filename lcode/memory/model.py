@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from lcode.ids import new_id
+from lcode.memory.citation import Citation
 
 
 class Scope(StrEnum):
@@ -143,7 +144,11 @@ class SessionRow:
 
 @dataclass(frozen=True)
 class Passage:
-    """One archival text. `citations` are `path`, `path:line` or `path#symbol`."""
+    """One archival text. `citations` are `path`, `path:line` or `path#symbol`; `cited` the same as records, with the digest of
+    the cited text at a commit; `depends_on` the ids of passages that it builds on.
+
+    It is true from `valid_from` to `valid_to` ('': no end is known), where `superseded_by` may have taken its place. `subject`
+    is the single-valued thing that it is about, such as the test command ('' for none); `commit` where it was said."""
 
     id: str
     text: str
@@ -156,6 +161,25 @@ class Passage:
     trust: Trust
     session_id: str
     score: float = 0.0
+    valid_from: str = ""
+    valid_to: str = ""
+    superseded_by: str = ""
+    subject: str = ""
+    depends_on: tuple[str, ...] = ()
+    confidence: float = 1.0
+    commit: str = ""
+    cited: tuple[Citation, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, in words."""
+        if self.actor in (Actor.SLEEP_TIME, Actor.GIT):
+            return self.actor.value
+        by = "the user" if self.actor is Actor.USER else f"the {self.actor.value}"
+        read = {Source.FILE: "a file", Source.TOOL: "a tool's output", Source.COMMIT: "a commit", Source.WEB: "the web"}
+        if self.source in read:
+            return f"read by {by} in {read[self.source]}"
+        return f"{'said' if self.source is Source.SAID else 'inferred'} by {by}"
 
 
 @dataclass(frozen=True)
