@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TABLE = "static_table.bin"
 LARGEST = 127
 _LONGEST_WORD = 100  # characters; the vocabulary's own tokeniser knows no longer one
-_CACHED = 100_000  # tokens whose pieces are remembered
+_CACHED = 100_000  # tokens, and words, whose pieces are remembered
 _AT_ONCE = 512
 _IDEOGRAPHS = (
     (0x4E00, 0x9FFF),
@@ -129,22 +129,24 @@ class _Tokens(dict[str, bytes]):
     def __missing__(self, token: str) -> bytes:
         if len(self) > _CACHED:
             self.clear()
-        words = map(self._pieces.of, meaning_words(token))
-        ids = self[token] = array("i", chain.from_iterable(words)).tobytes()
+        ids = self[token] = b"".join(map(self._pieces.__getitem__, meaning_words(token)))
         return ids
 
 
-class _Pieces:
-    """The vocabulary, and words as pieces of it."""
+class _Pieces(dict[str, bytes]):
+    """Words and the numbers of their pieces, filled as they are met."""
 
     def __init__(self, vocabulary: dict[str, int]) -> None:
+        super().__init__()
         self._vocabulary = vocabulary
         self._longest = max(map(len, vocabulary))
 
-    def of(self, word: str) -> tuple[int, ...]:
-        """The numbers of a word's pieces."""
+    def __missing__(self, word: str) -> bytes:
+        if len(self) > _CACHED:
+            self.clear()
         words = [word] if word.isascii() else _plain(word)
-        return tuple(chain.from_iterable(map(self._cut, words)))
+        ids = self[word] = array("i", chain.from_iterable(map(self._cut, words))).tobytes()
+        return ids
 
     def _cut(self, word: str) -> tuple[int, ...]:
         """The longest piece that the word begins with, the longest that the rest goes on with, and so forth; nothing at all

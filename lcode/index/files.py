@@ -267,7 +267,12 @@ def kind_of_content(kind: str, data: bytes) -> str:
         return kind
     if len(data) > _SMALL and len(data) > _LONG * (data.count(b"\n") + 1):
         return "minified"
-    return "generated" if kind not in ("vendored", "docs") and _GENERATED.search(data[:_MARKED]) else kind
+    return "generated" if kind not in ("vendored", "docs") and _says_generated(data[:_MARKED]) else kind
+
+
+def _says_generated(head: bytes) -> bool:
+    lower = head.lower()
+    return (b"generated" in lower or b"do not " in lower) and _GENERATED.search(head) is not None
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

@@ -9,17 +9,16 @@ from functools import cache
 
 MOST = 3_000  # distinct identifiers of one file that are kept: those used most
 _LONGEST = 64
-_WORD = r"([A-Za-z_$][\w$]+)"
 _LINE_TEXT = r'"(?:[^"\\\n]|\\.){0,2000}"'
 _LETTER = r"'(?:[^'\\\n]|\\.[^'\n]{0,8})'"
 _LINE_TEXT_2 = r"'(?:[^'\\\n]|\\.){0,2000}'"
 _BLOCK = r"/\*[\s\S]*?(?:\*/|\Z)"  # one that is never closed goes to the end: looked for once
-_SKIPPED = {
+_SKIPPED = {  # each begins with a literal: so they are searched for fast
     "slash": [_BLOCK, r"//[^\n]*", _LINE_TEXT, _LETTER],
     "script": [_BLOCK, r"//[^\n]*", _LINE_TEXT, _LINE_TEXT_2],
     "php": [_BLOCK, r"//[^\n]*", r"#(?!\[)[^\n]*", _LINE_TEXT, _LINE_TEXT_2],
     "python": [r'"""[\s\S]*?(?:"""|\Z)', r"'''[\s\S]*?(?:'''|\Z)", r"#[^\n]*", _LINE_TEXT, _LINE_TEXT_2],
-    "hash": [r"(?<![$\w{])#[^\n]*", _LINE_TEXT_2],
+    "hash": [r"#(?<![$\w{]#)[^\n]*", _LINE_TEXT_2],
     "dash": [r"--\[\[[\s\S]*?(?:\]\]|\Z)", r"--[^\n]*", _BLOCK, _LINE_TEXT, _LINE_TEXT_2],
     "haskell": [r"\{-[\s\S]*?(?:-\}|\Z)", r"--[^\n]*", _LINE_TEXT],
     "plain": [_LINE_TEXT],
@@ -38,23 +37,34 @@ _KEYWORDS = (
 )
 _WORDS = frozenset(word.encode() for word in _KEYWORDS.split())
 _PROSE = re.compile(rb"`+([^`\n]{2,80})`+")
-_IDENTIFIER = re.compile(rb"[A-Za-z_$][\w$]+")
+_DIGITS = b"0123456789"
+_LETTERS = re.compile(r"[\w$]", re.ASCII)
+_SPACED = bytes(byte if _LETTERS.match(chr(byte)) else ord(" ") for byte in range(256))
 
 
 @cache
-def _scanner(comments: str) -> re.Pattern[bytes]:
-    return re.compile("|".join([*_SKIPPED[comments], _WORD]).encode())
+def _skipped(comments: str) -> re.Pattern[bytes]:
+    return re.compile("|".join(_SKIPPED[comments]).encode())
+
+
+def _identifiers(text: bytes) -> Counter[bytes]:
+    """What begins with a letter, `_` or `$` and goes on with these and digits, of two letters at least."""
+    found: Counter[bytes] = Counter()
+    for token, count in Counter(text.translate(_SPACED).split()).items():
+        word = token.lstrip(_DIGITS)
+        if len(word) > 1:
+            found[word] = found.get(word, 0) + count
+    return found
 
 
 def references(data: bytes, comments: str, defined: Iterable[str]) -> dict[str, int]:
     """Identifiers of `data` with how often they are used, without keywords and without those that are `defined` there."""
     if comments == "prose":
-        found = Counter(word for text in _PROSE.findall(data) for word in _IDENTIFIER.findall(text))
+        found = _identifiers(b" ".join(_PROSE.findall(data)))
     elif comments in _SKIPPED:
-        found = Counter(_scanner(comments).findall(data))
+        found = _identifiers(b" ".join(_skipped(comments).split(data)))
     else:
         return {}
-    found.pop(b"", None)
     for name in defined:
         found.pop(name.encode("utf-8", "replace"), None)
     for word in found.keys() & _WORDS:

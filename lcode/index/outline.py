@@ -7,7 +7,7 @@ nobody's symbols.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from lcode.index.grammars import Grammar, grammar_of
@@ -171,29 +171,26 @@ def _collect(
     found: list[Definition] = []
     injected: dict[str, dict[int, tree_sitter.Range]] = {}
     separators = grammar.language.separators
-    for _, captures in grammar.matches(tree):
-        kind = _kind(captures, data)
+    kinds: dict[int, tuple[str, str]] = {}
+    for pattern, captures in grammar.matches(tree):
+        kind, word = kinds.get(pattern) or kinds.setdefault(pattern, _kind(captures))
+        if word and data[captures[word][0].start_byte : captures[word][0].end_byte] not in _WORDS[word]:
+            continue
         if kind.startswith("inject."):
             taken = {start for others in injected.values() for start in others}
             for node in captures[kind]:
                 span = _inside(node)
                 if span.start_byte not in taken and len(taken) < _MOST_INJECTIONS:
                     injected.setdefault(kind.removeprefix("inject."), {})[span.start_byte] = span
-        elif kind:
+        else:
             found += _definitions(kind, captures, data, separators)
     return found, {name: [spans[at] for at in sorted(spans)] for name, spans in injected.items()}
 
 
-def _kind(captures: dict[str, list[tree_sitter.Node]], data: bytes) -> str:
-    """What was captured: the kind of a definition, or of an injection; '' where a word is not as it has to be."""
-    kind = ""
-    for name, nodes in captures.items():
-        if name.startswith("word."):
-            if data[nodes[0].start_byte : nodes[0].end_byte] not in _WORDS[name]:
-                return ""
-        elif name not in _NO_KINDS:
-            kind = name
-    return kind
+def _kind(captures: Iterable[str]) -> tuple[str, str]:
+    """What a pattern with these captures finds: the kind of a definition, or of an injection; and the word that has to be there."""
+    word = next((name for name in captures if name.startswith("word.")), "")
+    return next(name for name in captures if name != word and name not in _NO_KINDS), word
 
 
 def _inside(node: tree_sitter.Node) -> tree_sitter.Range:
