@@ -40,11 +40,12 @@ class FileRow(NamedTuple):
 
 
 class Fields(NamedTuple):
-    """What full text holds of a chunk."""
+    """What full text holds of a chunk, and a checksum of its bytes."""
 
     path: str
     names: str
     body: str
+    checksum: int
 
 
 class Entry(NamedTuple):
@@ -222,17 +223,29 @@ def write_contents(connection: apsw.Connection, entries: Iterable[Entry], now: i
             continue
         here.add(entry.hash)
         content += 1
-        state = TO_EMBED if entry.embed and parsed.chunks else NOT_EMBEDDED
+        kept = _kept_vectors(connection, entry)
+        state = NOT_EMBEDDED if not (entry.embed and parsed.chunks) else TO_EMBED if None in kept else EMBEDDED
         references = pack_references(parsed.references)
         partial = CRASHED if parsed.crashed else int(parsed.partial)
         made.append((content, entry.hash, parsed.language, entry.lines, partial, references, state, now))
-        chunks += [(chunk + number, content, number - 1, *one) for number, one in enumerate(parsed.chunks, 1)]
+        pairs = zip(parsed.chunks, entry.fields, kept, strict=True)
+        chunks += [(chunk + n, content, n - 1, *one, its.checksum, vector) for n, (one, its, vector) in enumerate(pairs, 1)]
         names += [(name, content, chunk + number + 1) for name, number in parsed.definitions]
         chunk += len(parsed.chunks)
     connection.executemany("INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", made)
-    columns = f"id, content_id, number, {_CHUNK}"
-    connection.executemany(f"INSERT INTO chunks ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", chunks)
+    columns = f"id, content_id, number, {_CHUNK}, checksum, vector"
+    connection.executemany(f"INSERT INTO chunks ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", chunks)
     connection.executemany("INSERT INTO definitions VALUES (?, ?, ?)", names)
+
+
+def _kept_vectors(connection: apsw.Connection, entry: Entry) -> list[bytes | None]:
+    """The vectors of the entry's chunks that the file had before, as they are now: of most where it was only edited."""
+    known: dict[tuple[str, int], bytes] = {}
+    if entry.before is not None and entry.embed:
+        sql = "SELECT symbol, checksum, vector FROM chunks WHERE content_id = ? AND vector IS NOT NULL"
+        known = {(symbol, sum_): vector for symbol, sum_, vector in connection.execute(sql, (entry.before,))}
+    chunks = entry.parsed.chunks if entry.parsed is not None else []
+    return [known.get((one.symbol, fields.checksum)) for one, fields in zip(chunks, entry.fields, strict=True)]
 
 
 def write_files(connection: apsw.Connection, checkout: int, entries: Iterable[Entry], now: int) -> list[str]:
@@ -257,7 +270,7 @@ def write_files(connection: apsw.Connection, checkout: int, entries: Iterable[En
         for chunk, fields in zip(chunks, entry.fields, strict=True):
             code += 1
             rows.append((code, file, chunk))
-            texts.append((code, *fields))
+            texts.append((code, *fields[:3]))
     connection.executemany("INSERT INTO code VALUES (?, ?, ?)", rows)
     connection.executemany(f"INSERT INTO {full_text(checkout)} (rowid, path, names, body) VALUES (?, ?, ?, ?)", texts)
     return left
@@ -324,24 +337,33 @@ def backlog_size(connection: apsw.Connection, checkout: int) -> int:
     return int(_one(connection, sql, (checkout,)))
 
 
-def write_vectors(connection: apsw.Connection, contents: Iterable[tuple[int, Sequence[bytes]]]) -> None:
-    """The vectors of the chunks of contents, in the chunks' order. A content that is gone is passed over."""
+def without_vector(connection: apsw.Connection, content: int) -> list[tuple[int, Chunk]]:
+    """The chunks of a content that have no vector, each after its id."""
+    sql = f"SELECT id, {_CHUNK} FROM chunks WHERE content_id = ? AND vector IS NULL ORDER BY number"
+    return [(row[0], Chunk(*row[1:])) for row in connection.execute(sql, (content,))]
+
+
+def write_vectors(connection: apsw.Connection, contents: Iterable[tuple[int, Sequence[tuple[int, bytes]]]]) -> None:
+    """The vectors that chunks of contents were without, each after its chunk. A content that is gone is passed over."""
     for content, vectors in contents:
-        chunks = _chunk_ids(connection, content)
-        if len(chunks) == len(vectors):
-            pairs = ((vector or None, chunk) for vector, chunk in zip(vectors, chunks, strict=True))
-            connection.executemany("UPDATE chunks SET vector = ? WHERE id = ?", pairs)
+        before = connection.total_changes()
+        rows = ((vector or None, chunk, content) for chunk, vector in vectors)
+        connection.executemany("UPDATE chunks SET vector = ? WHERE id = ? AND content_id = ?", rows)
+        if connection.total_changes() - before == len(vectors):
             connection.execute("UPDATE contents SET embedded = ? WHERE id = ?", (EMBEDDED, content))
 
 
-def forget_vectors(connection: apsw.Connection, after: int, most: int) -> int:
-    """Put vectors of another model back to those that are to be made, of at most so many contents after the id `after`; the
-    last id, 0 where there were none."""
-    sql = "SELECT id FROM contents WHERE embedded = ? AND id > ? ORDER BY id LIMIT ?"
-    found = [row[0] for row in connection.execute(sql, (EMBEDDED, after, most))]
-    connection.executemany("UPDATE chunks SET vector = NULL WHERE content_id = ?", ((content,) for content in found))
-    connection.executemany("UPDATE contents SET embedded = ? WHERE id = ?", ((TO_EMBED, content) for content in found))
-    return found[-1] if found else 0
+def with_vectors(connection: apsw.Connection, after: int, most: int) -> list[int]:
+    """At most so many contents after the id `after` that have vectors, be it of some chunks alone."""
+    some = "EXISTS (SELECT 1 FROM chunks WHERE content_id = contents.id AND vector IS NOT NULL)"
+    sql = f"SELECT id FROM contents WHERE id > ?1 AND (embedded = {EMBEDDED} OR embedded = {TO_EMBED} AND {some})"
+    return [row[0] for row in connection.execute(f"{sql} ORDER BY id LIMIT ?2", (after, most))]
+
+
+def forget_vectors(connection: apsw.Connection, contents: Sequence[int]) -> None:
+    """Put the vectors of contents back to those that are to be made."""
+    connection.executemany("UPDATE chunks SET vector = NULL WHERE content_id = ?", ((content,) for content in contents))
+    connection.executemany("UPDATE contents SET embedded = ? WHERE id = ?", ((TO_EMBED, content) for content in contents))
 
 
 # -- the cache ---------------------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ def _collect(
 
 
 def _kind(captures: Iterable[str]) -> tuple[str, str]:
-    """What a pattern with these captures finds: the kind of a definition, or of an injection; and the word that has to be there."""
+    """What a pattern with these captures finds: the kind of a definition, or of an injection; and the word that it asks for."""
     word = next((name for name in captures if name.startswith("word.")), "")
     return next(name for name in captures if name != word and name not in _NO_KINDS), word
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -127,9 +128,9 @@ def analyse(path: str, kind: str, data: bytes, known: Known | None, cut_as: str 
     bare = kind in NAMES
     path_text = document_text(path)
     for number, one in enumerate(chunks):
-        text = "" if bare else data[one.start : one.end].decode("utf-8", "replace")
-        _, names, body = fields("", one, text, defined.get(number, ()))
-        found.append(Fields(path_text, names, body))
+        raw = data[one.start : one.end]
+        _, names, body = fields("", one, "" if bare else raw.decode("utf-8", "replace"), defined.get(number, ()))
+        found.append(Fields(path_text, names, body, zlib.crc32(raw)))
     return Analysed(parsed, data.count(b"\n") + (not data.endswith(b"\n") and bool(data)), found)
 
 
@@ -140,7 +141,7 @@ def entry(source: Source, analysed: Analysed | None, before: int | None) -> Entr
     return Entry(*source[:6], parsed, lines, found, embed, before)
 
 
-def documents(chunks: Sequence[Chunk], data: bytes) -> list[str]:
+def documents(chunks: Iterable[Chunk], data: bytes) -> list[str]:
     """What an embedder is given for each chunk."""
     data = of_process().blank(data)
     return [f"{one.symbol}\n{data[one.start : one.end].decode('utf-8', 'replace')}" for one in chunks]

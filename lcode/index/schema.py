@@ -15,7 +15,7 @@ import apsw
 
 from lcode.store.migrations import Schema
 
-VERSION = "2"  # of the tables below, as `meta` has it: the number of migrations is always one
+VERSION = "3"  # of the tables below, as `meta` has it: the number of migrations is always one
 APPLICATION_ID = 0x6C636978  # "lcix"
 
 _CODE = """
@@ -29,7 +29,8 @@ CREATE INDEX contents_by_use ON contents (used_at);
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY, content_id INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, symbol TEXT NOT NULL,
     signature TEXT NOT NULL, doc TEXT NOT NULL, start_line INTEGER NOT NULL, end_line INTEGER NOT NULL,
-    "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, vector BLOB
+    "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, checksum INTEGER NOT NULL,
+    vector BLOB
 ) STRICT;
 CREATE INDEX chunks_by_content ON chunks (content_id, number);
 CREATE TABLE definitions (name TEXT NOT NULL COLLATE NOCASE, content_id INTEGER NOT NULL, chunk_id INTEGER NOT NULL) STRICT;

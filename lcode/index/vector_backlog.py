@@ -19,6 +19,8 @@ _AT_ONCE = 32  # contents
 _WRITTEN = 200  # vectors in one transaction
 _FORGOTTEN = 50  # contents
 
+Vectors = tuple[int, list[tuple[int, bytes]]]  # a content, and vectors that its chunks are without, each after its chunk
+
 
 def embed_backlog(
     database: Database,
@@ -66,38 +68,37 @@ def _keep_model(database: Database, name: str) -> None:
         return
     database.write(lambda connection: rows.set_meta(connection, "embedder", ""))
     after = 0
-    while after := database.write(
-        lambda connection, at=after: rows.forget_vectors(connection, at, _FORGOTTEN)  # type: ignore[misc]
+    while some := database.read(
+        lambda connection, at=after: rows.with_vectors(connection, at, _FORGOTTEN)  # type: ignore[misc]
     ):
-        pass
+        after = some[-1]
+        database.write(lambda connection, ids=some: rows.forget_vectors(connection, ids))  # type: ignore[misc]
     database.write(lambda connection: rows.set_meta(connection, "embedder", name))
 
 
 def _embed(database: Database, base: str, model: Embedder, batch: Sequence[tuple[int, bytes, str]], report: Report) -> None:
     texts: list[str] = []
-    counts: list[tuple[int, int]] = []
+    wanting: list[tuple[int, list[int]]] = []  # contents and their chunks
     for content, hash_, path in batch:
         source = read(base, path, 0)
         if source is None or source.hash != hash_:
             continue
-        chunks, _ = database.read(lambda connection, one=content: rows.content_chunks(connection, one))  # type: ignore[misc]
-        texts += documents(chunks, source.data)
-        counts.append((content, len(chunks)))
-    vectors = model.documents(texts)
-    at = 0
-    waiting: list[tuple[int, Sequence[bytes]]] = []
+        found = database.read(lambda connection, one=content: rows.without_vector(connection, one))  # type: ignore[misc]
+        texts += documents((chunk for _, chunk in found), source.data)
+        wanting.append((content, [chunk for chunk, _ in found]))
+    vectors = iter(model.documents(texts))
+    waiting: list[Vectors] = []
     size = 0
-    for content, count in counts:
-        waiting.append((content, vectors[at : at + count]))
-        at += count
-        size += count
+    for content, chunks in wanting:
+        waiting.append((content, list(zip(chunks, vectors, strict=False))))
+        size += len(chunks)
         if size >= _WRITTEN:
             _write(database, waiting)
             waiting, size = [], 0
     _write(database, waiting)
-    report.vectors += at
+    report.vectors += len(texts)
 
 
-def _write(database: Database, vectors: Sequence[tuple[int, Sequence[bytes]]]) -> None:
+def _write(database: Database, vectors: Sequence[Vectors]) -> None:
     if vectors:
         database.write(lambda connection: rows.write_vectors(connection, vectors))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -402,20 +402,57 @@ def test_checkouts_that_are_gone_are_forgotten(root: Path, database: IndexDataba
     assert database.read(lambda connection: connection.execute("SELECT root FROM checkouts").fetchall()) == [(str(root),)]
 
 
+class Noting:
+    """An embedding that notes what it is asked for."""
+
+    dimension = 4
+
+    def __init__(self, name: str = "other") -> None:
+        self.name = name
+        self.asked: list[str] = []
+
+    def documents(self, texts: Sequence[str]) -> list[bytes]:
+        self.asked += texts
+        return [b"\1\2\3\4" for _ in texts]
+
+    def query(self, text: str) -> bytes:
+        return b"\1\2\3\4"
+
+
 def test_vectors_of_another_model_are_made_anew(root: Path, paths: AgentPaths, database: IndexDatabase) -> None:
-    class Other:
-        name, dimension = "other", 4
-
-        def documents(self, texts: Any) -> list[bytes]:
-            return [b"\1\2\3\4" for _ in texts]
-
-        def query(self, text: str) -> bytes:
-            return b"\1\2\3\4"
-
     CodeIndex(database, root).update()
-    report = CodeIndex(database, root, embedder=Other()).update()
+    report = CodeIndex(database, root, embedder=Noting()).update()
     assert report.files == 0 and report.vectors > 0
     assert {row[10] for row in searchable(index_path(paths), root)["code"]} == {"01020304"}
+
+
+def _functions(*names: str) -> str:
+    return "".join(f"def {name}():\n" + f"    work_of_{name}()\n" * 12 + "\n\n" for name in names)
+
+
+def test_an_edited_file_keeps_the_vectors_of_what_was_not_edited(root: Path, database: IndexDatabase) -> None:
+    file = root / "many.py"
+    file.write_text(_functions("one", "two", "three"))
+    embedder = Noting()
+    CodeIndex(database, root, embedder=embedder).update()
+    embedder.asked.clear()
+    file.write_text(_functions("zero", "one", "two", "three").replace("work_of_two", "do_two"))
+    report = CodeIndex(database, root, embedder=embedder).update(paths=["many.py"])
+    assert [text.partition("\n")[0] for text in embedder.asked] == ["zero", "two"]
+    assert (report.vectors, CodeIndex(database, root).status().to_embed) == (2, 0)
+    file.write_text(_functions("three", "zero"))
+    assert CodeIndex(database, root, embedder=embedder).update(paths=["many.py"]).vectors == 0
+
+
+def test_vectors_that_were_kept_are_not_kept_for_another_model(root: Path, database: IndexDatabase) -> None:
+    file = root / "many.py"
+    file.write_text(_functions("one", "two"))
+    CodeIndex(database, root, embedder=Noting()).update()
+    file.write_text(_functions("one", "two", "three"))
+    CodeIndex(database, root, embedder=Noting()).update(vectors=False)
+    other = Noting("another")
+    CodeIndex(database, root, embedder=other).update()
+    assert {"one", "two", "three"} <= {text.partition("\n")[0] for text in other.asked}
 
 
 def test_transactions_stay_short_whatever_a_file_holds(root: Path, database: IndexDatabase) -> None:

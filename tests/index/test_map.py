@@ -49,8 +49,8 @@ def fill(database: IndexDatabase, root: Path, files: Mapping[str, tuple[tuple[st
             connection.execute("INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", content)
             for at, name in enumerate(defined):
                 chunk = (number, at, "class" if name[0].isupper() else "function", name, name, 10 * at + 1, 10 * at + 9)
-                columns = 'content_id, number, kind, symbol, signature, doc, start_line, end_line, "start", "end"'
-                connection.execute(f"INSERT INTO chunks ({columns}) VALUES (?, ?, ?, ?, ?, '', ?, ?, 0, 1)", chunk)
+                columns = 'content_id, number, kind, symbol, signature, doc, start_line, end_line, "start", "end", checksum'
+                connection.execute(f"INSERT INTO chunks ({columns}) VALUES (?, ?, ?, ?, ?, '', ?, ?, 0, 1, 0)", chunk)
             file = (number, checkout, path, number, _kind(path))
             columns = "id, checkout_id, path, content_id, size, mtime_ns, inode, kind"
             connection.execute(f"INSERT INTO files ({columns}) VALUES (?, ?, ?, ?, 100, 1, 1, ?)", file)
