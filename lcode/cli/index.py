@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lcode.cli.options import Options, json_option, place_options
-from lcode.cli.output import Styled, plural, say, say_json
-from lcode.errors import EXIT_ERROR, EXIT_OK, EXIT_TEMPORARY, UsageError
+from lcode.cli.output import Styled, one_line, plural, say, say_json
+from lcode.errors import EXIT_ERROR, EXIT_OK, EXIT_TEMPORARY, ConfigError, UsageError
 
 if TYPE_CHECKING:
     from lcode.agent.runtime import Runtime
@@ -123,7 +123,7 @@ def _say_status(runtime: Runtime, found: Status) -> None:
             "index": f"{plural(found.files, 'file')}, {plural(found.chunks, 'chunk')}, {_size(found.bytes)}",
             "state": _STATES.get(found.state, found.state) + (f"; {found.problem}" if found.problem else ""),
             "kinds": ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.kinds.items(), key=lambda one: -one[1])),
-            "vectors": f"{plural(found.to_embed, 'file')} to come" if found.to_embed else "all there",
+            "vectors": _vectors(runtime, found),
             "updated": _age(found.seen_at),
         }
         if found.crashed:
@@ -132,6 +132,18 @@ def _say_status(runtime: Runtime, found: Status) -> None:
             if text:
                 say(Styled(f"{name:<8} ", "dim"), text)
     say(Styled(f"{'worker':<8} ", "dim"), words(_worker(runtime), path_text(runtime.root)))
+
+
+def _vectors(runtime: Runtime, found: Status) -> str:
+    if found.to_embed:
+        return f"{plural(found.to_embed, 'file')} to come"
+    try:
+        wanted = runtime.background.embedder().name
+    except ConfigError as error:
+        return f"not used: {error.message}"
+    if found.embedder and found.embedder != wanted:
+        return f"of another model than the settings name: `lcode index` or a session makes those of {one_line(wanted, 80)}"
+    return "all there"
 
 
 _STATES = {

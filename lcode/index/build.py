@@ -49,6 +49,7 @@ class Status:
     bytes: int = 0  # of the whole index
     problem: str = ""
     crashed: list[str] = field(default_factory=list)  # files over which their parser crashed: they are plain text
+    embedder: str = ""  # of which the vectors are
 
 
 @contextmanager
@@ -85,7 +86,10 @@ class CodeIndex:
                 return Status(bytes=used, problem=problem)
             kinds, chunks, waiting = rows.counts(connection, found.id)
             crashed = rows.crashed_files(connection, found.id)
-            return Status(found.state, sum(kinds.values()), kinds, chunks, waiting, found.seen_at, used, problem, crashed)
+            model = rows.meta(connection, "embedder")
+            return Status(
+                found.state, sum(kinds.values()), kinds, chunks, waiting, found.seen_at, used, problem, crashed, model
+            )
 
         return self._database.read(look)
 

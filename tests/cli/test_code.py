@@ -82,6 +82,13 @@ def test_the_status_tells_files_chunks_vectors_age_and_worker(indexed: Path, lco
     assert (values["state"], values["files"], values["to_embed"], values["worker"]) == ("ready", 3, 0, None)
 
 
+def test_the_status_tells_that_vectors_are_of_another_model(indexed: Path, lcode: Lcode) -> None:
+    assert lcode("config", "set", "embedding_provider", "ollama").code == 0
+    assert "vectors  of another model than the settings name" in lcode("index", "--status").out
+    assert lcode("config", "set", "embedding_provider", "openai").code == 0
+    assert "vectors  not used: the embedding needs a key in OPENAI_API_KEY" in lcode("index", "--status").out
+
+
 def test_the_status_of_a_place_without_an_index_makes_none(shop: Path, lcode: Lcode, home: Path) -> None:
     done = lcode("index", "--status")
     assert (done.code, done.out.splitlines()[0]) == (0, "the code is not indexed yet")
