@@ -302,6 +302,9 @@ class CallRunner:
         stored = part_from_json(row.content[0])
         assert isinstance(stored, ToolResult)
         self._results[item.operation_id] = stored
+        if item.tool is not None and not item.tool.recalls:
+            context = self.make_context(item.operation_id, step_id)
+            context.seen.origins.read(stored.text, item.tool.summary(context, item.arguments))
         emit(ToolFinished(item.call.id, item.call.name, output.is_error, output.summary or outcome, stored.text, output.diff))
         return stored
 

@@ -240,10 +240,8 @@ class Runtime:
             session.rows = await memory.run(memory.recall.context, row.id)
             cut = int(await memory.run(memory.recall.session_value, row.id, "context_from") or 0)
             memory.in_context = (row.id, cut)
-            seen = session.calls.make_context("", "").seen
-            for message in session.rows:
-                if message.role == "tool":
-                    seen.output("\n".join(str(part.get("text", "")) for part in message.content))
+            recalling = {tool.name for tool in session.calls.tools.values() if tool.recalls}
+            session.calls.make_context("", "").seen.again(session.rows, recalling)
             branch, where = (memory.recall.redacted(name) for name in (self.branch, path_text(self.root)))  # as they are kept
             same_place = (row.branch, row.worktree) == (branch, where)
             await memory.run(session.restore_prompt, last_message, same_place)

@@ -196,6 +196,7 @@ class Session:
 
         await self.write(work)
         self._where = where
+        self.calls.make_context("", "").seen.origins.heard(text)
         return run_id
 
     async def _news(self) -> tuple[str, list[str]]:

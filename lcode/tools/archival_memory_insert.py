@@ -13,6 +13,7 @@ from lcode.tools.memory_text import by_agent, on_store
 class ArchivalMemoryInsert(Tool):
     name = "archival_memory_insert"
     effect = Effect.MEMORY
+    recalls = True
 
     aliases: ClassVar = {"text": "content", "memory": "content"}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from lcode import clock
 from lcode.memory.dates import end_of, start_of
+from lcode.memory.model import Trust
 from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
 from lcode.tools.code_text import below
 from lcode.tools.memory_text import hits_text, on_store, passages_text
@@ -60,6 +61,7 @@ class Asked:
 class ArchivalMemorySearch(Tool):
     name = "archival_memory_search"
     effect = Effect.READ
+    recalls = True
 
     aliases: ClassVar = {
         "tag_match_mode": "tag_match",
@@ -95,10 +97,23 @@ class ArchivalMemorySearch(Tool):
             return ToolOutput(await _nothing(context, asked), "nothing found")
         text = _told(context, asked)
         context.seen.output(text)
+        _take_in(context, asked)
         return ToolOutput(text, ", ".join(f"{number} {name}" for name, number in found.items() if number))
 
     def paths(self, context: ToolContext, arguments: Mapping[str, Any]) -> list[Path]:
         return []  # what it shows is inside the root, or it is an error
+
+
+def _take_in(context: ToolContext, asked: Asked) -> None:
+    """What of it is data that nobody vouched for: the code, commits, quotations."""
+    origins = context.seen.origins
+    for passage in asked.facts:
+        if passage.trust is Trust.UNVERIFIED:
+            origins.read(passage.text, f"passage {passage.id.removeprefix('passage-')[:8]} ({passage.source.value})")
+    for hit in asked.code:
+        origins.read(hit.text, hit.path)
+    for commit in asked.commits:
+        origins.read(commit.subject, f"commit {commit.hash[:9]}")
 
 
 def _scopes(asked: Asked, scope: str) -> list[str]:

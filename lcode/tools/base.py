@@ -139,6 +139,7 @@ class Tool(ABC):
     name: ClassVar[str]
     effect: ClassVar[Effect]
     aliases: ClassVar[Mapping[str, str]] = {}
+    recalls: ClassVar[bool] = False  # whether what it returns was said or kept before, and is not data that comes in now
 
     @abstractmethod
     async def run(self, context: ToolContext, **arguments: Any) -> ToolOutput:

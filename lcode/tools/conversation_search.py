@@ -11,6 +11,7 @@ from lcode.tools.memory_text import hits_text, on_store
 class ConversationSearch(Tool):
     name = "conversation_search"
     effect = Effect.READ
+    recalls = True
 
     async def run(  # type: ignore[override]
         self,

@@ -12,6 +12,7 @@ from lcode.tools.memory_text import hits_text, on_store
 class ConversationSearchDate(Tool):
     name = "conversation_search_date"
     effect = Effect.READ
+    recalls = True
 
     async def run(  # type: ignore[override]
         self,

@@ -7,7 +7,14 @@ with its difference; of everything else that tools returned (grep hits, shell ou
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lcode.memory.origins import Origins
+
+if TYPE_CHECKING:
+    from lcode.memory.model import MessageRow
 
 _PREFIXES = (
     re.compile(r"^\s*\d+[:\t→|-]\s?"),  # numbered lines: `12→text`, `12:text`, `cat -n`
@@ -18,11 +25,12 @@ _REMEMBERED_FILE = 2_000_000  # bytes; larger files are remembered by their line
 
 
 class Seen:
-    """`lines` are kept by hash: a session may see megabytes."""
+    """`lines` are kept by hash: a session may see megabytes. `origins` knows which directions were read, and what was heard."""
 
     def __init__(self) -> None:
         self._files: dict[Path, str] = {}
         self._lines: set[int] = set()
+        self.origins = Origins()
 
     def whole(self, path: Path, content: str) -> None:
         """The agent knows all of `path` as `content`."""
@@ -53,3 +61,14 @@ class Seen:
     def _add(self, line: str) -> None:
         if bare := line.strip():
             self._lines.add(hash(bare))
+
+    def again(self, rows: Iterable[MessageRow], recalling: Container[str]) -> None:
+        """Take in what a session that is taken up again has in context. `recalling` are tools that return what memory holds."""
+        for row in rows:
+            if row.role == "user" and row.kind == "user":
+                self.origins.heard(row.text)
+            for part in row.content if row.role == "tool" else ():
+                text, name = str(part.get("text", "")), str(part.get("name", "a tool"))
+                self.output(text)
+                if name not in recalling:
+                    self.origins.read(text, name)
