@@ -127,12 +127,14 @@ def _show_message(row: MessageRow) -> None:
 def show_facts(facts: Sequence[Passage]) -> None:
     """Passages, each with its kind, date, writer and tags."""
     from lcode.memory.dates import local
+    from lcode.memory.lives import lifetime
 
     if not facts:
         say("nothing found in archival memory")
     for fact in facts:
         about = [fact.kind, local(fact.created_at), f"by {fact.actor.value}", *(f"#{tag}" for tag in fact.tags)]
         about += ["unverified"] if fact.trust == "unverified" else []
+        about += [life] if (life := lifetime(fact)) else []
         say(Styled(short(fact.id), "bold"), "  ", Styled(" · ".join(about), "dim"))
         say(indent(fact.text))
         if fact.citations:

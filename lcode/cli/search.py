@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lcode import clock
 from lcode.cli.find import KINDS, hit_json, passage_json, show_facts, show_messages
 from lcode.cli.options import LIMIT, Options, TextCommand, json_option, place_options
 from lcode.cli.output import Styled, say, say_json
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lcode.index.model import Hit
     from lcode.index.past import PastCommit
     from lcode.index.reader import CodeReader, Standing
+    from lcode.memory.lives import AsOf
     from lcode.memory.model import Passage, RecallHit
 
 SCOPES = ("code", "facts", "commits", "messages", "all")
@@ -36,6 +38,8 @@ class Asked:
     tags: tuple[str, ...]
     limit: int
     explain: bool
+    moment: str = ""
+    as_of: AsOf | None = None  # what `moment` means
 
     def scopes(self) -> list[str]:
         """Where to look: a filter that only some places know leaves the others out. Raises UsageError where none is left."""
@@ -44,6 +48,7 @@ class Asked:
             (self.tags, "--tag", ("facts",)),
             (self.kind, f"--kind {self.kind}", ("facts",) if self.kind in KINDS else ("code",)),
             (self.language, "--lang", ("code",)),
+            (self.moment, "--as-of", ("facts", "commits", "messages")),
             (self.path, "--path", ("code", "commits")),
         )
         narrowed = [(option, scopes) for value, option, scopes in known if value]
@@ -72,6 +77,8 @@ class Found:
 @click.option("--lang", default="", metavar="NAME", help="Only code in this language.")
 @click.option("--kind", default="", metavar="KIND", help=f"Only code (function, class, …) or facts ({', '.join(KINDS)}) of it.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only facts with this tag; may be repeated (any of them).")
+@click.option("--as-of", default="", metavar="MOMENT", help="What was true then: a date, 2026-03, March, a commit, a session.")
+@click.option("--known-at", default="", metavar="MOMENT", help="Only what was known of it then; else what is known now.")
 @click.option("--limit", type=LIMIT, default=10, show_default=True, metavar="N", help="At most N of each.")
 @click.option("--explain", is_flag=True, help="Say why each place in the code ranks where it does.")
 @click.option("--stdin", "many", is_flag=True, help="Questions from standard input, one a line; a line of JSON for each.")
@@ -86,6 +93,8 @@ def search(
     lang: str,
     kind: str,
     tags: tuple[str, ...],
+    as_of: str,
+    known_at: str,
     limit: int,
     explain: bool,
     many: bool,
@@ -96,15 +105,17 @@ def search(
     Without a QUERY: what was kept and said last.
     """
     from lcode.cli.code_place import searched
+    from lcode.memory.lives import described
 
     if many and query:
         raise UsageError("--stdin takes its questions from standard input alone", "leave the words out")
     asked = Asked(scope or ("code" if many else "all"), "", lang.lower(), kind.lower(), tags, limit, explain)
+    asked.moment = f"{as_of or 'now'} known at {known_at}" if known_at else as_of
     words = " ".join(query)
     if asked.scope == "code" and not many and not words.strip():
         raise UsageError("code is found by words, a symbol or a path", "give a QUERY")
     with searched(options, wants_code=_wants_code(asked, words, many=many, path=path)) as (runtime, reader, below):
-        asked.path = below(path)
+        asked.path, asked.as_of = below(path), _as_of(runtime, asked.moment)
         if many:
             _answer_lines(runtime, reader, asked)
             return EXIT_OK if reader is not None or asked.scope not in ("code", "commits") else EXIT_ERROR
@@ -114,6 +125,8 @@ def search(
         if reader is not None and "code" in asked.scopes():
             found.note = reader.remark(words, found.code, path=asked.path, language=asked.language, kind=asked.kind)
         standing = reader.standing() if reader is not None else None
+    if asked.as_of is not None and not as_json:
+        say(Styled(described(asked.as_of), "dim"), err=True)
     if as_json:
         note = {"note": found.note} if found.note else {}
         say_json({**_json(found), **note, **({"index": standing.shown()} if standing else {})})
@@ -131,6 +144,15 @@ def _wants_code(asked: Asked, words: str, *, many: bool, path: str) -> bool:
     return bool({"code", "commits"} & set(asked.scopes())) and bool(words.strip() or many or asked.scope == "commits")
 
 
+def _as_of(runtime: Runtime, moment: str) -> AsOf | None:
+    if not moment:
+        return None
+    from lcode.memory.moments import as_of
+
+    memory = runtime.memory()
+    return as_of(moment, memory.archival, runtime.place, memory.recall)
+
+
 def find(runtime: Runtime, reader: CodeReader | None, asked: Asked, words: str) -> Found:
     """What each scope answers."""
     scopes, found = asked.scopes(), Found()
@@ -141,11 +163,12 @@ def find(runtime: Runtime, reader: CodeReader | None, asked: Asked, words: str) 
             words, path=asked.path, language=asked.language, kind=asked.kind, limit=asked.limit, explain=asked.explain
         )
     if reader is not None and "commits" in scopes:
-        found.commits = reader.commits(words, path=asked.path, limit=beside)
+        end = int(clock.parse(asked.as_of.valid_at).timestamp()) + 1 if asked.as_of else 0
+        found.commits = reader.commits(words, path=asked.path, end=end, limit=beside)
     if memory is not None and "facts" in scopes:
-        found.facts = memory.archival.search(words, kind=asked.kind, tags=asked.tags, limit=asked.limit)
+        found.facts = memory.archival.search(words, kind=asked.kind, tags=asked.tags, limit=asked.limit, as_of=asked.as_of)
     if memory is not None and "messages" in scopes:
-        found.messages = memory.recall.search(words, limit=asked.limit)
+        found.messages = memory.recall.search(words, end=asked.as_of.valid_at if asked.as_of else "", limit=asked.limit)
     return found
 
 

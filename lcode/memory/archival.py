@@ -163,14 +163,10 @@ class Archival:
         """The life of a passage: every state, the first one first. Raises MemoryEditError."""
         return self._memory.read(lambda connection: lives.states(connection, passage_rows.full_id(connection, passage_id)))
 
-    def closed_by(self, passage_id: str) -> list[Passage]:
-        """The passages whose place a passage has taken."""
+    def ended_by(self, operation_id: str) -> list[Passage]:
+        """The passages that were true no more by an operation, because of another."""
         return self._memory.read(
-            lambda connection: [
-                found
-                for earlier in lives.closed_by(connection, passage_id)
-                if (found := _get(connection, earlier)).superseded_by == passage_id
-            ]
+            lambda connection: [_get(connection, ended) for ended in lives.ended_by(connection, operation_id)]
         )
 
     def citing(self, paths: Iterable[str]) -> list[Passage]:

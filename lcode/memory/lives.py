@@ -18,7 +18,8 @@ import apsw
 
 from lcode import clock
 from lcode.errors import MemoryEditError
-from lcode.memory.model import Actor, Provenance, Source
+from lcode.memory.dates import local
+from lcode.memory.model import Actor, Passage, Provenance, Source
 from lcode.store.database import Row, fetch_all, fetch_one
 
 
@@ -177,6 +178,22 @@ def replacements(connection: apsw.Connection) -> dict[str, str]:
     return {row[0]: row[1] for row in fetch_all(connection, sql)}
 
 
+def lifetime(passage: Passage) -> str:
+    """When a passage is true, in words, where that is not simply since it was kept."""
+    begins, kept = local(passage.valid_from), local(passage.created_at)
+    after = f", superseded by {passage.superseded_by.removeprefix('passage-')[:8]}" if passage.superseded_by else ""
+    if passage.valid_to and passage.valid_to <= passage.valid_from:
+        return f"never true{after}"
+    if passage.valid_to:
+        return f"true {begins} to {local(passage.valid_to)}{after}"
+    return f"true from {begins}" if begins != kept else ""
+
+
+def described(moment: AsOf) -> str:
+    """A question's moment in words."""
+    return f"as of {local(moment.valid_at)}" + (f", as known at {local(moment.known_at)}" if moment.known_at else "")
+
+
 # -- changing: all inside a transaction -------------------------------------------------------------------------------
 
 
@@ -299,7 +316,7 @@ def landed(connection: apsw.Connection, operation_id: str) -> str:
     return row[0] if row else ""
 
 
-def closed_by(connection: apsw.Connection, passage_id: str) -> Sequence[str]:
-    """The passages whose place a passage took."""
-    sql = "SELECT DISTINCT passage_id FROM passage_states WHERE superseded_by = ? ORDER BY rowid"
-    return [row[0] for row in fetch_all(connection, sql, (passage_id,))]
+def ended_by(connection: apsw.Connection, operation_id: str) -> list[str]:
+    """The other passages that an operation ended."""
+    sql = "SELECT passage_id FROM passage_states WHERE operation_id > ? AND operation_id < ? AND superseded_by != ''"
+    return [row[0] for row in fetch_all(connection, f"{sql} ORDER BY rowid", (f"{operation_id}/", f"{operation_id}/~"))]

@@ -43,11 +43,11 @@ class Moment:
         return f"{local(self.time)}{named}"
 
 
-def moment(text: str, place: Place | None = None, recall: Recall | None = None) -> Moment:
+def moment(text: str, place: Place | None = None, recall: Recall | None = None, *, begins: bool = False) -> Moment:
     """What `text` means: a date or instant, `2026-03`, `March`, `yesterday`, `3 weeks ago`; what git takes for a commit; or a
-    session's id or title. Raises MemoryEditError."""
+    session's id or title. A period stands for its end, or for its beginning (`begins`). Raises MemoryEditError."""
     bare = " ".join(text.split())
-    if at := _time(bare.lower()):
+    if at := _time(bare.lower(), begins=begins):
         return Moment(at)
     if place is not None and place.common_dir is not None and (found := _commit(bare, place)):
         return found
@@ -122,15 +122,17 @@ def _commit(name: str, place: Place) -> Moment | None:
         return None
 
 
-def _time(text: str) -> str:
-    """The stamp that a date in words or figures means, the end of a period; '' for none."""
+def _time(text: str, *, begins: bool) -> str:
+    """The stamp that a date in words or figures means, the beginning or the end of a period; '' for none."""
     if text == "now":
         return clock.stamp()
     today = clock.now().astimezone(clock.local_zone()).date()
     try:
-        if period := _period(text, today):
-            return _end(*(day.isoformat() for day in period))
-        return _end(text, text) if re.match(r"\d{4}-?\d\d-?\d\d", text) else ""
+        period = _period(text, today)
+        first, last = (day.isoformat() for day in period) if period else (text, text)
+        if not period and not re.match(r"\d{4}-?\d\d-?\d\d", text):
+            return ""
+        return start_of(first) if begins else _end(first, last)
     except (MemoryEditError, ValueError, OverflowError):
         return ""
 

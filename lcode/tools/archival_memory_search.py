@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from lcode import clock
+from lcode.errors import MemoryEditError
 from lcode.memory.dates import end_of, start_of
+from lcode.memory.lives import described
 from lcode.memory.model import Trust
 from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
 from lcode.tools.code_text import below
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from lcode.index.model import Hit
     from lcode.index.past import PastCommit
     from lcode.index.reader import CodeReader, Standing
+    from lcode.memory.lives import AsOf
     from lcode.memory.model import Passage, RecallHit
 
 _PASSAGES = frozenset({"fact", "decision", "attempt", "note", "summary", "commit"})
@@ -42,6 +45,7 @@ class Asked:
     start: str
     end: str
     limit: int | None
+    as_of: AsOf | None = None
     scopes: list[str] = field(default_factory=list)
     facts: list[Passage] = field(default_factory=list)
     messages: list[RecallHit] = field(default_factory=list)
@@ -50,6 +54,11 @@ class Asked:
     standing: str = ""
     notes: list[str] = field(default_factory=list)
     settled: bool = True
+
+    @property
+    def until(self) -> str:
+        """The last day, or the moment that is asked about."""
+        return self.end or (self.as_of.valid_at if self.as_of else "")
 
     def count(self, scope: str) -> int:
         """How many of a scope are wanted."""
@@ -83,12 +92,14 @@ class ArchivalMemorySearch(Tool):
         tag_match: Literal["any", "all"] = "any",
         start_date: Annotated[str | None, "YYYY-MM-DD, included"] = None,
         end_date: str | None = None,
+        as_of: Annotated[str | None, "What was true then: a date (2026-03, March), commit, session"] = None,
         limit: int | None = None,
     ) -> ToolOutput:
         asked = Asked(
             query, below(context, path or ""), (language or "").lower(), (kind or "").lower(), tags or [], tag_match,
-            start_date or "", end_date or "", limit,
+            start_date or "", end_date or "", limit, await _moment(context, as_of),
         )  # fmt: skip
+        asked.notes += [described(asked.as_of)] if asked.as_of else []
         asked.scopes = _scopes(asked, scope)
         await _search_memory(context, asked)
         await _search_code(context, asked)
@@ -125,6 +136,7 @@ def _scopes(asked: Asked, scope: str) -> list[str]:
         (asked.kind, "kind", ("facts",) if asked.kind in _PASSAGES else ("code",)),
         (asked.language, "language", ("code",)),
         (asked.start or asked.end, "dates", ("facts", "commits", "messages")),
+        (asked.as_of, "as_of", ("facts", "commits", "messages")),
         (asked.path, "path", ("code", "commits")),
     )
     for _, name, scopes in (one for one in known if one[0]):
@@ -136,17 +148,34 @@ def _scopes(asked: Asked, scope: str) -> list[str]:
     return wanted
 
 
+async def _moment(context: ToolContext, text: str | None) -> AsOf | None:
+    """The moment that is asked about; git may be asked for it."""
+    if not text or not text.strip():
+        return None
+    import asyncio
+
+    from lcode.git.repository import find
+    from lcode.memory.moments import as_of
+
+    memory = context.memory
+    try:
+        return await asyncio.to_thread(as_of, text, memory.archival, find(context.root), memory.recall)
+    except MemoryEditError as error:
+        raise ToolError(f"{error.message}; {error.hint}.") from error
+
+
 async def _search_memory(context: ToolContext, asked: Asked) -> None:
     memory, dates = context.memory, {"start": asked.start, "end": asked.end}
     if "facts" in asked.scopes:
         asked.facts = await on_store(
             context, memory.archival.search, asked.query, kind=asked.kind, tags=asked.tags, tag_match=asked.tag_match,
-            limit=asked.count("facts"), **dates,
+            limit=asked.count("facts"), as_of=asked.as_of, **dates,
         )  # fmt: skip
     if "messages" in asked.scopes:
         asked.messages = await on_store(
-            context, memory.recall.search, asked.query, limit=asked.count("messages"), in_context=memory.in_context, **dates
-        )
+            context, memory.recall.search, asked.query, limit=asked.count("messages"), in_context=memory.in_context,
+            start=asked.start, end=asked.until,
+        )  # fmt: skip
 
 
 def _seconds(day: str, bound: Callable[[str], str]) -> int:
@@ -177,7 +206,7 @@ async def _search_code(context: ToolContext, asked: Asked) -> None:
         )
         asked.notes += [note] if note else []
     if "commits" in asked.scopes:
-        start, end = _seconds(asked.start, start_of), _seconds(asked.end, end_of)
+        start, end = _seconds(asked.start, start_of), _seconds(asked.until, end_of)
         asked.commits = await reader.run(
             reader.commits, asked.query, path=asked.path, start=start, end=end, limit=asked.count("commits")
         )

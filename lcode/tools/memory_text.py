@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from lcode.errors import MemoryEditError
 from lcode.memory.dates import local
+from lcode.memory.lives import lifetime
 from lcode.memory.model import Actor, Block, MessageRow, Passage, Provenance, RecallHit, Source, Trust
 from lcode.memory.operations import EditRefused
 from lcode.memory.render import doubtful_lines
@@ -111,6 +112,7 @@ def passages_text(passages: list[Passage], room: int | None = None) -> str:
         head += f", tags {', '.join(passage.tags)}" if passage.tags else ""
         head += f", cites {', '.join(passage.citations)}" if passage.citations else ""
         head += ", unverified data" if passage.trust is Trust.UNVERIFIED else ""
+        head += f", {life}" if (life := lifetime(passage)) else ""
         parts.append(f"{head}]\n{shorten(passage.text, most)}")
     return "\n\n".join(parts)
 

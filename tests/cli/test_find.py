@@ -8,7 +8,7 @@ import pytest
 
 from lcode.cli import find, remember
 from lcode.memory import archival
-from tests.cli.conftest import Lcode
+from tests.cli.conftest import Lcode, git
 
 
 def test_what_is_remembered_is_found_with_tags_kind_and_citation(lcode: Lcode, repository: Path) -> None:
@@ -136,3 +136,27 @@ def test_nothing_found_is_said(lcode: Lcode, repository: Path) -> None:
     done = lcode("search", "unicorn")
     assert "nothing found in archival memory" in done.out
     assert done.code == 0
+
+
+def test_what_was_true_then_is_asked_by_a_date_or_a_commit(lcode: Lcode, repository: Path) -> None:
+    lcode("remember", "The linter is pylint", "--since", "2026-01-01")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "Later")
+    made = lcode("remember", "The linter is ruff", "--json").json()
+    assert made["subject"] == "linter" and len(made["ended"]) == 1
+    assert [fact["text"] for fact in lcode("search", "linter", "--json").json()["facts"]] == ["The linter is ruff"]
+    for moment in ("2026-02-01", "February 2026"):
+        then = lcode("search", "linter", "--as-of", moment, "--json").json()
+        assert [fact["text"] for fact in then["facts"]] == ["The linter is pylint"]
+    shown = lcode("search", "linter", "--as-of", "HEAD", "--scope", "facts")
+    assert "The linter is ruff" in shown.out and "as of " in shown.err
+    assert lcode("search", "linter", "--as-of", "2026-02-01", "--known-at", "2026-02-01", "--json").json()["facts"] == []
+    assert lcode("search", "linter", "--as-of", "someday").code == 1
+
+
+def test_a_fact_says_what_it_ends(lcode: Lcode) -> None:
+    old = lcode("remember", "Deploys go to Paris", "--subject", "deploy region", "--json").json()["id"]
+    assert "no longer true: " in lcode("remember", "Deploys go to Oslo", "--subject", "deploy region").out
+    other = lcode("remember", "Retries stop after 3").out.split()[-1]
+    assert f"no longer true: {other} Retries stop after 3" in lcode("remember", "Retries go on", "--supersedes", other).out
+    assert lcode("remember", "x", "--supersedes", "ffff").code == 1
+    assert old not in lcode("search", "deploys", "--json").out

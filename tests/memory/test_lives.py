@@ -70,9 +70,10 @@ def test_a_fact_that_ended_is_not_found_any_more_but_was_true(tiers: Tiers, toda
 def test_a_fact_of_a_single_valued_subject_ends_the_one_before_it(tiers: Tiers, today: list[int]) -> None:
     old = tiers.archival.insert("The test command is `nose`.", by())
     today[0] = 3
-    new = tiers.archival.insert("The test command is `pytest`.", by())
+    operation = by()
+    new = tiers.archival.insert("The test command is `pytest`.", operation)
     assert [passage.text for passage in tiers.archival.search("test command")] == [new.text]
-    assert [passage.id for passage in tiers.archival.closed_by(new.id)] == [old.id]
+    assert [passage.id for passage in tiers.archival.ended_by(operation.operation_id)] == [old.id]
     ended = tiers.archival.get(old.id)
     assert (ended.subject, ended.valid_to, ended.superseded_by) == ("test command", day(3), new.id)
     today[0] = 4

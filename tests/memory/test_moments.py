@@ -50,6 +50,11 @@ def test_a_period_stands_for_its_end(text: str, end: str) -> None:
     assert moment(text).time == end
 
 
+def test_a_period_stands_for_its_beginning_where_something_begins() -> None:
+    assert moment("March", begins=True).time == "2026-03-01T00:00:00.000Z"
+    assert moment("2026-03-05", begins=True).time == "2026-03-05T00:00:00.000Z"
+
+
 @pytest.mark.parametrize("text", ["", "soon", "2026-13", "2026-02-30", "99999 days ago", "marching", "--all", "HEAD"])
 def test_what_means_nothing_is_refused_with_what_would(text: str) -> None:
     with pytest.raises(MemoryEditError, match="no date, commit or session") as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lcode.memory.model import Actor, Source
 from lcode.memory.session_memory import SessionMemory
 from tests.tools.conftest import Caller
 from tests.tools.test_memory_rethink import caller, memory
@@ -19,3 +20,18 @@ def test_a_text_that_was_kept_already_is_said_so_and_gets_the_new_tags(caller: C
     assert "tags net, odd and the citations nope.py." in again
     assert again.endswith("No such file: nope.py.")
     assert memory.archival.count() == 1
+
+
+def test_what_was_true_at_a_moment_is_found_and_the_moment_is_said(caller: Caller, memory: SessionMemory) -> None:
+    by = memory.provenance(Actor.USER, Source.SAID)
+    memory.archival.insert("The linter is pylint", by, valid_from="2026-01-01T00:00:00.000Z")
+    after = memory.provenance(Actor.USER, Source.SAID)
+    memory.archival.insert("The linter is ruff", after, valid_from="2026-05-01T00:00:00.000Z")
+    then = caller.text("archival_memory_search", query="linter", scope="facts", as_of="2026-03")
+    assert "The linter is pylint" in then and "ruff" not in then
+    assert "true 2026-01-01 00:00 to 2026-05-01 00:00, superseded by" in then
+    assert then.endswith("[as of 2026-03-31 23:59]")
+    now = caller.text("archival_memory_search", query="linter", scope="facts")
+    assert "The linter is ruff" in now and "pylint" not in now
+    refused = caller.refused("archival_memory_search", query="linter", as_of="the other day")
+    assert "no date, commit or session" in refused and "YYYY-MM-DD" in refused
