@@ -23,7 +23,6 @@ _NAMES = ("--raw", "--no-renames")  # where the texts are not at hand that renam
 _COUNT = re.compile(r"(\d+|-)\t(\d+|-)\t(.*)", re.DOTALL)
 _LAST = 253_402_214_400  # 9999-12-31
 _MISSES = 20  # texts that a partial clone lacks, before the rest is given up
-_BLOBS = 32_000_000  # bytes of texts of one call
 
 
 @dataclass(frozen=True)
@@ -180,21 +179,16 @@ def merged(git: Git, merge: Entry, limit: int) -> list[str]:
     return [line for line in git.run("log", *options, stdin=_lines(words), timeout=_TIMEOUT).split("\0") if line]
 
 
-def blobs(git: Git, names: Collection[str], largest: int) -> Mapping[str, bytes]:
-    """The texts with these names that are there and not larger than `largest` bytes. Raises GitError."""
-    found: dict[str, bytes] = {}
+def blobs(git: Git, names: Collection[str], largest: int, most: int = 64_000_000) -> Mapping[str, bytes]:
+    """The texts with these names that are there and not larger than `largest` bytes, `most` bytes in all. Raises GitError."""
     batch: list[str] = []
     total = 0
     for line in _sizes(git, list(names)):
         name, kind, size = [*line.split(" "), ""][:3]
-        if kind != "blob" or int(size) > largest:
-            continue
-        if total + int(size) > _BLOBS:
-            found |= _texts(git, batch)
-            batch, total = [], 0
-        batch.append(name)
-        total += int(size)
-    return found | _texts(git, batch)
+        if kind == "blob" and int(size) <= largest and total + int(size) <= most:
+            batch.append(name)
+            total += int(size)
+    return _texts(git, batch)
 
 
 def _sizes(git: Git, names: Sequence[str]) -> Iterator[str]:

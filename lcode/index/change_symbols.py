@@ -6,11 +6,11 @@ what it was. Comments and white space are no change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lcode.index import config_entries
-from lcode.index.anchors import Anchor, anchors, together
+from lcode.index.anchors import Anchors, anchors, together
 from lcode.index.files import kind_of_content, kind_of_path
 
 _CODE = frozenset({"source", "test"})
@@ -31,20 +31,38 @@ def is_code(path: str) -> bool:
     return kind_of_path(path) in _CODE
 
 
-def symbols(path: str, data: bytes) -> dict[str, str]:
-    """The symbols of a text of code, each with a digest of what it is."""
+class Symbols:
+    """The symbols of a text of code, outer ones first."""
+
+    def __init__(self, found: Anchors | None = None) -> None:
+        self._anchors = found
+        self._texts: dict[str, list[bytes]] = {}
+        for name, text in found.extents() if found is not None else ():
+            self._texts.setdefault(name, []).append(text)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._texts
+
+    def differs(self, other: Symbols, name: str) -> bool:
+        """Whether a symbol that both have is another one there."""
+        if self._texts[name] == other._texts[name] or self._anchors is None or other._anchors is None:
+            return False
+        return together(self._anchors.symbol(name)).digest != together(other._anchors.symbol(name)).digest
+
+
+def symbols(path: str, data: bytes) -> Symbols:
+    """Those of a text, if it is one of code that people write."""
     if kind_of_content(kind_of_path(path), data) not in _CODE:
-        return {}
+        return Symbols()
     found = anchors(path, data)
-    if found.language in _PROSE or found.language in config_entries.LANGUAGES:
-        return {}
-    by_name: dict[str, list[Anchor]] = {}
-    for anchor in found.symbols():
-        by_name.setdefault(anchor.symbol, []).append(anchor)
-    return {name: together(anchors).digest for name, anchors in by_name.items()}
+    other = found.language in _PROSE or found.language in config_entries.LANGUAGES
+    return Symbols() if other else Symbols(found)
 
 
-def compare(files: Iterable[tuple[Mapping[str, str], Mapping[str, str]]]) -> SymbolChanges:
+def compare(files: Iterable[tuple[Symbols, Symbols]]) -> SymbolChanges:
     """What happened in files of which these are the symbols, before and after."""
     added: list[str] = []
     changed: list[str] = []
@@ -52,11 +70,9 @@ def compare(files: Iterable[tuple[Mapping[str, str], Mapping[str, str]]]) -> Sym
     for before, after in files:
         new = [name for name in after if name not in before]
         gone = [name for name in before if name not in after]
-        other = [name for name in after if name in before and before[name] != after[name]]
-        inner = [*new, *gone, *other]
         added += _outermost(new)
         removed += _outermost(gone)
-        changed += [name for name in other if not any(one.startswith(f"{name}.") for one in inner)]
+        changed += _innermost(before, after, [*new, *gone])
     moved = set(added) & set(removed)  # from one file to another
     return SymbolChanges(
         tuple(dict.fromkeys(name for name in added if name not in moved)),
@@ -65,6 +81,22 @@ def compare(files: Iterable[tuple[Mapping[str, str], Mapping[str, str]]]) -> Sym
     )
 
 
+def _innermost(before: Symbols, after: Symbols, others: Iterable[str]) -> list[str]:
+    """Those that changed, but not for something in them that did, or is one of the `others`."""
+    around = {outer for name in others for outer in _around(name)}
+    changed = set()
+    both = [name for name in after if name in before]
+    for name in sorted(both, key=lambda name: -name.count(".")):
+        if name not in around and after.differs(before, name):
+            changed.add(name)
+            around.update(_around(name))
+    return [name for name in both if name in changed]
+
+
+def _around(name: str) -> list[str]:
+    return [name[:at] for at, char in enumerate(name) if char == "."]
+
+
 def _outermost(names: list[str]) -> list[str]:
     found = set(names)
-    return [name for name in names if not any(name[:at] in found for at, char in enumerate(name) if char == ".")]
+    return [name for name in names if found.isdisjoint(_around(name))]

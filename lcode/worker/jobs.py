@@ -6,10 +6,12 @@ any call of `turn.progress`, and is then done again from where it stood. It runs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from lcode.git.repository import Place
+
+COMMITS = "commits"  # the job that is due whenever git wrote something
 
 
 class Stopped(Exception):
@@ -25,12 +27,20 @@ class Failed(Exception):
 
 
 class Turn:
-    """What a job is given: how to say how far it is, and how many vectors are still to be made."""
+    """What a job is given: how to say how far it is, how many vectors are still to be made, and the commits that hooks of git
+    spoke of since the last time."""
 
-    def __init__(self, tell: Callable[[int, int], None], stopped: Callable[[], bool], vectors: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        tell: Callable[[int, int], None],
+        stopped: Callable[[], bool],
+        vectors: Callable[[int], None],
+        commits: Collection[str] = (),
+    ) -> None:
         self.tell = tell
         self.stopped = stopped
         self.vectors = vectors
+        self.commits = commits
 
     def progress(self, done: int, total: int = 0) -> None:
         """Raises Stopped where the job is to stop."""

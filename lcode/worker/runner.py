@@ -43,13 +43,13 @@ class Runner:
         self.root: Path | None = None  # of the job that runs
         self.name = ""
 
-    def start(self, job: Job, place: Place, tell: Callable[[int, int], None], vectors: Callable[[int], None]) -> None:
-        """Begin a job; none may be running. `tell` and `vectors` are called on the thread."""
+    def start(self, job: Job, place: Place, turn: Callable[[Callable[[], bool]], Turn]) -> None:
+        """Begin a job; none may be running. `turn` makes its turn of what says whether it is to stop."""
         self._stop.clear()
         self.root, self.name = place.root, job.name
         if not self._thread.is_alive():
             self._thread.start()
-        self._queue.put((job, place, Turn(tell, self._stop.is_set, vectors)))
+        self._queue.put((job, place, turn(self._stop.is_set)))
 
     def stop(self) -> None:
         """Have the job that runs end at its next step."""

@@ -22,6 +22,7 @@ STARTING, WORKING, IDLE = "starting", "working", "idle"
 WORDS = {  # what each job is for people
     "files": "indexing",
     "history": "reading past commits",
+    "commits": "noting new commits",
     "graph": "seeing which file uses which",
     "vectors": "making vectors",
     "collection": "forgetting what is gone",
@@ -124,7 +125,7 @@ def words(worker: WorkerStatus | None, root: str) -> str:
 
 
 def _share(checkout: CheckoutStatus) -> str:
-    return f"{checkout.done:,} of {checkout.total:,} files"
+    return f"{checkout.done:,} of {checkout.total:,} {'commits' if checkout.job == 'commits' else 'files'}"
 
 
 def _duration(seconds: float) -> str:

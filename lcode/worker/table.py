@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lcode.git.repository import Place
 from lcode.path_text import path_text
 from lcode.store.paths import AgentPaths
+from lcode.worker.digest import Commits
 from lcode.worker.jobs import Busy, Failed, Job, Stopped, Turn
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class Table:
         self._jobs = open_index(paths)
         self._building = threading.Event()  # a job of ours is indexing, and so keeps other processes out
         model = _Model()
+        self._commits = Commits(paths)
         self.jobs: list[Job] = [
-            Files(self._jobs, self._building), History(self._jobs), Graph(self._jobs),
+            Files(self._jobs, self._building), History(self._jobs), self._commits, Graph(self._jobs),
             Vectors(self._jobs, self._building, model), Collection(self._jobs),
         ]  # fmt: skip
 
@@ -51,6 +53,7 @@ class Table:
     def close(self) -> None:
         self._saves.close()
         self._jobs.close()
+        self._commits.close()
 
 
 class Files:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent
 
 RULES = frozenset({".gitignore", ".lcodeignore", ".gitmodules", ".gitattributes"})
+_DELETES = "packed-refs.lock"  # which is all that is seen here of a branch that is deleted
 _LIMIT = "the system's limit of watched folders is reached (fs.inotify.max_user_watches)"
 _INSTANCES = "the system's limit of watchers is reached (fs.inotify.max_user_instances)"
 
@@ -164,7 +165,7 @@ class Watch:
             if not text:
                 continue
             if self._git_dir and os.path.dirname(text) == self._git_dir:  # noqa: PTH120 - for every event
-                if not text.endswith(".lock"):
+                if not text.endswith(".lock") or text.endswith(_DELETES):
                     self._changes.git()
                 continue
             path = text[len(self._root) + 1 :] if text.startswith(self._root + os.sep) else ""

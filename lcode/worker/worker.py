@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from lcode import __version__, clock
 from lcode.errors import LcodeError
-from lcode.git.repository import Place
+from lcode.git.repository import Place, find
 from lcode.store.locks import NamedLock
 from lcode.store.paths import AgentPaths
 from lcode.worker import clients, nudge, status
 from lcode.worker.checkouts import Checkout
-from lcode.worker.jobs import Busy, Failed, Job
+from lcode.worker.jobs import COMMITS, Busy, Failed, Job, Turn
 from lcode.worker.runner import Outcome, Runner
 from lcode.worker.schedule import SOON, Schedule
 
@@ -28,6 +29,7 @@ TICK = 2.0  # seconds between two looks at who is still there
 TELL = 0.5  # seconds between two writes of the status
 OUTLIVE = 600.0  # seconds of work that are still done after the last session has gone
 _END = 3.0  # seconds that a job has to stop
+_COMMITS_REST = 0.3  # seconds in which git may be writing more
 
 
 class Saves(Protocol):
@@ -111,9 +113,22 @@ class Worker:
                 roots.add(told.root)
                 if told.root in self._checkouts:
                     self._checkouts[told.root].changes.check()
-            elif told.root in self._checkouts:
-                self._checkouts[told.root].changes.git()
+            else:
+                self._hooked(told)
         return roots
+
+    def _hooked(self, told: nudge.Nudge) -> None:
+        """Have the commits digested by every checkout of the same clone; by all where it is not to be told whose worktree it
+        was: what a clone does not have is passed over."""
+        clone = find(told.root).common_dir if told.root.is_dir() else None
+        for checkout in self._checkouts.values():
+            if clone in (None, checkout.place.common_dir):
+                checkout.commits.update([told.commit] if told.commit else [])
+                self._commits_due(checkout)
+
+    def _commits_due(self, checkout: Checkout) -> None:
+        if COMMITS in self._jobs:
+            self._schedule.add(checkout.root, [COMMITS], rest=_COMMITS_REST)
 
     def _serve(self, roots: set[Path]) -> None:
         """Have exactly these checkouts; those whose last client has gone stay as long as there is work for them."""
@@ -165,6 +180,8 @@ class Worker:
         if not checkout.there():
             return
         moved = batch.git and checkout.moved()
+        if batch.git:
+            self._commits_due(checkout)
         if moved:
             self._schedule.add(checkout.root, self._jobs)
         if batch.everything or moved:
@@ -206,8 +223,15 @@ class Worker:
             if not checkout.there():
                 continue
             checkout.begin(name)
-            self._runner.start(self._jobs[name], checkout.place, checkout.tell, checkout.tell_vectors)
+            self._runner.start(self._jobs[name], checkout.place, partial(self._turn, checkout, name))
             return
+
+    @staticmethod
+    def _turn(checkout: Checkout, name: str, stopped: Callable[[], bool]) -> Turn:
+        commits: set[str] = set()
+        if name == COMMITS:
+            commits, checkout.commits = checkout.commits, commits
+        return Turn(checkout.tell, stopped, checkout.tell_vectors, commits)
 
     def _ended(self, outcome: Outcome) -> None:
         self._runner.free()
