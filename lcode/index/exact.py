@@ -94,9 +94,9 @@ def definitions(connection: apsw.Connection, checkout: Checkout, name: str, scop
         " chunks.end_line - chunks.start_line FROM definitions"
         " JOIN files ON files.content_id = definitions.content_id JOIN chunks ON chunks.id = definitions.chunk_id"
         " JOIN contents ON contents.id = files.content_id"
-        f" WHERE definitions.name = ? AND files.checkout_id = ?{_and(scope)} ORDER BY files.path, chunks.number LIMIT ?"
+        f" WHERE definitions.name = ? AND files.checkout_id = ?{scope.where} ORDER BY files.path, chunks.number LIMIT ?"
     )
-    rows = fetch_all(connection, sql, (parts[-1], checkout.id, *scope.bindings, _PLACES))
+    rows = fetch_all(connection, sql, (parts[-1], checkout.id, *scope.values, _PLACES))
     for file, chunk, written, symbol, kind, path, size in rows:
         around = _SEPARATORS.split(symbol)
         value = 1.0 if written == parts[-1] else 0.85
@@ -137,8 +137,8 @@ def _paths(
         value = 1.0 if found == path else 0.95 if ends else 0.8
         if not ends and f"/{wanted}/" in f"/{lowered}":
             value = 0.5  # in a folder of that name
-        where = f"files.id = ?{_and(scope)} ORDER BY chunks.end_line >= ? DESC, chunks.number LIMIT 1"
-        for row in fetch_all(connection, _AT_LINE + where, (file, *scope.bindings, line)):
+        where = f"files.id = ?{scope.where} ORDER BY chunks.end_line >= ? DESC, chunks.number LIMIT 1"
+        for row in fetch_all(connection, _AT_LINE + where, (file, *scope.values, line)):
             yield Place(*row), value
 
 
@@ -199,7 +199,3 @@ def _verified(
         span = spans.get(place.chunk)
         if span is not None and holds(text.lines(checkout.files[place.file], span)):
             yield place
-
-
-def _and(scope: Scope) -> str:
-    return f" AND {scope.where}" if scope.where else ""

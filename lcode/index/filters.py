@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import apsw
 
-from lcode.index.signals import Place, Scope
+from lcode.index.signals import EVERYWHERE, Place, Scope
 from lcode.store.database import fetch_all
 
 FILE_KINDS = frozenset(
@@ -44,10 +44,16 @@ def scope(path: str = "", language: str = "", kind: str = "") -> Scope:
     if language := language.strip().lower():
         where.append("contents.language = ?")
         bindings.append(_LANGUAGES.get(language, language))
-    if kind := kind.strip().lower():
-        where.append("files.kind = ?" if kind in FILE_KINDS else "chunks.kind = ?")
+    kind = kind.strip().lower()
+    if kind in FILE_KINDS:
+        where.append("files.kind = ?")
         bindings.append(kind)
-    return Scope(" AND ".join(where), tuple(value.encode("utf-8", "replace").decode() for value in bindings))
+        kind = ""
+    return Scope(" AND ".join(where), tuple(map(_text, bindings)), _text(kind))
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()
 
 
 def inside(column: str, path: str) -> tuple[str, list[str]]:
@@ -71,21 +77,23 @@ _FROM = (
 
 def allowed(connection: apsw.Connection, scope: Scope, files: Iterable[int]) -> set[int]:
     """Those of `files` that have anything inside `scope`."""
-    if not scope.where:
+    if scope == EVERYWHERE:
         return set(files)
-    sql = f"SELECT DISTINCT files.id {_FROM.format(inside='files.id')} AND {scope.where}"
-    return {row[0] for row in fetch_all(connection, sql, (json.dumps(sorted(files)), *scope.bindings))}
+    sql = (
+        "SELECT files.id FROM files JOIN contents ON contents.id = files.content_id"
+        " WHERE files.id IN (SELECT value FROM json_each(?))"
+        f" AND EXISTS (SELECT 1 FROM chunks WHERE chunks.content_id = contents.id{scope.where})"
+    )
+    return {row[0] for row in fetch_all(connection, sql, (json.dumps(sorted(files)), *scope.values))}
 
 
 def places(connection: apsw.Connection, checkout: int, scope: Scope, chunks: Mapping[int, float]) -> list[Place]:
     """Where in the checkout these chunks stand, inside `scope`."""
-    inside = f" AND {scope.where}" if scope.where else ""
-    sql = f"SELECT files.id, chunks.id {_FROM.format(inside='chunks.id')} AND files.checkout_id = ?{inside} ORDER BY 1, 2"
-    return [Place(*row) for row in fetch_all(connection, sql, (json.dumps(sorted(chunks)), checkout, *scope.bindings))]
+    sql = f"SELECT files.id, chunks.id {_FROM.format(inside='chunks.id')} AND files.checkout_id = ?{scope.where} ORDER BY 1, 2"
+    return [Place(*row) for row in fetch_all(connection, sql, (json.dumps(sorted(chunks)), checkout, *scope.values))]
 
 
 def first_chunks(connection: apsw.Connection, scope: Scope, files: Iterable[int]) -> list[Place]:
     """The first chunk inside `scope` of each of these files."""
-    inside = f" AND {scope.where}" if scope.where else ""
-    sql = f"SELECT files.id, min(chunks.id) {_FROM.format(inside='files.id')}{inside} GROUP BY files.id ORDER BY 1"
-    return [Place(*row) for row in fetch_all(connection, sql, (json.dumps(sorted(files)), *scope.bindings))]
+    sql = f"SELECT files.id, min(chunks.id) {_FROM.format(inside='files.id')}{scope.where} GROUP BY files.id ORDER BY 1"
+    return [Place(*row) for row in fetch_all(connection, sql, (json.dumps(sorted(files)), *scope.values))]

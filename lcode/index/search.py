@@ -173,7 +173,7 @@ class CodeSearch:
         near = vectors.similarities(connection, vector, [place.chunk for place in places])
         found = {place: near[place.chunk] for place in places if place.chunk in near}
         if len(words) < _FEW and not query.name:
-            more = dict(vectors.nearest(connection, checkout.id, vector, _MORE))
+            more = dict(vectors.nearest(connection, checkout.id, vector, _MORE, scope))
             found |= {place: more[place.chunk] for place in filters.places(connection, checkout.id, scope, more)}
         return above_ordinary(found)
 

@@ -64,10 +64,22 @@ class Checkout:
 
 
 class Scope(NamedTuple):
-    """Where is searched: a condition on `files`, `contents` and `chunks`, with its bindings; '' for everywhere."""
+    """Where is searched: a condition on `files` and `contents` with its bindings, and a kind of chunks; '' for everywhere."""
 
-    where: str = ""
+    of_files: str = ""
     bindings: tuple[str, ...] = ()
+    kind: str = ""
+
+    @property
+    def where(self) -> str:
+        """All of it, as a condition on `files`, `contents` and `chunks` that follows another one."""
+        of_files = f" AND {self.of_files}" if self.of_files else ""
+        return f"{of_files} AND chunks.kind = ?" if self.kind else of_files
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The bindings of `where`."""
+        return (*self.bindings, self.kind) if self.kind else self.bindings
 
 
 EVERYWHERE = Scope()
@@ -92,22 +104,26 @@ def lexical(
     if not expression:
         return {}
     table = full_text(checkout.id)
-    rank = f"bm25({', '.join(map(str, COLUMNS))})"
-    sql = f"SELECT rowid AS row, rank AS score FROM {table} WHERE {table} MATCH ? AND rank MATCH ?"
-    if scope.where:
-        sql += f" AND +rowid IN (SELECT code.id FROM code {_JOINED} WHERE {scope.where})"
-    sql = (
-        f"SELECT code.file_id, code.chunk_id, -score FROM ({sql} ORDER BY rank LIMIT ?)"
-        " JOIN code ON code.id = row ORDER BY score, row"
-    )
-    rows = fetch_all(connection, sql, (expression, rank, *scope.bindings, limit))
+    inside, values = _inside(table, checkout, scope)
+    rank = f"bm25({table}, {', '.join(map(str, COLUMNS))})"
+    best = f"SELECT rowid AS row, {rank} AS score FROM {table} WHERE {table} MATCH ?{inside} ORDER BY score, rowid LIMIT ?"
+    sql = f"SELECT code.file_id, code.chunk_id, -score FROM ({best}) JOIN code ON code.id = row ORDER BY score, row"
+    rows = fetch_all(connection, sql, (expression, *values, limit))
     return {Place(file, chunk): score for file, chunk, score in rows}
 
 
-_JOINED = (
-    "JOIN files ON files.id = code.file_id JOIN chunks ON chunks.id = code.chunk_id"
-    " JOIN contents ON contents.id = files.content_id"
-)
+def _inside(table: str, checkout: Checkout, scope: Scope) -> tuple[str, tuple[object, ...]]:
+    """The condition on rows of full text that they are inside `scope`. The files are found first, and looked for row by row:
+    there may be far more chunks in them than match."""
+    if scope == EVERYWHERE:
+        return "", ()
+    files = "SELECT files.id FROM files JOIN contents ON contents.id = files.content_id WHERE files.checkout_id = ?" + (
+        f" AND {scope.of_files}" if scope.of_files else ""
+    )
+    chunks = " JOIN chunks ON chunks.id = code.chunk_id AND chunks.kind = ?" if scope.kind else ""
+    kind = (scope.kind,) if scope.kind else ()
+    condition = f" AND EXISTS (SELECT 1 FROM code{chunks} WHERE code.id = {table}.rowid AND code.file_id IN ({files}))"
+    return condition, (*kind, checkout.id, *scope.bindings)
 
 
 def worthwhile(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) -> list[str]:

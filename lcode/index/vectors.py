@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from lcode.index.signals import EVERYWHERE, Scope
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -24,12 +26,12 @@ if TYPE_CHECKING:
 _SUFFIXES = (".so", ".dylib", ".dll")
 _BLOCK = 4_096  # vectors that numpy holds at once
 
-_OF_CHUNKS = "FROM chunks WHERE id IN (SELECT value FROM json_each(:ids)) AND length(vector) = length(:query)"
-_OF_CHECKOUT = """
-FROM (SELECT DISTINCT content_id AS live FROM files WHERE checkout_id = :checkout) JOIN chunks ON content_id = live
-WHERE length(vector) = length(:query)
-"""
-_DISTANCE = "vec_distance_cosine(vec_int8(vector), vec_int8(:query))"
+_OF_CHUNKS = "FROM chunks WHERE id IN (SELECT value FROM json_each(?2)) AND length(vector) = length(?1)"
+_OF_CHECKOUT = (
+    "FROM (SELECT DISTINCT content_id AS live FROM files{joined} WHERE checkout_id = ?2{inside})"
+    " JOIN chunks ON chunks.content_id = live WHERE length(vector) = length(?1){kind}"
+)
+_DISTANCE = "vec_distance_cosine(vec_int8(vector), vec_int8(?1))"
 
 
 def extension_path() -> Path | None:
@@ -47,7 +49,7 @@ def similarities(connection: apsw.Connection, query: bytes, chunk_ids: Iterable[
     """The cosine of the angle between `query` and each of these chunks that has a vector of its dimension."""
     if not query:
         return {}
-    bindings = {"ids": json.dumps(list(chunk_ids)), "query": query}
+    bindings = (query, json.dumps(list(chunk_ids)))
     try:
         found = connection.execute(f"SELECT id, {_DISTANCE} {_OF_CHUNKS}", bindings)
         return {chunk: 1 - distance for chunk, distance in found}
@@ -59,18 +61,26 @@ def similarities(connection: apsw.Connection, query: bytes, chunk_ids: Iterable[
     return {chunk: 1 - distance for distance, chunk in distances(query, rows)}
 
 
-def nearest(connection: apsw.Connection, checkout_id: int, query: bytes, limit: int) -> list[tuple[int, float]]:
-    """The chunks of a checkout that are nearest to `query`, with the cosine of the angle, best first. Goes through all."""
+def nearest(
+    connection: apsw.Connection, checkout_id: int, query: bytes, limit: int, scope: Scope = EVERYWHERE
+) -> list[tuple[int, float]]:
+    """The chunks of a checkout inside `scope` that are nearest to `query`, with the cosine of the angle, best first. It goes
+    through all of them."""
     if not query:
         return []
-    bindings = {"checkout": checkout_id, "query": query, "limit": limit}
+    source = _OF_CHECKOUT.format(
+        joined=" JOIN contents ON contents.id = content_id" if scope.of_files else "",
+        inside=f" AND {scope.of_files}" if scope.of_files else "",
+        kind=" AND chunks.kind = ?" if scope.kind else "",
+    )
+    bindings = (query, checkout_id, *scope.values)
     try:
-        sql = f"SELECT id, {_DISTANCE} AS distance {_OF_CHECKOUT} ORDER BY distance, id LIMIT :limit"
-        return [(chunk, 1 - distance) for chunk, distance in connection.execute(sql, bindings)]
+        sql = f"SELECT chunks.id, {_DISTANCE} AS distance {source} ORDER BY distance, chunks.id LIMIT ?"
+        return [(chunk, 1 - distance) for chunk, distance in connection.execute(sql, (*bindings, limit))]
     except apsw.SQLError as error:
         if not _is_missing(error):
             raise
-    rows = connection.execute(f"SELECT id, vector {_OF_CHECKOUT}", bindings)
+    rows = connection.execute(f"SELECT chunks.id, vector {source}", bindings)
     best: list[tuple[float, int]] = []
     while block := list(islice(rows, _BLOCK)):
         best = sorted(best + _by_numpy(query, block))[:limit]

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcode.index import vectors
+from lcode.index.signals import Scope
 from lcode.store.connect import connect
 
 DIMENSION = 256
@@ -99,6 +100,27 @@ def test_nearest_goes_through_one_checkout_and_names_each_chunk_once(plain: apsw
     found = vectors.nearest(plain, 1, query, 1_000)
     assert found == sorted(expected.items(), key=lambda pair: (-pair[1], pair[0]))
     assert vectors.nearest(plain, 1, query, 7) == found[:7]
+
+
+def test_nearest_goes_through_nothing_outside_its_scope(plain: apsw.Connection, extended: apsw.Connection) -> None:
+    for connection in (plain, extended):
+        query = fill(connection)
+        connection.execute(
+            "CREATE TABLE contents (id INTEGER PRIMARY KEY, language TEXT); ALTER TABLE chunks ADD COLUMN kind TEXT"
+        )
+        connection.execute(
+            "INSERT INTO contents SELECT DISTINCT content_id, iif(content_id % 3, 'go', 'c') FROM files WHERE content_id"
+        )
+        connection.execute("UPDATE chunks SET kind = iif(id % 2, 'function', 'class')")
+        every = vectors.nearest(connection, 1, query, 1_000)
+        inside = (
+            "SELECT chunks.id FROM chunks JOIN contents ON contents.id = content_id WHERE language = 'c' AND kind = 'class'"
+        )
+        wanted = {row[0] for row in connection.execute(inside)}
+        scope = Scope("contents.language = ?", ("c",), "class")
+        found = vectors.nearest(connection, 1, query, 5, scope)
+        assert found == [item for item in every if item[0] in wanted][:5]
+        assert len(found) == 5
 
 
 def test_blocks_do_not_change_what_is_nearest(plain: apsw.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
