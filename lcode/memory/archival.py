@@ -15,7 +15,7 @@ from lcode.memory import lives, passage_rows
 from lcode.memory.citation import Citation, parse
 from lcode.memory.dates import end_of, start_of
 from lcode.memory.lives import AsOf, Change, State
-from lcode.memory.model import Passage, Provenance, Source
+from lcode.memory.model import Passage, Provenance, Source, Trust
 from lcode.memory.passage_rows import columns, passage
 from lcode.memory.subjects import NO_SUBJECT, subject_of
 from lcode.memory.terms import identifier_parts, match_expression
@@ -85,7 +85,7 @@ class Archival:
             *(self._text(text), kind, self._labels(tags), [self._redact(str(citation)) for citation in citations]),
             *self._cited(citations, depends_on),
             supersedes=list(supersedes),
-            subject=self._redact(subject) or subject_of(self._redact(text), kind, self._labels(tags)),
+            subject=self._redact(subject) or self._subject(text, by, kind, tags),
             valid_from=valid_from,
             valid_from_commit=valid_from_commit if valid_from else by.commit,
             confidence=_CONFIDENCE[by.source] if confidence is None else min(1.0, max(0.0, confidence)),
@@ -101,6 +101,10 @@ class Archival:
                 f"the passage has {len(clean)} characters, {MAX_TEXT} are allowed; nothing was written", "split it"
             )
         return clean
+
+    def _subject(self, text: str, by: Provenance, kind: str, tags: Sequence[str]) -> str:
+        """What the words say that it is about. What nobody vouched for ends nothing by its words."""
+        return "" if by.trust is Trust.UNVERIFIED else subject_of(self._redact(text), kind, self._labels(tags))
 
     def _labels(self, tags: Sequence[str]) -> list[str]:
         return sorted({self._redact(tag.strip().lower()) for tag in tags if tag.strip()})
