@@ -48,6 +48,7 @@ class _Process:
         self._told_to_end = False
 
     def run(self) -> None:
+        self._listen()  # first: who holds the lock is told to end by a signal
         while self._lock.acquire("worker"):
             try:
                 self._work()
@@ -58,7 +59,6 @@ class _Process:
 
     def _work(self) -> None:
         priority.lower()
-        self._listen()
         from lcode.worker.table import Table
 
         table = Table(self._paths)

@@ -274,7 +274,8 @@ class Worker:
 
     def _tell(self) -> None:
         """Write what is going on, if it is news, and not too often."""
-        working = self._runner.root is not None or self._schedule.work_left(SOON)
+        saved = any(checkout.changes.due() is not None for checkout in self._checkouts.values())
+        working = self._runner.root is not None or saved or self._schedule.work_left(SOON)
         told = status.WorkerStatus(
             os.getpid(), status.WORKING if working else status.IDLE, __version__, self._started,
             tuple(checkout.status(self._schedule.waiting(checkout.root)) for checkout in self._checkouts.values()),
