@@ -27,7 +27,8 @@ from lcode.index.ranking import (
 )
 from lcode.index.signals import Checkout, Place, worth
 
-_LOOKED_AT = 150  # chunks whose name and signature are looked at
+_KEPT = 400  # chunks, the best by their words, meaning and file
+_LOOKED_AT = 150  # of these, chunks whose name and signature are looked at
 
 Ranked = list[tuple[Place, float]]
 
@@ -51,24 +52,25 @@ def ordered(
     """`places` in files that have `scores`, best first: no more of a file than are of use; of a definition that was cut into
     parts the best, its others at the end."""
     files = {file: score * OF_FILE for file, score in shares(scores).items()}
-    own = _own(evidence)
-    literal = {place: OF_EXACT * value for place, value in evidence.exact.items()}
     kinds = {file: KINDS.get(checkout.files[file].kind, 1.0) for file in scores}
-
-    def value(place: Place, itself: float) -> float:
-        kind = kinds[place.file] if place.chunk else 1.0  # its path was asked for
-        return (itself + literal.get(place, 0.0)) * kind + files.get(place.file, 0.0)
-
-    values = {place: value(place, own.get(place, 0.0)) for place in places}
-    best = sorted(values, key=lambda place: (-values[place], place))[:_LOOKED_AT]
-    heads.load(connection, checkout.heads, (place.chunk for place in best))
+    own = _own(evidence)
+    literal = {
+        place: OF_EXACT * value * (kinds[place.file] if place.chunk else 1.0)  # else its path was asked for
+        for place, value in evidence.exact.items()
+    }
+    values = {place: own.get(place, 0.0) * kinds[place[0]] + files.get(place[0], 0.0) for place in places}
+    for place in literal.keys() & values.keys():
+        values[place] += literal[place]
+    best = sorted(values, key=lambda place: (-values[place], place))[:_KEPT]
+    heads.load(connection, checkout.heads, [place.chunk for place in best[:_LOOKED_AT]])
     asked = heads.question(words, worth(connection, checkout, words))
-    for place in best:
+    for place in best[:_LOOKED_AT]:
         if head := checkout.heads.get(place.chunk):
             of_head = OF_SIGNATURE * heads.in_signature(asked, head) + OF_NAME * heads.of_name(asked, head)
-            itself = own.get(place, 0.0) + of_head
-            values[place] = value(place, itself * OF_CONTAINER if head.kind in CONTAINERS and place not in literal else itself)
-    ranked, parts = _of_each_file(checkout, values)
+            itself = own.get(place, 0.0)
+            less = OF_CONTAINER if head.kind in CONTAINERS and place not in literal else 1.0
+            values[place] += ((itself + of_head) * less - itself) * kinds[place.file]
+    ranked, parts = _of_each_file(checkout, {place: values[place] for place in best})
     return _falling(_spread(ranked, {file: score * kinds[file] ** 3 for file, score in files.items()}) + parts)
 
 
@@ -101,7 +103,7 @@ def _spread(ranked: Ranked, files: Mapping[int, float]) -> Ranked:
     for place, score in ranked[BEST_PLACES:]:
         (left if place.file in seen else others).append((place, score))
         seen.add(place.file)
-    others.sort(key=lambda item: -files.get(item[0].file, 0.0) - item[1])
+    others.sort(key=lambda item: -files.get(item[0].file, 0.0))
     return first + others[:OTHER_FILES] + sorted(others[OTHER_FILES:] + left, key=lambda item: -item[1])
 
 

@@ -49,7 +49,7 @@ OF_EXACT = 20.0  # what the question says literally
 BEHIND = 0.2  # less for each that stands before it in its file
 MOST_OF_FILE = 10  # chunks of one file among the hits, so that no file hides the others
 BEST_PLACES = 10  # that come first, whatever their files
-OTHER_FILES = 20  # that come next, each with its best place
+OTHER_FILES = 40  # that come next, each with its best place
 
 
 def shares(values: Mapping[Key, float]) -> dict[Key, float]:

@@ -13,7 +13,7 @@ def test_after_the_best_come_other_files_a_place_each_the_best_files_first() -> 
     found = _spread(ranked, {1: 9.0, 2: 1.0, 3: 2.0, 4: 30.0, 5: 4.0})
     places = [place for place, _ in found]
     assert places[:BEST_PLACES] == [place for place, _ in ranked[:BEST_PLACES]]
-    assert [place.file for place in places[BEST_PLACES : BEST_PLACES + 4]] == [4, 2, 3, 5]
+    assert [place.file for place in places[BEST_PLACES : BEST_PLACES + 4]] == [4, 5, 3, 2]
     assert sorted(places) == sorted(place for place, _ in ranked)
 
 
