@@ -16,6 +16,7 @@ from lcode.agent.background import Background
 from lcode.agent.calls import CallRunner
 from lcode.agent.outbox import Outbox
 from lcode.agent.session import Environment, News, Session
+from lcode.agent.stale_lines import stale_lines
 from lcode.agent.upkeep import Upkeep
 from lcode.config import Settings
 from lcode.errors import MemoryEditError, StoreUnwritable, UserError
@@ -127,7 +128,8 @@ class Runtime:
     def memory(self) -> SessionMemory:
         """The three tiers as this worktree and branch see them, bound to no session."""
         limits = Limits(self.settings.block_limit, self.settings.core_memory_tokens)
-        return self.store.memory(self._database, self.place, limits, ephemeral_log=self._scratch)
+        lookup = self.background.code.defining
+        return self.store.memory(self._database, self.place, limits, ephemeral_log=self._scratch, lookup=lookup)
 
     def _first_look(self) -> None:
         """Fill the blocks about the codebase from its files, without a model; marked unverified."""
@@ -323,7 +325,7 @@ class Runtime:
             where = str(self.cwd) + (f" (branch {place.branch})" if place.branch else "")
             news = [f"directory: {where}"] if told != where else []
             if not told:
-                news += [*self._uncommitted(place), *self._last_sessions(session_id)]
+                news += [*self._uncommitted(place), *self._last_sessions(session_id), *stale_lines(self.memory())]
             return where, news
 
         return lines

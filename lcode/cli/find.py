@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from lcode.cli.output import Styled, indent, one_line, say, say_json, short
 from lcode.errors import UsageError
 
 if TYPE_CHECKING:
+    from lcode.memory.grounding import Verdict
     from lcode.memory.model import MessageRow, Passage, RecallHit
     from lcode.memory.session_memory import SessionMemory
 
@@ -21,8 +22,14 @@ ROLES = ("user", "assistant", "tool")
 KINDS = ("fact", "attempt", "note", "decision", "summary", "commit")
 
 
-def passage_json(passage: Passage) -> dict[str, Any]:
-    return asdict(passage)
+def passage_json(passage: Passage, verdict: Verdict | None = None) -> dict[str, Any]:
+    return asdict(passage) | (verdict_json(verdict) if verdict is not None else {})
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """How a memory stands in this worktree; `now` are the places of its citations that hold."""
+    now = [{"path": one.path, "symbol": one.symbol, "first": one.first, "last": one.last} for one in verdict.places]
+    return {"standing": verdict.standing.value, "reason": verdict.reason, "since": verdict.since, "now": now}
 
 
 def hit_json(hit: RecallHit) -> dict[str, Any]:
@@ -124,8 +131,8 @@ def _show_message(row: MessageRow) -> None:
     say(f"  > {_who(row)} ", Styled(short(row.id), "dim"), ": ", indent("\n".join(kept)).strip())
 
 
-def show_facts(facts: Sequence[Passage]) -> None:
-    """Passages, each with its kind, date, writer and tags."""
+def show_facts(facts: Sequence[Passage], verdicts: Mapping[str, Verdict] | None = None) -> None:
+    """Passages, each with its kind, date, writer and tags, and how it stands by its verdict."""
     from lcode.memory.dates import local
     from lcode.memory.lives import lifetime
 
@@ -137,5 +144,9 @@ def show_facts(facts: Sequence[Passage]) -> None:
         about += [life] if (life := lifetime(fact)) else []
         say(Styled(short(fact.id), "bold"), "  ", Styled(" · ".join(about), "dim"))
         say(indent(fact.text))
+        verdict = verdicts.get(fact.id) if verdicts else None
+        if verdict is not None and verdict.words:
+            say(Styled(f"    {verdict.words}", "yellow"))
         if fact.citations:
-            say(Styled(f"    see {', '.join(fact.citations)}", "dim"))
+            cites = verdict.cites(fact.citations) if verdict is not None else fact.citations
+            say(Styled(f"    see {', '.join(cites)}", "dim"))

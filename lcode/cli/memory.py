@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from lcode.errors import MemoryEditError
 
 if TYPE_CHECKING:
     from lcode.memory.blocks import Blocks
+    from lcode.memory.grounded import Doubt
     from lcode.memory.model import Block, Provenance
 
 _SHOWS = {"repo": "this repository", "user": "you, in every repository", "worktree": "this worktree and branch"}
@@ -79,30 +80,38 @@ def _show(options: Options, label: str | None, as_json: bool) -> None:
     from lcode.cli.place import opened
 
     with opened(options) as runtime:
-        store = runtime.memory().blocks
-        blocks = store.list() if label is None else [store.get(label)]
+        memory = runtime.memory()
+        blocks = memory.blocks.list() if label is None else [memory.blocks.get(label)]
+        doubts = memory.grounding.lines({block.id: block.label for block in blocks if block.id}, since=True)
     if as_json:
-        say_json([block_json(block) for block in blocks] if label is None else block_json(blocks[0]))
+        shown = [block_json(block, doubts) for block in blocks]
+        say_json(shown if label is None else shown[0])
         return
     for number, block in enumerate(blocks):
         if number:
             say()
-        _print(block)
+        _print(block, doubts)
 
 
-def block_json(block: Block) -> dict[str, Any]:
-    return asdict(block) | {"chars": len(block.value)}
+def block_json(block: Block, doubts: Sequence[Doubt] = ()) -> dict[str, Any]:
+    from lcode.cli.find import verdict_json
+
+    stale = [{"line": doubt.text, **verdict_json(doubt.verdict)} for doubt in doubts if doubt.owner == block.id]
+    return asdict(block) | {"chars": len(block.value), "stale": stale}
 
 
-def _print(block: Block) -> None:
+def _print(block: Block, doubts: Sequence[Doubt] = ()) -> None:
     facts = [f"{len(block.value):,}/{block.limit:,} characters", f"for {_SHOWS[block.scope]}", _history(block)]
     facts += ["read-only"] if block.read_only else []
     say(Styled(block.label, "bold"), "  ", Styled(" · ".join(facts), "dim"))
     say(Styled(f"  {block.description}", "dim"))
     unverified = set(block.unverified)
+    stale = {doubt.text: doubt.verdict.words for doubt in doubts if doubt.owner == block.id}
     for line in block.value.split("\n") if block.value else ["(empty)"]:
-        doubtful = line in unverified
-        say("  ? " if doubtful else "    ", Styled(line, "yellow") if doubtful else line)
+        doubtful, words = line in unverified, stale.get(line, "")
+        say("  ! " if words else "  ? " if doubtful else "    ", Styled(line, "yellow") if doubtful or words else line)
+        if words:
+            say(Styled(f"      {words}", "dim"))
     if unverified:
         say(Styled("  ? taken from files or tools by the program, not verified", "dim"))
 
@@ -118,6 +127,17 @@ def _history(block: Block) -> str:
 
 def _done(block: Block) -> None:
     say(f"{block.label}: version {block.version}, {len(block.value):,}/{block.limit:,} characters")
+
+
+@memory.command()
+@json_option
+@place_options
+@click.pass_obj
+def stale(options: Options, as_json: bool) -> None:
+    """Facts and lines of blocks that no longer fit the code of this worktree, or that are to be checked."""
+    from lcode.cli.stale import show_stale
+
+    show_stale(options, as_json=as_json)
 
 
 @memory.command("set", cls=TextCommand)

@@ -58,9 +58,10 @@ def remember(
         memory = runtime.memory()
         _warn_of_missing(citations, (runtime.cwd, runtime.root))
         by = memory.provenance(Actor.USER, Source.SAID)
+        cited = memory.grounding.cite(citations, runtime.cwd)
         begin, commit = _moment(runtime, since)
         passage = memory.archival.insert(
-            words, by, kind=kind, tags=tags, citations=citations, subject=subject, supersedes=supersedes, valid_from=begin,
+            words, by, kind=kind, tags=tags, citations=cited, subject=subject, supersedes=supersedes, valid_from=begin,
             valid_from_commit=commit,
         )  # fmt: skip
         ended = memory.archival.ended_by(by.operation_id)
@@ -87,8 +88,9 @@ def _moment(runtime: Runtime, text: str) -> tuple[str, str]:
 def _warn_of_missing(citations: Sequence[str], folders: Sequence[Path]) -> None:
     """Say which cited files are not there; they are cited all the same."""
     from lcode.cli.report import complain
-    from lcode.tools.archival_memory_insert import cited_path
+    from lcode.memory.citation import parse
 
-    missing = [cited for cited in citations if not any((folder / cited_path(cited)).exists() for folder in folders)]
+    code = [cited for cited in citations if not parse(cited).depends_on]
+    missing = [cited for cited in code if not any((folder / parse(cited).path).exists() for folder in folders)]
     if missing:
         complain(f"no such file: {', '.join(missing)}; cited all the same", "cite path, path:line or path#symbol")

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from lcode.index.model import Hit
     from lcode.index.past import PastCommit
     from lcode.index.reader import CodeReader, Standing
+    from lcode.memory.grounding import Verdict
     from lcode.memory.lives import AsOf
     from lcode.memory.model import Passage, RecallHit
 
 SCOPES = ("code", "facts", "commits", "messages", "all")
+SPARE = 4  # facts more than are shown, so that good ones take the place of stale ones
 _FEW = 5  # commits and messages that are shown beside the code
 
 
@@ -65,6 +67,7 @@ class Found:
 
     code: list[Hit] = field(default_factory=list)
     facts: list[Passage] = field(default_factory=list)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)  # how they stand in this worktree
     commits: list[PastCommit] = field(default_factory=list)
     messages: list[RecallHit] = field(default_factory=list)
     note: str = ""  # on the code
@@ -166,7 +169,11 @@ def find(runtime: Runtime, reader: CodeReader | None, asked: Asked, words: str) 
         end = int(clock.parse(asked.as_of.valid_at).timestamp()) + 1 if asked.as_of else 0
         found.commits = reader.commits(words, path=asked.path, end=end, limit=beside)
     if memory is not None and "facts" in scopes:
-        found.facts = memory.archival.search(words, kind=asked.kind, tags=asked.tags, limit=asked.limit, as_of=asked.as_of)
+        # what was true then is not held against the code of now
+        spare = SPARE if asked.as_of is None else 0
+        facts = memory.archival.search(words, kind=asked.kind, tags=asked.tags, limit=asked.limit + spare, as_of=asked.as_of)
+        found.verdicts = memory.grounding.of(facts, since=True) if asked.as_of is None else {}
+        found.facts = memory.grounding.ranked(facts, found.verdicts)[: asked.limit]
     if memory is not None and "messages" in scopes:
         found.messages = memory.recall.search(words, end=asked.as_of.valid_at if asked.as_of else "", limit=asked.limit)
     return found
@@ -178,7 +185,7 @@ def _show(found: Found, scopes: Sequence[str], asked: Asked, words: str, standin
     whole, read = standing is None or standing.ready, standing is None or not standing.pending_commits
     show: dict[str, Callable[[], None]] = {
         "code": lambda: show_code(found.code, words, explain=asked.explain, whole=whole, note=found.note),
-        "facts": lambda: show_facts(found.facts),
+        "facts": lambda: show_facts(found.facts, found.verdicts),
         "commits": lambda: show_commits(found.commits, read=read),
         "messages": lambda: show_messages(found.messages),
     }
@@ -194,7 +201,7 @@ def _json(found: Found) -> dict[str, list[dict[str, Any]]]:
 
     return {
         "code": [code_json(hit) for hit in found.code],
-        "facts": [passage_json(fact) for fact in found.facts],
+        "facts": [passage_json(fact, found.verdicts.get(fact.id)) for fact in found.facts],
         "commits": [commit_json(commit) for commit in found.commits],
         "messages": [hit_json(hit) for hit in found.messages],
     }

@@ -119,6 +119,16 @@ def _agreement(wanted: list[str], inside: list[str], path: str) -> float:
     return 0.9 if not inside and all(part in above for part in wanted) else 0.5
 
 
+def defining(connection: apsw.Connection, checkout: int, name: str, limit: int = 400) -> list[str]:
+    """The files that define a name, to the letter."""
+    sql = (
+        "SELECT DISTINCT files.path FROM definitions JOIN files ON files.content_id = definitions.content_id"
+        " WHERE definitions.name = ?1 AND definitions.name = ?1 COLLATE BINARY AND files.checkout_id = ?2"
+        " ORDER BY files.path LIMIT ?3"
+    )
+    return [path for (path,) in fetch_all(connection, sql, (name, checkout, limit))]
+
+
 def _paths(
     connection: apsw.Connection, checkout: Checkout, path: str, line: int, scope: Scope
 ) -> Iterator[tuple[Place, float]]:

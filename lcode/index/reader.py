@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lcode.errors import ConfigError
+from lcode.errors import ConfigError, StoreError
 from lcode.path_text import path_text
 
 if TYPE_CHECKING:
@@ -197,6 +197,20 @@ class CodeReader:
         return self.database.read(
             lambda connection: past_commits(connection, query, path=path, start=start, end=end, limit=limit)
         )
+
+    def defining(self, name: str) -> list[str] | None:
+        """The files that define a name; None where the index is not there yet, or not whole."""
+        from lcode.index import code_rows, exact
+
+        def look(connection: Any) -> list[str] | None:
+            checkout = code_rows.checkout(connection, self._checkout)
+            whole = checkout is not None and checkout.state in ("lexical", "ready")
+            return exact.defining(connection, checkout.id, name) if checkout is not None and whole else None
+
+        try:
+            return self.database.read(look)
+        except StoreError:  # there is none, or it is damaged
+            return None
 
     def files(self) -> Sequence[str]:
         """The paths of all files of the checkout; the same object for as long as nothing changed."""

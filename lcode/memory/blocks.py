@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import apsw
@@ -41,7 +41,8 @@ class Limits:
 
 
 class Blocks:
-    """The blocks that one worktree and branch of an agent sees. User blocks lie in `user`, all others in `memory`."""
+    """The blocks that one worktree and branch of an agent sees. User blocks lie in `user`, all others in `memory`. `written` is
+    called with each block after an edit of it."""
 
     def __init__(
         self,
@@ -52,11 +53,13 @@ class Blocks:
         worktree: str = "",
         branch: str = "",
         limits: Limits | None = None,
+        written: Callable[[Block], None] | None = None,
     ) -> None:
         self._memory = memory
         self._user = user
         self._redact = redactor.redact
         self._limits = limits or Limits()
+        self._written = written
         self._keys = {Scope.REPO: "", Scope.USER: "", Scope.WORKTREE: f"{worktree}@{branch}"}
 
     # -- reading ----------------------------------------------------------------------------------------------------
@@ -209,7 +212,10 @@ class Blocks:
 
             return self._user.write(shared)
 
-        return self._memory.write(work)
+        block = self._memory.write(work)
+        if self._written is not None:
+            self._written(block)
+        return block
 
     def _target(self, target: str | Block, rows: Sequence[Block]) -> tuple[Block, builtins.list[Block]]:
         """The block that is meant, as it is now, and all the others. Raises MemoryEditError."""

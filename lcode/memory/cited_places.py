@@ -48,9 +48,11 @@ def look(citations: Iterable[Citation], tree: Tree) -> dict[Citation, Looked]:
             away.append(citation)
         else:
             found[citation] = looked
-    places = tree.defining(citation.name for citation in away if citation.name) if away else {}
-    for citation in away:
-        found[citation] = _elsewhere(citation, tree, places)
+    for search in (tree.indexed, tree.grepped):  # the index is asked in no time, but may not know of what changed just now
+        places = search(dict.fromkeys(citation.name for citation in away if citation.name)) if away else {}
+        for citation in away:
+            found[citation] = _elsewhere(citation, tree, places)
+        away = [citation for citation in away if citation.name and found[citation].standing is Standing.STALE]
     return found
 
 
@@ -199,7 +201,7 @@ def _held(citation: Citation, cited: CitedText, file: File, found: Anchors) -> C
 
 def _is_new(citation: Citation, cited: CitedText | None, now: Citation, tree: Tree) -> bool:
     """Whether the text was not in that file already when it was cited: else it is a twin, and what was cited is gone."""
-    before = tree.at(citation.commit, now.path)
+    before = tree.at(citation.commit, now.path) if tree.had(citation.commit, now.path) else None
     if before is None or cited is None or cited.text is None:
         return before is None
     then = anchors(now.path, before)
@@ -237,3 +239,12 @@ def _alike(path: str, other: str) -> tuple[bool, int]:
     """How likely a file is another one's new place."""
     same = sum(1 for one, two in zip(path.split("/"), other.split("/"), strict=False) if one == two)
     return path.rpartition("/")[2] == other.rpartition("/")[2], same
+
+
+def as_cited(citation: Citation, found: Anchors) -> bool:
+    """Whether one version of its file holds what was cited."""
+    cited = cited_text.read(citation.digest)
+    if cited is None or cited.of_bytes or cited == cited_text.EXISTS:
+        return True
+    looked = _compare(citation, cited, found)
+    return looked is not None and looked.standing is Standing.GOOD

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lcode.index.anchors import Anchors, together
 from lcode.memory import cited_text
-from lcode.memory.citation import Citation
+from lcode.memory.citation import Citation, parse
 from lcode.memory.cited_places import Looked, Standing, called, look
 from lcode.memory.tree import File, Tree
 from lcode.sensitive import is_sensitive
@@ -22,8 +22,8 @@ from lcode.sensitive import is_sensitive
 @dataclass(frozen=True)
 class Verdict:
     """`reason` says why in words. `broken` are the citations that are stale, `moved` those that point elsewhere than when they
-    were made, as they are now; `places` are all that hold, with the lines of now. `since` is the commit that broke the first of
-    them, where somebody asked for it."""
+    were made, as they are now, and `were` the same as they were made; `places` are all that hold, with the lines of now.
+    `since` is the commit that broke the first of them, where somebody asked for it."""
 
     standing: Standing = Standing.GOOD
     reason: str = ""
@@ -31,10 +31,24 @@ class Verdict:
     moved: tuple[Citation, ...] = ()
     broken: tuple[Citation, ...] = ()
     places: tuple[Citation, ...] = ()
+    were: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
         return self.standing is Standing.GOOD
+
+    @property
+    def words(self) -> str:
+        """What a reader is told of it: `STALE since abc1234: load() changed (app/loader.py:7-10 now)`; '' of a good one."""
+        if self.standing is Standing.STALE:
+            now = next((f" ({_lines_of(one)} now)" for one in self.broken if one.first), "")
+            return f"STALE{f' since {self.since[:7]}' if self.since else ''}: {self.reason}{now}"
+        return "" if self.is_good else f"{self.standing.value}{f': {self.reason}' if self.reason else ''}"
+
+    def cites(self, texts: Sequence[str]) -> list[str]:
+        """Citations as they were written, with those that moved as they are now."""
+        now = {was: f"{one} (was {was})" for was, one in zip(self.were, map(str, self.moved), strict=True)}
+        return [now.get(text) or now.get(str(parse(text)), text) for text in texts]
 
 
 # -- when a citation is made -----------------------------------------------------------------------------------------------
@@ -120,13 +134,14 @@ def _verdict(looked: Sequence[tuple[Citation, Looked]]) -> Verdict:
     """Of a memory by what became of its citations: stale if one of them is, unanchored if none is anchored."""
     stale = [one for _, one in looked if one.standing is Standing.STALE]
     places = tuple(one.now for _, one in looked if one.standing is Standing.GOOD)
-    moved = tuple(one.now for cited, one in looked if one.standing is Standing.GOOD and str(one.now) != str(cited))
+    away = [(cited, one.now) for cited, one in looked if one.standing is Standing.GOOD and str(one.now) != str(cited)]
+    moved, were = tuple(now for _, now in away), tuple(str(cited) for cited, _ in away)
     if stale:
         reason, broken = _words(stale), tuple(one.now for one in stale)
-        return Verdict(Standing.STALE, reason, moved=moved, broken=broken, places=places)
+        return Verdict(Standing.STALE, reason, moved=moved, broken=broken, places=places, were=were)
     if looked and all(one.standing is Standing.UNANCHORED for _, one in looked):
         return Verdict(Standing.UNANCHORED, _words([one for _, one in looked]))
-    return Verdict(moved=moved, places=places)
+    return Verdict(moved=moved, places=places, were=were)
 
 
 def _words(looked: Sequence[Looked]) -> str:
@@ -152,6 +167,10 @@ def _spread(found: dict[str, Verdict], doubtful: Mapping[str, str], links: Mappi
                 reason = f"builds on {short(base)}: {why}"
                 found[owner] = replace(found[owner], standing=Standing.TO_CHECK, reason=reason)
     return found
+
+
+def _lines_of(citation: Citation) -> str:
+    return str(Citation(citation.path, first=citation.first, last=citation.last))
 
 
 def short(passage_id: str) -> str:

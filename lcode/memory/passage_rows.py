@@ -60,18 +60,25 @@ def full_id(connection: apsw.Connection, name: str) -> str:
 
 
 def cite(connection: apsw.Connection, owner: str, citations: Sequence[Citation], recorded_at: str) -> None:
-    """Add what a passage does not cite yet."""
-    sql = "SELECT path, symbol, first, last, digest, commit_id FROM citations WHERE owner = ? ORDER BY number"
-    known = {str(Citation(*row)) for row in fetch_all(connection, sql, (owner,))}
+    """Add what a passage does not cite yet; what is cited anew holds on to the text as it is now."""
+    sql = "SELECT number, path, symbol, first, last, digest, commit_id FROM citations WHERE owner = ? ORDER BY number"
+    known = {str(Citation(*row[1:])): row[0] for row in fetch_all(connection, sql, (owner,))}
     for cited in citations:
-        if str(cited) in known:
-            continue
-        known.add(str(cited))
-        connection.execute(
-            "INSERT INTO citations (owner, number, path, symbol, first, last, digest, commit_id, recorded_at)"
-            " VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM citations WHERE owner = ?), ?, ?, ?, ?, ?, ?, ?)",
-            (owner, owner, cited.path, cited.symbol, cited.first, cited.last, cited.digest, cited.commit, recorded_at),
-        )
+        place = (cited.path, cited.symbol, cited.first, cited.last, cited.digest, cited.commit, recorded_at)
+        number = known.get(str(cited))
+        if number is None:
+            number = known[str(cited)] = max(known.values(), default=0) + 1
+            connection.execute(
+                "INSERT INTO citations (path, symbol, first, last, digest, commit_id, recorded_at, owner, number)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*place, owner, number),
+            )
+        elif cited.digest:
+            connection.execute(
+                "UPDATE citations SET path = ?, symbol = ?, first = ?, last = ?, digest = ?, commit_id = ?, recorded_at = ?"
+                " WHERE owner = ? AND number = ?",
+                (*place, owner, number),
+            )
 
 
 def link(connection: apsw.Connection, passage_id: str, bases: Sequence[str]) -> None:

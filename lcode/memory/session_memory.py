@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lcode.memory.archival import Archival
 from lcode.memory.blocks import Blocks
 from lcode.memory.model import Actor, Provenance, Source, Trust
 from lcode.memory.recall import Recall
+from lcode.path_text import text_path
 from lcode.store.database import Database
 
+if TYPE_CHECKING:
+    from lcode.memory.grounded import Grounding
+
 T = TypeVar("T")
+Lookup = Callable[[str], Sequence[str] | None]  # the files that define a name; None where that is not known
 
 
 @dataclass
@@ -21,7 +27,8 @@ class SessionMemory:
     """`blocks`, `recall` and `archival` are plain; from async code call them through `run`.
 
     `in_context` is the session and the sequence number after which its messages are in the prompt: no search need find
-    them. `known_versions` is the version of each block that the model last saw: a rewrite is based on it.
+    them. `known_versions` is the version of each block that the model last saw: a rewrite is based on it. `lookup` says which
+    files define a name, where the code index knows.
     """
 
     database: Database
@@ -35,6 +42,14 @@ class SessionMemory:
     ephemeral: bool = False
     in_context: tuple[str, int] = ("", 0)
     known_versions: dict[str, int] = field(default_factory=dict)
+    lookup: Lookup | None = None
+
+    @cached_property
+    def grounding(self) -> Grounding:
+        """How memories stand in this worktree."""
+        from lcode.memory.grounded import Grounding
+
+        return Grounding(self.database, text_path(self.worktree), self.lookup)
 
     async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """`function(...)` on the store's thread, so that the event loop never waits for a disk."""

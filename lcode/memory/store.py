@@ -10,17 +10,19 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import apsw
 
 from lcode.errors import StoreDamaged, StoreError
 from lcode.git.repository import Place
+from lcode.memory import block_lines
 from lcode.memory.agents import AgentRow, Agents, Choose, Resolution
 from lcode.memory.archival import Archival
 from lcode.memory.blocks import Blocks, Limits
 from lcode.memory.recall import Recall
-from lcode.memory.session_memory import SessionMemory
+from lcode.memory.session_memory import Lookup, SessionMemory
 from lcode.path_text import path_text
 from lcode.redact import Redactor
 from lcode.store import migrations
@@ -94,15 +96,29 @@ class Store:
         return database
 
     def memory(
-        self, database: Database, place: Place, limits: Limits | None = None, *, ephemeral_log: Database | None = None
+        self,
+        database: Database,
+        place: Place,
+        limits: Limits | None = None,
+        *,
+        ephemeral_log: Database | None = None,
+        lookup: Lookup | None = None,
     ) -> SessionMemory:
-        """The three tiers over an agent's database, as the worktree and branch of `place` see them."""
+        """The three tiers over an agent's database, as the worktree and branch of `place` see them. `lookup` says which files
+        define a name, where the code index knows."""
         worktree = path_text(place.root)
-        blocks = Blocks(database, self.user, self.redactor, worktree=worktree, branch=place.branch, limits=limits)
+        written = partial(block_lines.note, database, place.root)
+        blocks = Blocks(
+            database, self.user, self.redactor, worktree=worktree, branch=place.branch, limits=limits, written=written
+        )
         log = ephemeral_log or database
         recall, archival = Recall(log, database, self.redactor), Archival(database, self.redactor)
         return SessionMemory(
-            database, self.user, blocks, recall, archival, worktree=worktree, commit=place.head, ephemeral=self.ephemeral
+            *(database, self.user, blocks, recall, archival),
+            worktree=worktree,
+            commit=place.head,
+            ephemeral=self.ephemeral,
+            lookup=lookup,
         )
 
     def scratch(self) -> Database:

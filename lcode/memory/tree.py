@@ -7,9 +7,10 @@ change within the grain of its times. What was found in a file is kept as long a
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -22,17 +23,20 @@ from lcode.index.files import Folders, read_regular
 if TYPE_CHECKING:
     from lcode.git.repository import Place
     from lcode.index.anchors import Anchors
+    from lcode.memory.session_memory import Lookup
 
 PARSED = 2_000_000  # bytes of a file that is understood; of a larger one only a digest is taken
 HASHED = 64_000_000  # bytes of a file that is read at all
 SETTLED = 2_000_000_000  # nanoseconds after which a change of a file changes its times everywhere
 _OPEN = 8  # files whose syntax is kept at a time
+_MOST_LISTS = 4  # commits of which all file names are kept
 _FEW = 8  # files that are looked into without asking whether they changed
 _GREP = 3.0  # seconds for looking where names stand
 _MOST_NAMES, _MOST_COMMITS = 60, 12
 _MOST_FILES = 60  # that are looked into for one name
 
-Lookup = Callable[[str], Sequence[str] | None]  # the files that define a name; None where that is not known
+_COMMIT = re.compile(r"[0-9a-f]{4,64}\Z")
+
 _Signature = tuple[int, int, int, int, int]
 
 
@@ -73,6 +77,8 @@ class Tree:
         self._past: dict[tuple[str, str], bytes | None] = {}
         self._known_commits: dict[str, bool] = {}
         self._changed: dict[str, frozenset[str]] = {}
+        self._lists: dict[str, frozenset[str]] = {}
+        self._now: frozenset[str] | None = None
         self._seen: dict[str, File | None] = {}
         self.read_count = 0  # files that were read so far, for tests and figures
 
@@ -82,6 +88,7 @@ class Tree:
         self._seen.clear()
         self._known_commits.clear()
         self._changed.clear()
+        self._now = None
 
     # -- files ------------------------------------------------------------------------------------------------------
 
@@ -154,29 +161,23 @@ class Tree:
 
     # -- where else something may stand -------------------------------------------------------------------------------
 
-    def defining(self, names: Iterable[str]) -> dict[str, Sequence[str]]:
-        """For each name files that may define it: what the index says, else what git finds the word in."""
-        found: dict[str, Sequence[str]] = {}
-        missing = []
-        for name in dict.fromkeys(names):
-            paths = self._lookup(name) if self._lookup is not None else None
-            if paths is None:
-                missing.append(name)
-            else:
-                found[name] = paths
-        return found | self._grep([name for name in missing if "\n" not in name][:_MOST_NAMES])
+    def indexed(self, names: Iterable[str]) -> dict[str, Sequence[str]]:
+        """For each name the files that define it, as far as the index knows."""
+        lookup = self._lookup
+        return {name: lookup(name) or () for name in names} if lookup is not None else {}
 
-    def _grep(self, names: Sequence[str]) -> dict[str, Sequence[str]]:
+    def grepped(self, wanted: Iterable[str]) -> dict[str, Sequence[str]]:
+        """For each name the files that git finds the word in."""
+        names = [name for name in wanted if "\n" not in name][:_MOST_NAMES]
         if not names or self._place.common_dir is None:
             return {}
         patterns = [part for name in names for part in ("-e", name)]
         listing = self._git("grep", "-lzF", "--untracked", "--no-recurse-submodules", *patterns, "--", ".")
         found: dict[str, list[str]] = {name: [] for name in names}
-        wanted = {name: name.encode("utf-8", "surrogateescape") for name in names}
-        for raw in (listing or b"").split(b"\0")[:-1]:
-            path = os.fsdecode(raw)
+        patterns_of = {name: name.encode("utf-8", "surrogateescape") for name in names}
+        for path in _paths(listing):
             content = read_regular(self._base + path, PARSED) if self._folders.inside(path) else None
-            for name, pattern in wanted.items():
+            for name, pattern in patterns_of.items():
                 if content is not None and pattern in content[0]:
                     found[name].append(path)
         return {name: paths for name, paths in found.items() if paths}
@@ -185,27 +186,30 @@ class Tree:
         """Files of the same type as `like` that were not there at a commit, likely ones first."""
         if not self.knows(commit):
             return []
-        before = self._listed(commit)
+        if self._now is None:
+            self._now = frozenset(_paths(self._git("ls-files", "-z", "-co", "--exclude-standard")))
         suffix, name = Path(like).suffix, Path(like).name
-        now = [
-            os.fsdecode(raw) for raw in (self._git("ls-files", "-z", "-co", "--exclude-standard") or b"").split(b"\0") if raw
-        ]
-        found = [path for path in now if path not in before and Path(path).suffix == suffix]
+        found = [path for path in self._now - self._listed(commit) if Path(path).suffix == suffix]
         return sorted(found, key=lambda path: (Path(path).name != name, path))[:_MOST_FILES]
 
     def likely(self, paths: Sequence[str], commit: str) -> Sequence[str]:
         """Of many files those that something can have come to since a commit."""
         if len(paths) > _FEW and self.knows(commit):
             if commit not in self._changed:
-                raw = self._git("diff", "--name-only", "-z", "--no-renames", commit) or b""
-                raw += self._git("ls-files", "-z", "-o", "--exclude-standard") or b""
-                self._changed[commit] = frozenset(os.fsdecode(name) for name in raw.split(b"\0") if name)
+                changed = _paths(self._git("diff", "--name-only", "-z", "--no-renames", commit))
+                untracked = _paths(self._git("ls-files", "-z", "-o", "--exclude-standard"))
+                self._changed[commit] = frozenset([*changed, *untracked])
             paths = [path for path in paths if path in self._changed[commit]]
         return paths[:_MOST_FILES]
 
     def _listed(self, commit: str) -> frozenset[str]:
-        listing = self._git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit) or b""
-        return frozenset(os.fsdecode(raw) for raw in listing.split(b"\0") if raw)
+        """The files that there were at a commit."""
+        if commit not in self._lists:
+            if len(self._lists) >= _MOST_LISTS:
+                self._lists.clear()
+            listing = self._git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+            self._lists[commit] = frozenset(_paths(listing))
+        return self._lists[commit]
 
     # -- the past -----------------------------------------------------------------------------------------------------
 
@@ -215,14 +219,24 @@ class Tree:
 
         return find(self.root)
 
+    def head(self) -> str:
+        """The commit that the worktree stands on now; '' before the first, and without git."""
+        from lcode.git.repository import find
+
+        return find(self.root).head
+
     def knows(self, commit: str) -> bool:
         """Whether a commit is in the repository."""
-        if not commit or self._place.common_dir is None:
+        if self._place.common_dir is None or not _COMMIT.match(commit):
             return False
         if commit not in self._known_commits:
             known = len(self._known_commits) < _MOST_COMMITS and self._git("cat-file", "-e", f"{commit}^{{commit}}") is not None
             self._known_commits[commit] = known
         return self._known_commits[commit]
+
+    def had(self, commit: str, path: str) -> bool:
+        """Whether there was a file at `path` at a commit that is known."""
+        return path in self._listed(commit)
 
     def at(self, commit: str, path: str) -> bytes | None:
         """A file as it was at a commit that is known; None where there was none."""
@@ -250,6 +264,10 @@ def _is_inside(path: str) -> bool:
     """Whether a path can be one of the worktree's own files."""
     parts = path.split("/")
     return bool(path) and "\0" not in path and not path.startswith("/") and ".." not in parts and ".git" not in parts
+
+
+def _paths(listing: bytes | None) -> list[str]:
+    return [os.fsdecode(raw) for raw in (listing or b"").split(b"\0") if raw]
 
 
 def _mode(path: str) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, ClassVar, Literal
 
+from lcode.memory.citation import Citation, parse
 from lcode.memory.dates import local
 from lcode.memory.model import Passage
 from lcode.tools.base import Effect, Tool, ToolContext, ToolOutput
@@ -25,7 +27,8 @@ class ArchivalMemoryInsert(Tool):
         kind: Annotated[Literal["fact", "decision", "attempt", "note"], "attempt: what was tried, and how it ended"] = "fact",
         citations: Annotated[list[str] | None, "Code it speaks of: path, path:line or path#symbol"] = None,
     ) -> ToolOutput:
-        missing = [cited for cited in citations or [] if not context.resolve(cited_path(cited)).exists()]
+        missing = [cited for cited in citations or [] if not _is_there(context, cited)]
+        cited = await asyncio.to_thread(_cited, context, content, citations or [])
         passage = await on_store(
             context,
             context.memory.archival.insert,
@@ -33,13 +36,30 @@ class ArchivalMemoryInsert(Tool):
             by_agent(context),
             kind=kind,
             tags=tags or (),
-            citations=citations or (),
+            citations=cited,
         )
         short = passage.id.removeprefix("passage-")[:8]
         note = f" No such file: {', '.join(missing)}." if missing else ""
+        lost = [str(one) for one in cited if not one.digest and one.symbol and context.memory.grounding.has(one.path)]
+        note += f" Not in its file, so never found stale: {', '.join(lost)}." if lost else ""
         if passage.id.removeprefix("passage-") != context.operation_id.removeprefix("op-"):
             return ToolOutput(f"{_known(passage, short)}{note}", f"was there already: {short}")
+        note += f" It cites {', '.join(passage.citations)}, by its words." if passage.citations and not citations else ""
         return ToolOutput(f"kept as passage {short} ({passage.id}).{note}", f"kept passage {short}")
+
+
+def _is_there(context: ToolContext, citation: str) -> bool:
+    cited = parse(citation)
+    return bool(cited.depends_on) or context.resolve(cited.path).exists()
+
+
+def _cited(context: ToolContext, content: str, citations: list[str]) -> list[Citation]:
+    """What was cited, with what it holds on to; where nothing was, what the text names of the files that were read."""
+    grounding, root = context.memory.grounding, context.root
+    if citations:
+        return grounding.cite(citations, context.cwd)
+    read = [path.relative_to(root).as_posix() for path in context.seen.files() if path.is_relative_to(root)]
+    return grounding.found_in(content, read)
 
 
 def _known(passage: Passage, short: str) -> str:
@@ -48,10 +68,3 @@ def _known(passage: Passage, short: str) -> str:
     parts += [f"citations {', '.join(passage.citations)}"] if passage.citations else []
     now = f" It now has the {' and the '.join(parts)}." if parts else ""
     return f"this text was kept already, as passage {short} ({passage.id}) on {local(passage.created_at)}.{now}"
-
-
-def cited_path(citation: str) -> str:
-    """The file of `path`, `path:12`, `path:12-20` or `path#symbol`."""
-    bare = citation.split("#", 1)[0]
-    head, _, lines = bare.rpartition(":")
-    return head if head and lines.replace("-", "").isdigit() else bare

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lcode.index.model import Hit
     from lcode.index.past import PastCommit
     from lcode.index.reader import CodeReader, Standing
+    from lcode.memory.grounding import Verdict
     from lcode.memory.lives import AsOf
     from lcode.memory.model import Passage, RecallHit
 
@@ -28,6 +30,7 @@ _ROOM = 5_600  # characters of an answer, about
 _SHARES = {"facts": 1_600, "messages": 1_200, "commits": 600}  # of them at the most, beside code
 _BESIDE = {"facts": 4, "messages": 2, "commits": 4}  # how many at the most, beside code
 _ECHOED = 200  # characters of a question for which nothing was found
+SPARE = 4  # facts more than are wanted, so that good ones take the place of stale ones
 _CODE = 6  # places, where no number was asked for
 _LABELS = {"facts": "facts kept in memory", "code": "code", "commits": "past commits", "messages": "past messages"}
 
@@ -48,6 +51,7 @@ class Asked:
     as_of: AsOf | None = None
     scopes: list[str] = field(default_factory=list)
     facts: list[Passage] = field(default_factory=list)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)  # how they stand in this worktree
     messages: list[RecallHit] = field(default_factory=list)
     code: list[Hit] = field(default_factory=list)
     commits: list[PastCommit] = field(default_factory=list)
@@ -167,10 +171,13 @@ async def _moment(context: ToolContext, text: str | None) -> AsOf | None:
 async def _search_memory(context: ToolContext, asked: Asked) -> None:
     memory, dates = context.memory, {"start": asked.start, "end": asked.end}
     if "facts" in asked.scopes:
-        asked.facts = await on_store(
+        found = await on_store(
             context, memory.archival.search, asked.query, kind=asked.kind, tags=asked.tags, tag_match=asked.tag_match,
-            limit=asked.count("facts"), as_of=asked.as_of, **dates,
+            limit=asked.count("facts") + (SPARE if asked.as_of is None else 0), as_of=asked.as_of, **dates,
         )  # fmt: skip
+        if asked.as_of is None:  # what was true then is not held against the code of now
+            asked.verdicts = await asyncio.to_thread(memory.grounding.of, found, since=True)
+        asked.facts = memory.grounding.ranked(found, asked.verdicts)[: asked.count("facts")]
     if "messages" in asked.scopes:
         asked.messages = await on_store(
             context, memory.recall.search, asked.query, limit=asked.count("messages"), in_context=memory.in_context,
@@ -240,7 +247,7 @@ def _told(context: ToolContext, asked: Asked) -> str:
     alone = len(asked.scopes) == 1
     room = {name: _ROOM if alone else share for name, share in _SHARES.items()}
     parts = {
-        "facts": passages_text(asked.facts, room["facts"]),
+        "facts": passages_text(asked.facts, room["facts"], asked.verdicts),
         "commits": commits_text(asked.commits, room["commits"]),
         "messages": hits_text(asked.messages, room["messages"]),
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lcode.errors import MemoryEditError
 from lcode.memory.dates import local
@@ -13,6 +13,9 @@ from lcode.memory.model import Actor, Block, MessageRow, Passage, Provenance, Re
 from lcode.memory.operations import EditRefused
 from lcode.memory.render import doubtful_lines
 from lcode.tools.base import ToolContext, ToolError, ToolOutput
+
+if TYPE_CHECKING:
+    from lcode.memory.grounding import Verdict
 
 T = TypeVar("T")
 _HIT = 900  # characters of a hit
@@ -100,9 +103,9 @@ def hits_text(hits: list[RecallHit], room: int | None = None) -> str:
     return "\n\n".join(parts)
 
 
-def passages_text(passages: list[Passage], room: int | None = None) -> str:
-    """Passages with id, kind, date, tags, citations, and a word where nobody vouched for them; in about `room` characters, of
-    which the short ones leave theirs to the long."""
+def passages_text(passages: Sequence[Passage], room: int | None = None, verdicts: Mapping[str, Verdict] | None = None) -> str:
+    """Passages with id, kind, date, tags, citations as they are now, a word where nobody vouched for them, and whether they are
+    stale by their `verdicts`; in about `room` characters, of which the short ones leave theirs to the long."""
     parts = []
     most = _share([len(passage.text) for passage in passages], room) if room is not None else _PASSAGE
     for passage in passages:
@@ -110,9 +113,12 @@ def passages_text(passages: list[Passage], room: int | None = None) -> str:
             f"[{passage.id.removeprefix('passage-')[:8]}, {passage.kind}, {local(passage.created_at)}, by {passage.actor.value}"
         )
         head += f", tags {', '.join(passage.tags)}" if passage.tags else ""
-        head += f", cites {', '.join(passage.citations)}" if passage.citations else ""
+        verdict = verdicts.get(passage.id) if verdicts else None
+        cites = verdict.cites(passage.citations) if verdict is not None else passage.citations
+        head += f", cites {', '.join(cites)}" if cites else ""
         head += ", unverified data" if passage.trust is Trust.UNVERIFIED else ""
         head += f", {life}" if (life := lifetime(passage)) else ""
+        head += f", {verdict.words}" if verdict is not None and verdict.words else ""
         parts.append(f"{head}]\n{shorten(passage.text, most)}")
     return "\n\n".join(parts)
 

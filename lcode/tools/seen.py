@@ -34,16 +34,19 @@ class Seen:
 
     def whole(self, path: Path, content: str) -> None:
         """The agent knows all of `path` as `content`."""
+        self._files.pop(path, None)  # what was read last stands last
         if len(content) <= _REMEMBERED_FILE:
             self._files[path] = content
-        else:
-            self._files.pop(path, None)
         for line in content.splitlines():
             self._add(line)
 
     def content(self, path: Path) -> str | None:
         """The whole content of `path` as last seen or written; None if it never was seen whole."""
         return self._files.get(path)
+
+    def files(self) -> list[Path]:
+        """The files that were seen whole, the last one last."""
+        return list(self._files)
 
     def output(self, text: str) -> None:
         """A tool returned `text`: its lines count as seen, with and without what tools put in front of a line."""
