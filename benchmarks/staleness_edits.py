@@ -111,7 +111,7 @@ class Source:
             end = self._closing(match.end("name"))
             start = self._with_marks(match.start())
             owner = match.groupdict().get("owner") or (PurePosixPath(self.path).stem if self.language == "java" else "")
-            if end and self.kind_at(match.start("name")) == "name":
+            if end and self.kind_at(match.start("name")) == "name" and not _NESTED.search(self.text, start, end):
                 symbol = f"{owner}.{match['name']}" if owner else match["name"]
                 yield Definition(symbol, start, end, match.end("name"), self.language != "java")
 
@@ -151,6 +151,10 @@ class Source:
         start = self.text.rfind("\n", 0, at) + 1
         end = self.text.find("\n", at)
         return self.text[start : end if end >= 0 else len(self.text)]
+
+
+# a template inside a template, which the scanner above takes for the end of the outer one
+_NESTED = re.compile(r"\$\{[^}`]*`")
 
 
 def _unique(found: Iterator[Definition]) -> list[Definition]:

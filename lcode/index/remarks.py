@@ -27,8 +27,8 @@ def unmet(connection: apsw.Connection, checkout: int, path: str, language: str, 
     for one, words in ((scope(path), f"no file at or below {path}"), (scope(language=language), ""), (scope(kind=kind), "")):
         if not one.where:
             continue
-        sql = f"SELECT 1 FROM {of} WHERE files.checkout_id = ? AND {one.where} LIMIT 1"
-        if not fetch_all(connection, sql, (checkout, *one.bindings)):
+        sql = f"SELECT 1 FROM {of} WHERE files.checkout_id = ?{one.where} LIMIT 1"
+        if not fetch_all(connection, sql, (checkout, *one.values)):
             return f"the index has {words or _others(connection, checkout, one)}"
     return ""
 
@@ -48,11 +48,11 @@ def unknown(connection: apsw.Connection, checkout: int, query: str) -> str:
 
 def _others(connection: apsw.Connection, checkout: int, one: Scope) -> str:
     """`no go; it has python, css`: what there is instead."""
-    column = one.where.partition(" ")[0]
+    column = one.of_files.partition(" ")[0] or "chunks.kind"
     sql = (
         f"SELECT {column} FROM files JOIN contents ON contents.id = files.content_id"
         " JOIN chunks ON chunks.content_id = contents.id"
         f" WHERE files.checkout_id = ? AND {column} <> '' GROUP BY 1 ORDER BY count(*) DESC LIMIT {_NAMED}"
     )
     there = ", ".join(str(row[0]) for row in fetch_all(connection, sql, (checkout,)))
-    return f"no {one.bindings[0]}{'; it has ' if there else ''}{there}"
+    return f"no {one.values[0]}{'; it has ' if there else ''}{there}"
