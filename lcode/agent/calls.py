@@ -29,6 +29,7 @@ from lcode.memory.session_memory import SessionMemory
 from lcode.safety.permission import Permission, Verdict
 from lcode.tools import schema
 from lcode.tools.base import Effect, Preview, Tool, ToolContext, ToolError, ToolOutput, moved
+from lcode.tools.seen import came_from
 
 PARALLEL = 8
 ONCE_ONLY = "nothing: while memory cannot be written each call is asked about"
@@ -303,8 +304,7 @@ class CallRunner:
         assert isinstance(stored, ToolResult)
         self._results[item.operation_id] = stored
         if item.tool is not None and not item.tool.recalls:
-            context = self.make_context(item.operation_id, step_id)
-            context.seen.origins.read(stored.text, item.tool.summary(context, item.arguments))
+            self.make_context("", "").seen.origins.read(stored.text, *came_from(item.call.name, item.arguments))
         emit(ToolFinished(item.call.id, item.call.name, output.is_error, output.summary or outcome, stored.text, output.diff))
         return stored
 

@@ -243,7 +243,8 @@ class Runtime:
             cut = int(await memory.run(memory.recall.session_value, row.id, "context_from") or 0)
             memory.in_context = (row.id, cut)
             recalling = {tool.name for tool in session.calls.tools.values() if tool.recalls}
-            session.calls.make_context("", "").seen.again(session.rows, recalling)
+            earlier = await memory.run(memory.recall.messages, row.id) if cut else []
+            session.calls.make_context("", "").seen.again(session.rows, recalling, earlier)
             branch, where = (memory.recall.redacted(name) for name in (self.branch, path_text(self.root)))  # as they are kept
             same_place = (row.branch, row.worktree) == (branch, where)
             await memory.run(session.restore_prompt, last_message, same_place)

@@ -21,6 +21,7 @@ from lcode import clock
 from lcode.errors import MemoryEditError
 from lcode.ids import new_id
 from lcode.memory.block_rows import ADD_VERSION, DEFAULTS, SELECT, UPSERT, VERSIONS, Default, to_block, to_version
+from lcode.memory.directions import without_directions
 from lcode.memory.model import Actor, Block, BlockVersion, Provenance, Scope, Source, Trust
 from lcode.memory.operations import EditRefused, Operation, restorable, unverified_at
 from lcode.redact import Redactor
@@ -190,6 +191,7 @@ class Blocks:
     def _write(self, target: str | Block, operation: Operation, by: Provenance) -> Block:
         """Apply `operation` to the block of this label, or make this block, as all blocks are now."""
         edit = operation.cleaned(lambda text: text.replace("\x00", ""))
+        edit = edit.cleaned(without_directions) if by.is_automatic and by.source.is_data else edit
         fresh = not isinstance(target, str)  # not in the prompt so far
 
         def work(connection: apsw.Connection) -> Block:

@@ -36,6 +36,10 @@ class Source(StrEnum):
     COMMIT = "commit"
     WEB = "web"
 
+    @property
+    def is_data(self) -> bool:
+        return self not in (Source.SAID, Source.INFERRED)
+
 
 class Trust(StrEnum):
     TRUSTED = "trusted"
@@ -54,6 +58,11 @@ class Provenance:
     worktree: str = ""
     trust: Trust = Trust.TRUSTED
     operation_id: str = field(default_factory=lambda: new_id("op"))
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether neither the user nor a model that answers them decided on it."""
+        return self.actor in (Actor.SLEEP_TIME, Actor.GIT, Actor.PROGRAM)
 
 
 @dataclass(frozen=True)

@@ -10,52 +10,41 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from lcode.memory.directions import LONGEST, Strength, binds, directions, plain
+from lcode.memory.model import Source
+
 MOST = 3_000  # directions of a session that are remembered, the newest
 _SCANNED = 400_000  # characters of a text
-_LONGEST = 600  # characters of a sentence
+_WAITING = 2_000_000  # characters of texts that are kept until somebody asks
 _OF_LINE, _OF_DIRECTION = 0.6, 0.7  # shares of telling words from which on two say the same
 _OF_USER = 0.7  # the same, of what the user said
 _COMMON = 2  # telling words that they share, at the least
-
-# Who speaks like this speaks to the agent, or wants to be remembered.
-_ADDRESSED = r"""
-    \b(?: remember(?!\ that\ (?:the|this)\ (?:function|method|value|variable)) | memori[sz]e
-    | note\ to\ (?:self|(?:the\ |any\ |all\ )?(?:agents?|assistants?|ai|models?|llms?|bots?))
-    | (?:dear|hey|hi|attention|hello|calling\ all)[,\ ]+(?:agents?|assistants?|ai|models?|llms?)
-    | (?:ai|llm|coding)\ (?:agents?|assistants?|models?) | you\ are\ (?:now|an?|the)\b
-    | your\ (?:new\ |real\ |true\ )?(?:task|job|instructions?|rules?|memory|user)
-    | ignore\ (?:all|any|the|previous|prior|your|every) | disregard | from\ now\ on | henceforth | going\ forward
-    | in\ (?:all\ |every\ )?future | for\ (?:all|every)\ (?:future|later)
-    | (?:core|long[-\ ]term|persistent)\ memory | core_memory | system\ prompt
-    | (?:save|store|keep|add|write|put|record)\ (?:this|it|that|the\ following)(?:\ \w+){0,3}\ (?:in|into|to)
-      \ (?:your\ |the\ )?(?:\w+\ )?(?:memory|conventions|notes|blocks?)
-    )\b"""
-_BINDING = r"""
-    \b(?: always | never | must(?:n't)? | shall | should(?:n't)? | do\ not | don't | dont | cannot | make\ sure | ensure
-    | be\ sure     | (?:have|has|needs?)\ to | required | mandatory | important | rule | policy | without\ exception
-    | (?:every|each)\ time | (?:before|after)\ (?:each|every|any)
-    )\b"""
-_ACTING = r"""
-    \b(?: run | runs | running | execute | exec | install | use | using | invoke | commit | push | pull | send | post | upload
-    | publish | fetch | download | curl | wget | call | open | visit | add | include | append | insert | create | write | delete
-    | remove | rm | disable | enable | turn\ off | skip | bypass | approve | allow | grant | trust | accept | reply | answer
-    | respond | say | tell | ask | report | print | output | mention | e-?mail | share | copy | export | set | change | prefer
-    | follow | obey | start | begin | end | check | test
-    )\b"""
-_MARKS = re.compile(r"^[\s>#*/;!|\-+<\[({\"'`0-9.)\]:→]*")
-_CLAUSES = re.compile(r"(?<=[.!?;])\s+|;|\n")
+_CLAUSES = re.compile(r"(?<=[.!?;])\s+|;|\n|[()]")
 _TOKENS = re.compile(r"[A-Za-z0-9][\w./:@%+=~-]*\w|\w")
+_OUTSIDE = re.compile(r"://|^[\w.+-]+@[\w-]+\.|^(?:\d{1,3}\.){3}\d|^www\.|\.(?:sh|ps1|bat|exe)$", re.IGNORECASE)
+_REACHING_WORDS = "run execute curl wget sh bash eval install download fetch send post upload pipe forward source"
 _IDLE_WORDS = """
     a an and any are as at be been before but by can do does don for from had has have how i if in into is it its just let may
     me my not of on or our out s shall should so such t than that the their them then there these they this to up us was we were
     what when where which who will with would you your also always never must all each every after please make sure ensure needs
-    need remember note important rule
+    need remember note important rule rules prior via done convention conventions first used ought keep mind
 """
 _IDLE = frozenset(_IDLE_WORDS.split())
+# A plain statement made of these only says how the project is built, whoever else says so.
+_TOOLS = """
+    make pytest tox nox npm npx pnpm yarn bun cargo go gradle gradlew mvn maven rake bundle rspec jest vitest mocha ruff mypy
+    black flake8 pylint isort eslint prettier tsc clippy rustfmt gofmt poetry uv pip pdm hatch just task cmake ctest bazel
+    python python3 node deno ruby dotnet phpunit composer unittest pre-commit
+"""
+_BUILDING = f"""
+    {_TOOLS} test tests unit suite lint build format type types typecheck check run runs command commands script scripts manager
+    package dependenc dependency project repo repository code style linter formatter whole all fast slow integration coverage
+    install fmt -m makefile package.json pyproject.toml tox.ini noxfile.py cargo.toml go.mod readme.md contributing.md readme
+    contributing setup.py setup.cfg
+"""
 
 
 @dataclass(frozen=True)
@@ -65,40 +54,57 @@ class Direction:
     text: str
     where: str
     words: frozenset[str]
+    source: Source = Source.TOOL
+    strength: Strength = Strength.ADDRESSED
 
 
 class Origins:
-    """What one session has read and heard."""
+    """What one session has read and heard. What was read is looked at when somebody asks."""
 
     def __init__(self) -> None:
+        self._waiting: deque[tuple[str, str, Source]] = deque()
+        self._size = 0
         self._read: deque[Direction] = deque(maxlen=MOST)
         self._known: set[tuple[str, ...]] = set()
         self._heard: list[frozenset[str]] = []
 
-    def read(self, text: str, where: str) -> None:
+    def read(self, text: str, where: str, source: Source = Source.TOOL) -> None:
         """Untrusted text came into the session."""
-        for sentence in directions(text[:_SCANNED]):
-            words = telling_words(sentence)
-            key = tuple(sorted(words))
-            if len(words) >= _COMMON and key not in self._known:
-                self._known.add(key)
-                self._read.append(Direction(sentence, where, words))
+        part = text[:_SCANNED]
+        self._waiting.append((part, where, source))
+        self._size += len(part)
+        if self._size > _WAITING:
+            self._look()
+
+    def _look(self) -> None:
+        while self._waiting:
+            text, where, source = self._waiting.popleft()
+            for sentence, strength in directions(text):
+                words = telling_words(sentence)
+                key = tuple(sorted(words))
+                if len(words) >= _COMMON and key not in self._known:
+                    self._known.add(key)
+                    self._read.append(Direction(sentence, where, words, source, strength))
+        self._size = 0
 
     def heard(self, text: str) -> None:
         """The user said this."""
         self._heard += [words for clause in _CLAUSES.split(text[:_SCANNED]) if (words := telling_words(clause))]
-        self._heard.append(telling_words(text[:_LONGEST]))
+        self._heard.append(telling_words(text[:LONGEST]))
 
     def source_of(self, line: str) -> Direction | None:
         """The direction that a part of `line` repeats and that the user did not give; None where there is none."""
-        for clause in [line, *_CLAUSES.split(line)]:
+        self._look()
+        line = plain(line)
+        if not self._read:
+            return None
+        for clause in dict.fromkeys([line, *_CLAUSES.split(line)]):
             words = telling_words(clause)
             if len(words) < _COMMON or self._from_user(words):
                 continue
+            excused = _excused(line, words)
             for direction in reversed(self._read):
-                shared = len(words & direction.words)
-                most_of_line = shared >= _OF_LINE * len(words) and (shared > _COMMON or shared == len(words))
-                if most_of_line or (shared > _COMMON and shared >= _OF_DIRECTION * len(direction.words)):
+                if direction.strength > excused and _same(words, direction.words):
                     return direction
         return None
 
@@ -106,40 +112,22 @@ class Origins:
         return any(len(words & said) >= max(_COMMON, _OF_USER * len(words)) for said in self._heard)
 
 
-def directions(text: str) -> Iterator[str]:
-    """The sentences of `text` that tell somebody to do something that outlasts the moment, or speak to an agent. One that goes
-    on in the next line is taken with it."""
-    lines = text.split("\n")
-    for at, line in enumerate(lines):
-        bare = _MARKS.sub("", line)
-        if not bare.strip():
-            continue
-        follow = _MARKS.sub("", lines[at + 1]) if at + 1 < len(lines) and bare.rstrip()[-1:] not in ".!?" else ""
-        follow = follow if follow[:1].islower() else ""  # else another sentence begins there
-        for sentence in re.split(r"(?<=[.!?])\s+", bare):
-            whole = f"{sentence} {follow}".strip() if follow and bare.endswith(sentence) else sentence
-            if _directs(sentence) or (follow and _begins(sentence) and _directs(whole)):
-                yield whole[:_LONGEST].strip()
-                if whole != sentence:
-                    yield sentence[:_LONGEST].strip()
+def _excused(line: str, words: frozenset[str]) -> int:
+    """Up to which strength directions may say the same as a line that only describes: what binds is often true as well."""
+    if binds(line):
+        return -1
+    return Strength.ABSOLUTE if words <= _building() and words & _tools() else Strength.BINDING
 
 
-def _directs(sentence: str) -> bool:
-    addressed, binding, acting = _patterns()
-    if addressed.search(sentence):
+def _same(words: frozenset[str], direction: frozenset[str]) -> bool:
+    """Whether a line of these telling words repeats a direction of those."""
+    both = words & direction
+    shared = len(both) if not both <= _building() - _tools() else 0  # that tests are run, everybody says
+    if shared >= _OF_LINE * len(words) and (shared > _COMMON or shared == len(words)):
         return True
-    return binding.search(sentence) is not None and acting.search(sentence) is not None
-
-
-def _begins(sentence: str) -> bool:
-    addressed, binding, _ = _patterns()
-    return (addressed.search(sentence) or binding.search(sentence)) is not None
-
-
-@cache
-def _patterns() -> tuple[re.Pattern[str], ...]:
-    """Made when the first text is read: that takes longer than a start has."""
-    return tuple(re.compile(pattern, re.IGNORECASE | re.VERBOSE) for pattern in (_ADDRESSED, _BINDING, _ACTING))
+    if shared > _COMMON and shared >= _OF_DIRECTION * len(direction):
+        return True
+    return shared >= _COMMON and any(map(_OUTSIDE.search, both)) and bool(both & _reaching())
 
 
 def telling_words(text: str) -> frozenset[str]:
@@ -152,8 +140,24 @@ def _stem(word: str) -> str:
     """Enough to take `runs`, `running` and `run` for one word; paths, addresses and flags stay as they are."""
     if not word.isalpha() or len(word) < 4:
         return word
+    word = f"{word.removesuffix('ies')}y" if word.endswith("ies") else word
     for ending in ("ing", "ed", "es", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word.removesuffix(ending)
             break
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word.removesuffix("e")
+
+
+@cache
+def _reaching() -> frozenset[str]:
+    return frozenset(map(_stem, _REACHING_WORDS.split()))
+
+
+@cache
+def _tools() -> frozenset[str]:
+    return frozenset(map(_stem, _TOOLS.split()))
+
+
+@cache
+def _building() -> frozenset[str]:
+    return frozenset(map(_stem, _BUILDING.split()))

@@ -9,7 +9,7 @@ from lcode.memory.citation import Citation, parse
 from lcode.memory.dates import local
 from lcode.memory.model import Passage
 from lcode.tools.base import Effect, Tool, ToolContext, ToolOutput
-from lcode.tools.memory_text import by_agent, on_store
+from lcode.tools.memory_text import by_agent, direction_in, on_store, quoting
 
 
 class ArchivalMemoryInsert(Tool):
@@ -29,11 +29,12 @@ class ArchivalMemoryInsert(Tool):
     ) -> ToolOutput:
         missing = [cited for cited in citations or [] if not _is_there(context, cited)]
         cited = await asyncio.to_thread(_cited, context, content, citations or [])
+        direction = await direction_in(context, content)
         passage = await on_store(
             context,
             context.memory.archival.insert,
             content,
-            by_agent(context),
+            quoting(context, direction) if direction else by_agent(context),
             kind=kind,
             tags=tags or (),
             citations=cited,
@@ -42,6 +43,8 @@ class ArchivalMemoryInsert(Tool):
         note = f" No such file: {', '.join(missing)}." if missing else ""
         lost = [str(one) for one in cited if not one.digest and one.symbol and context.memory.grounding.has(one.path)]
         note += f" Not in its file, so never found stale: {', '.join(lost)}." if lost else ""
+        if direction:
+            note += f" It repeats what {direction.where} says and not your user, so it is kept as an unverified quotation."
         if passage.id.removeprefix("passage-") != context.operation_id.removeprefix("op-"):
             return ToolOutput(f"{_known(passage, short)}{note}", f"was there already: {short}")
         note += f" It cites {', '.join(passage.citations)}, by its words." if passage.citations and not citations else ""

@@ -12,10 +12,10 @@ from lcode import clock
 from lcode.errors import MemoryEditError
 from lcode.memory.dates import end_of, start_of
 from lcode.memory.lives import described
-from lcode.memory.model import Trust
+from lcode.memory.model import Source, Trust
 from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
 from lcode.tools.code_text import below
-from lcode.tools.memory_text import hits_text, on_store, passages_text
+from lcode.tools.memory_text import hits_text, on_store, passages_text, take_in
 
 if TYPE_CHECKING:
     from lcode.index.model import Hit
@@ -122,13 +122,14 @@ class ArchivalMemorySearch(Tool):
 def _take_in(context: ToolContext, asked: Asked) -> None:
     """What of it is data that nobody vouched for: the code, commits, quotations."""
     origins = context.seen.origins
+    take_in(context, asked.messages)
     for passage in asked.facts:
         if passage.trust is Trust.UNVERIFIED:
-            origins.read(passage.text, f"passage {passage.id.removeprefix('passage-')[:8]} ({passage.source.value})")
+            origins.read(passage.text, f"passage {passage.id.removeprefix('passage-')[:8]}", passage.source)
     for hit in asked.code:
-        origins.read(hit.text, hit.path)
+        origins.read(hit.text, hit.path, Source.FILE)
     for commit in asked.commits:
-        origins.read(commit.subject, f"commit {commit.hash[:9]}")
+        origins.read(commit.subject, f"commit {commit.hash[:9]}", Source.COMMIT)
 
 
 def _scopes(asked: Asked, scope: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from lcode.tools.base import Effect, Tool, ToolContext, ToolOutput
-from lcode.tools.memory_text import hits_text, on_store
+from lcode.tools.memory_text import hits_text, on_store, take_in
 
 
 class ConversationSearch(Tool):
@@ -33,4 +33,5 @@ class ConversationSearch(Tool):
                 f"Nothing found for '{query}' in {total} messages of all sessions. Memory does not know; do not make it up.",
                 "nothing found",
             )
+        take_in(context, hits)
         return ToolOutput(hits_text(hits), f"{len(hits)} found")

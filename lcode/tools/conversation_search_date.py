@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from lcode.tools.base import Effect, Tool, ToolContext, ToolOutput
-from lcode.tools.memory_text import hits_text, on_store
+from lcode.tools.memory_text import hits_text, on_store, take_in
 
 
 class ConversationSearchDate(Tool):
@@ -26,4 +26,5 @@ class ConversationSearchDate(Tool):
         hits = await on_store(context, memory.recall.by_date, start_date, end_date, **bounds)
         if not hits:
             return ToolOutput(f"Nothing was said from {start_date} to {end_date}.", "nothing found")
+        take_in(context, hits)
         return ToolOutput(hits_text([replace(hit, before=(), after=()) for hit in hits]), f"{len(hits)} found")

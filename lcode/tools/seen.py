@@ -7,10 +7,11 @@ with its difference; of everything else that tools returned (grep hits, shell ou
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lcode.memory.model import Source
 from lcode.memory.origins import Origins
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _PREFIXES = (
     re.compile(r"^[^\s:][^:\n]*:\d+[:-]\s?"),  # grep: `path:12:text`
     re.compile(r"^[+\- ]"),  # a diff
 )
+QUOTE = "> "  # before each line of a passage that nobody vouched for
+_FILES = ("read_file", "grep", "glob", "list_dir", "code_map", "edit_file", "write_file")
 _REMEMBERED_FILE = 2_000_000  # bytes; larger files are remembered by their lines only
 
 
@@ -65,13 +68,37 @@ class Seen:
         if bare := line.strip():
             self._lines.add(hash(bare))
 
-    def again(self, rows: Iterable[MessageRow], recalling: Container[str]) -> None:
-        """Take in what a session that is taken up again has in context. `recalling` are tools that return what memory holds."""
+    def again(self, rows: Iterable[MessageRow], recalling: Container[str], earlier: Iterable[MessageRow] = ()) -> None:
+        """Take in what a session that is taken up again has in context, and of what was said `earlier` whose words it was.
+        `recalling` are tools that return what memory holds: of that, what is quoted was nobody's word."""
+        rows = list(rows)
         for row in rows:
+            for part in row.content if row.role == "tool" else ():
+                self.output(str(part.get("text", "")))
+        calls: dict[str, Mapping[str, Any]] = {}
+        for row in [*earlier, *rows]:
             if row.role == "user" and row.kind == "user":
                 self.origins.heard(row.text)
-            for part in row.content if row.role == "tool" else ():
-                text, name = str(part.get("text", "")), str(part.get("name", "a tool"))
-                self.output(text)
-                if name not in recalling:
-                    self.origins.read(text, name)
+            for part in row.content:
+                if part.get("type") == "tool_call":
+                    calls[str(part.get("id"))] = part.get("arguments") or {}
+                elif row.role == "tool":
+                    name, text = str(part.get("name", "a tool")), str(part.get("text", ""))
+                    text = quoted_lines(text) if name in recalling else text
+                    self.origins.read(text, *came_from(name, calls.get(str(part.get("call_id")), {})))
+
+
+def quoted_lines(text: str) -> str:
+    """The lines of what memory returned that nobody vouched for."""
+    return "\n".join(line[len(QUOTE) :] for line in text.splitlines() if line.startswith(QUOTE))
+
+
+def came_from(tool: str, arguments: Mapping[str, Any]) -> tuple[str, Source]:
+    """What the result of a call is called as an origin, and of which kind that is."""
+    main = " ".join(next((str(value) for value in arguments.values() if isinstance(value, str)), "").split())
+    where = f"{tool} {main[:100]}".rstrip()
+    if tool != "shell":
+        return where, Source.FILE if tool in _FILES else Source.TOOL
+    if re.search(r"\bgit\b.*\b(?:log|show|blame|shortlog|reflog|whatchanged|tag|rev-list)\b", main):
+        return where, Source.COMMIT
+    return where, Source.WEB if "://" in main else Source.TOOL
