@@ -8,7 +8,7 @@ one file imports the other, or sees it without an import as its language has it.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,24 +54,47 @@ def update_graph(database: Database, root: str) -> bool:
     return True
 
 
-def neighbours(connection: apsw.Connection, checkout: int, scores: dict[int, float]) -> dict[int, float]:
-    """What files one step from those in `scores` get: each gives of its own to those it uses, and those that use it."""
-    import json
+class Edges(NamedTuple):
+    """What one file uses, or what uses it: the other files, how much each, and the sum of that."""
 
-    sql = (
-        "SELECT source_file, target_file, weight FROM edges WHERE checkout_id = ?1"
-        " AND {side} IN (SELECT value FROM json_each(?2)) ORDER BY source_file, target_file"
-    )
-    ids = json.dumps(sorted(scores))
+    others: tuple[int, ...] = ()
+    weights: tuple[float, ...] = ()
+    total: float = 0.0
+
+
+def neighbours(
+    connection: apsw.Connection, checkout: int, scores: Mapping[int, float], known: dict[tuple[str, int], Edges]
+) -> dict[int, float]:
+    """What files one step from those in `scores` get: each gives of its own to those it uses, and those that use it. `known` is
+    remembered for as long as nothing was written: the same few files are what most others use."""
     given: dict[int, float] = {}
-    for side, own, other in (("source_file", 0, 1), ("target_file", 1, 0)):
-        rows = fetch_all(connection, sql.format(side=side), (checkout, ids))
-        totals: dict[int, float] = {}
-        for row in rows:
-            totals[row[own]] = totals.get(row[own], 0.0) + row[2]
-        for row in rows:
-            given[row[other]] = given.get(row[other], 0.0) + scores[row[own]] * row[2] / totals[row[own]]
+    get = given.get
+    files = sorted(scores)
+    for side, other in (("source_file", "target_file"), ("target_file", "source_file")):
+        _load(connection, checkout, known, side, other, files)
+        for file in files:
+            score = scores[file]
+            others, weights, total = known[side, file]
+            for to, weight in zip(others, weights, strict=True):
+                given[to] = get(to, 0.0) + score * weight / total
     return given
+
+
+def _load(
+    connection: apsw.Connection,
+    checkout: int,
+    known: dict[tuple[str, int], Edges],
+    side: str,
+    other: str,
+    files: Iterable[int],
+) -> None:
+    """Have the edges of these files, on one side of them, in `known`."""
+    sql = f"SELECT {other}, weight FROM edges WHERE checkout_id = ? AND {side} = ? ORDER BY {other}"
+    for file in files:
+        if (side, file) not in known:
+            rows = fetch_all(connection, sql, (checkout, file))
+            others, weights = zip(*rows, strict=True) if rows else ((), ())
+            known[side, file] = Edges(others, weights, sum(weights))
 
 
 # -- imports ------------------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ class CodeSearch:
             "scope": signals.scoped(checkout, files, query.scope),
             "commits": past.commits,
             "messages": past.messages,
-            "churn": signals.churn(checkout, files),
+            "churn": signals.churn(connection, checkout, files),
         }
         living = past.living
         for name, values in gathered.items():
@@ -151,7 +151,7 @@ class CodeSearch:
         if not self._weights.get("graph"):
             return
         best = sorted(found.scores, key=lambda file: (-found.scores[file], file))[:_HOPS]
-        given = graph.neighbours(connection, checkout.id, {file: found.scores[file] for file in best})
+        given = graph.neighbours(connection, checkout.id, {file: found.scores[file] for file in best}, checkout.edges)
         inside = filters.allowed(connection, scope, given.keys() - found.scores.keys()) | found.scores.keys()
         values = {file: value for file, value in given.items() if file in inside}
         signals.load_files(connection, checkout, values)

@@ -6,12 +6,13 @@ Everything is bounded: so many chunks, commits and files, however large the repo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import apsw
 
+from lcode.index.graph import Edges
 from lcode.index.heads import Head
 from lcode.index.ranking import COLUMNS, coverage, rarity
 from lcode.index.schema import full_text
@@ -23,6 +24,7 @@ FILES = 200  # that the words of messages may give
 COMMITS = 100  # that are like the question
 _COMMON = 0.3  # of all commits: a word that stands in more of them tells nothing
 _NEWEST = 200  # commits with a word that are looked at
+_REMEMBERED = 300  # words of messages, with what the commits touched
 _HALF_LIFE = 2_000  # commits after which one counts half
 _SATURATION, _LENGTH = 2.0, 0.75  # of a word's commits in a file, as in bm25
 _SHARES = (0.0, *(number**-0.5 for number in range(1, 65)))  # of a commit, by how many files it touched
@@ -46,6 +48,13 @@ class Place(NamedTuple):
     chunk: int
 
 
+class Often(NamedTuple):
+    """How many commits have a word in their message, and how often they touched each path."""
+
+    commits: int
+    paths: dict[str, float]
+
+
 @dataclass
 class Checkout:
     """What is remembered of a checkout between questions, as long as nothing changed."""
@@ -54,11 +63,14 @@ class Checkout:
     chunks: int
     commits: int  # how many are known
     newest: int  # the id of the newest
+    ordinary: float = 1.0  # how many of them touched a path, in the mean
     frequencies: dict[str, int] = field(default_factory=dict)
     touched: dict[int, list[str]] = field(default_factory=dict)  # by commit
+    often: dict[str, Often] = field(default_factory=dict)  # by word of a message
     counts: dict[str, int] = field(default_factory=dict)  # of commits, by path
     ids: dict[str, int | None] = field(default_factory=dict)  # of files, by path
     files: dict[int, File] = field(default_factory=dict)
+    edges: dict[tuple[str, int], Edges] = field(default_factory=dict)  # of files, by side
     parts: dict[int, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)  # words of name and folders
     heads: dict[int, Head] = field(default_factory=dict)  # by chunk
 
@@ -90,8 +102,9 @@ def open_checkout(connection: apsw.Connection, root: str) -> Checkout | None:
     if found is None:
         return None
     chunks = scalar(connection, f"SELECT count(*) FROM {full_text(found)}_docsize")
-    commits = fetch_all(connection, "SELECT count(*), coalesce(max(id), 0) FROM commits")[0]
-    return Checkout(int(found), int(chunks), *commits)
+    commits, newest = fetch_all(connection, "SELECT count(*), coalesce(max(id), 0) FROM commits")[0]
+    ordinary = scalar(connection, "SELECT avg(n) FROM (SELECT count(*) AS n FROM commit_files GROUP BY path)")
+    return Checkout(int(found), int(chunks), commits, newest, ordinary or 1.0)
 
 
 # -- words in chunks ------------------------------------------------------------------------------------------------
@@ -242,9 +255,7 @@ def past(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) 
         return Past({}, {}, {})
     sql = "SELECT rowid, bm25(commits_fts, 1.0, 1.0) AS score FROM commits_fts WHERE commits_fts MATCH ? ORDER BY score LIMIT ?"
     like = fetch_all(connection, sql, (any_of(words), COMMITS))
-    by_word = {word: _commits_with(connection, checkout, word) for word in words}
-    by_word = {word: found for word, found in by_word.items() if 0 < len(found) <= checkout.commits * _COMMON + 20}
-    _load_touched(connection, checkout, {commit for commit, _ in like}.union(*by_word.values()))
+    _load_often(connection, checkout, words, {commit for commit, _ in like})
     touched = checkout.touched
     near: dict[str, float] = {}
     best: dict[str, tuple[float, int]] = {}
@@ -256,7 +267,7 @@ def past(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) 
             near[path] = near.get(path, 0.0) + value
             if value > best.get(path, (0.0, 0))[0]:
                 best[path] = value, commit
-    messages = _messages(connection, checkout, by_word)
+    messages = _messages(connection, checkout, words)
     if len(messages) > FILES:
         least = sorted(messages.values(), reverse=True)[FILES]
         messages = {path: value for path, value in messages.items() if value > least}
@@ -271,19 +282,31 @@ def past(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) 
     )
 
 
-def _messages(connection: apsw.Connection, checkout: Checkout, by_word: Mapping[str, Sequence[int]]) -> dict[str, float]:
-    touched = checkout.touched
-    often = {word: _often(touched, commits) for word, commits in by_word.items()}
-    _load_counts(connection, checkout, {path for paths in often.values() for path in paths})
+def _messages(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) -> dict[str, float]:
+    found = [checkout.often[word] for word in words]
+    paths = {path for often in found for path in often.paths}
+    _load_counts(connection, checkout, paths)
     counts = checkout.counts
-    ordinary = max(1.0, sum(counts.values()) / max(1, len(counts)))
+    saturation = {path: _SATURATION * (1 - _LENGTH + _LENGTH * counts[path] / checkout.ordinary) for path in paths}
     values: dict[str, float] = {}
-    for word, paths in often.items():
-        worth = rarity(len(by_word[word]), checkout.commits)
-        for path, times in paths.items():
-            saturation = _SATURATION * (1 - _LENGTH + _LENGTH * counts[path] / ordinary)
-            values[path] = values.get(path, 0.0) + worth * times / (times + saturation)
+    get = values.get
+    for often in found:
+        worth = rarity(often.commits, checkout.commits)
+        for path, times in often.paths.items():
+            values[path] = get(path, 0.0) + worth * times / (times + saturation[path])
     return values
+
+
+def _load_often(connection: apsw.Connection, checkout: Checkout, words: Iterable[str], like: set[int]) -> None:
+    """Have what the commits with each of these words touched in `checkout.often`, and the paths of those and of `like`."""
+    known = checkout.often
+    if len(known) > _REMEMBERED:
+        known.clear()
+    missing = {word: _commits_with(connection, checkout, word) for word in words if word not in known}
+    missing = {word: found if len(found) <= checkout.commits * _COMMON + 20 else [] for word, found in missing.items()}
+    _load_touched(connection, checkout, like.union(*missing.values()))
+    for word, commits in missing.items():
+        known[word] = Often(len(commits), _often(checkout.touched, commits))
 
 
 def _often(touched: Mapping[int, Sequence[str]], commits: Sequence[int]) -> dict[str, float]:
@@ -321,9 +344,10 @@ def _load_counts(connection: apsw.Connection, checkout: Checkout, paths: set[str
         checkout.counts.update(fetch_all(connection, sql, (json.dumps(missing),)))
 
 
-def churn(checkout: Checkout, files: Iterable[int]) -> dict[int, float]:
-    """How often files were touched, as far as it was looked up."""
+def churn(connection: apsw.Connection, checkout: Checkout, files: Collection[int]) -> dict[int, float]:
+    """How often files were touched."""
     import math
 
-    counts = checkout.counts
-    return {file: math.log1p(counts.get(checkout.files[file].path, 0)) for file in files}
+    paths = {file: checkout.files[file].path for file in files}
+    _load_counts(connection, checkout, set(paths.values()))
+    return {file: math.log1p(checkout.counts[path]) for file, path in paths.items()}

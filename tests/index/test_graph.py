@@ -47,7 +47,7 @@ def test_a_neighbour_gets_a_part_of_what_a_file_has(tmp_path: Path) -> None:
 
     def look(connection):  # type: ignore[no-untyped-def]
         ids = dict(connection.execute("SELECT path, id FROM files"))
-        return ids, neighbours(connection, 1, {ids["base.py"]: 1.0})
+        return ids, neighbours(connection, 1, {ids["base.py"]: 1.0}, {})
 
     ids, given = database.read(look)
     assert given == {ids["car.py"]: 0.5, ids["bus.py"]: 0.5}

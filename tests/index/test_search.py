@@ -132,6 +132,15 @@ def test_a_symbol_is_found_in_whatever_way_its_words_are_joined(search: CodeSear
     assert search.search("namedlock")[0].path == "app/store/locks.py"
 
 
+def test_what_was_asked_before_changes_no_score(search: CodeSearch, root: Path) -> None:
+    questions = ["begin", "a lock against brownout of power", "server port", "survive"]
+    for asked in (questions, questions[::-1]):
+        used = CodeSearch(search._database, root)
+        for question in asked:
+            fresh = CodeSearch(search._database, root)
+            assert used.search(question, explain=True) == fresh.search(question, explain=True)
+
+
 def test_a_dotted_symbol_tells_methods_of_one_name_apart(search: CodeSearch) -> None:
     assert "Also called" not in search.search("Session.run")[0].text
     assert "Also called" in search.search("Task.run")[0].text
