@@ -318,7 +318,7 @@ def history(base: Path, seed: int, commits: int) -> dict[str, object]:
     subject = Subject(subject_at.root)
     subject.install()
     with terminals(subject_at.root, 2):
-        until(lambda: status.read(subject.paths) is not None)
+        until(subject.settled)  # the first look is bounded, and is not what is measured
         began = time.monotonic()
         script = Script(subject_at, seed, commits)
         script.run()

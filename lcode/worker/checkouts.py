@@ -29,7 +29,8 @@ class Checkout:
         self.vectors = 0  # files that wait for theirs, as far as is known
         self.errors: dict[str, str] = {}  # of the jobs that failed when they were last tried
         self.saved: set[str] = set()  # what was indexed while a job looked at everything
-        self.commits: set[str] = set()  # of which hooks of git spoke
+        self.commits: frozenset[str] = frozenset()  # of which hooks of git spoke, until they were looked at
+        self.asked: frozenset[str] = frozenset()  # those that the job that runs was given
         self._times: dict[str, int] = {}
         self._ignored: set[str] = set()
         self._job = ""

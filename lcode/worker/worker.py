@@ -123,7 +123,7 @@ class Worker:
         clone = find(told.root).common_dir if told.root.is_dir() else None
         for checkout in self._checkouts.values():
             if clone in (None, checkout.place.common_dir):
-                checkout.commits.update([told.commit] if told.commit else [])
+                checkout.commits |= {told.commit} - {""}
                 self._commits_due(checkout)
 
     def _commits_due(self, checkout: Checkout) -> None:
@@ -223,15 +223,13 @@ class Worker:
             if not checkout.there():
                 continue
             checkout.begin(name)
-            self._runner.start(self._jobs[name], checkout.place, partial(self._turn, checkout, name))
+            checkout.asked = checkout.commits if name == COMMITS else frozenset()
+            self._runner.start(self._jobs[name], checkout.place, partial(self._turn, checkout))
             return
 
     @staticmethod
-    def _turn(checkout: Checkout, name: str, stopped: Callable[[], bool]) -> Turn:
-        commits: set[str] = set()
-        if name == COMMITS:
-            commits, checkout.commits = checkout.commits, commits
-        return Turn(checkout.tell, stopped, checkout.tell_vectors, commits)
+    def _turn(checkout: Checkout, stopped: Callable[[], bool]) -> Turn:
+        return Turn(checkout.tell, stopped, checkout.tell_vectors, checkout.asked)
 
     def _ended(self, outcome: Outcome) -> None:
         self._runner.free()
@@ -242,6 +240,7 @@ class Worker:
         if outcome.error is None:
             self._schedule.done(outcome.root, outcome.name)
             checkout.errors.pop(outcome.name, None)
+            checkout.commits -= checkout.asked
             if outcome.did:
                 self._follow(outcome.root, self._jobs[outcome.name])
         elif outcome.busy or outcome.stopped:
