@@ -15,6 +15,7 @@ from typing import Any
 
 from lcode.agent.limits import Limits
 from lcode.agent.outbox import NOT_NOW, Outbox
+from lcode.agent.pushed import Pushed
 from lcode.agent.recovery import BY_USER, landed, settle_calls, stop_if_asked, store_result
 from lcode.agent.symbols import changed_symbols
 from lcode.errors import StoreError, UserError
@@ -51,6 +52,7 @@ class Prepared:
     tool: Tool | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
+    beside: str = ""  # what memory has to say to the result
 
     @property
     def effect(self) -> Effect:
@@ -83,8 +85,12 @@ class CallRunner:
     refused: int = 0
     rows: list[MessageRow] = field(default_factory=list)  # stored results that the session has not taken yet
     ask_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    pushed: Pushed = field(init=False)
     _results: dict[str, ToolResult] = field(default_factory=dict)  # of this step, by operation
     _storing: set[asyncio.Task[ToolResult]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.pushed = Pushed(self.memory)
 
     def prepare(self, calls: Sequence[ToolCall], limits: Limits) -> list[Prepared]:
         """Find the tool of each call and check its arguments; a faulty call is answered, not run."""
@@ -186,7 +192,9 @@ class CallRunner:
             stop_if_asked()
             emit(ToolStarted(item.call.id, item.call.name, item.arguments, item.tool.summary(context, item.arguments)))
             before = await self._blocks() if item.effect is Effect.MEMORY else {}
+            stood = await self.pushed.before(context, item.tool.name, item.arguments)
             output = await item.tool.run(context, **item.arguments)
+            item.beside = await self.pushed.beside(context, item.tool.name, item.arguments, output, stood)
             outcome = "error" if output.is_error else "ok"
             with suppress(*NOT_NOW):  # the edit landed; only its telling would be missing
                 for label, (old, new) in _differences(before, await self._blocks() if before else {}).items():
@@ -294,7 +302,8 @@ class CallRunner:
     async def _stored(
         self, item: Prepared, run_id: str, step_id: str, output: ToolOutput, outcome: str, emit: Emit
     ) -> ToolResult:
-        result = ToolResult(item.call.id, item.call.name, output.text or "(no output)", output.is_error)
+        text = "\n\n".join(filter(None, [output.text or "(no output)", item.beside]))
+        result = ToolResult(item.call.id, item.call.name, text, output.is_error)
         detail = _detail(output, item, self.make_context(item.operation_id, step_id)) if outcome == "ok" else output.summary
         row = await self.outbox.write(
             lambda: store_result(self.memory, item.operation_id, result, run_id, step_id, outcome, detail)
@@ -303,8 +312,11 @@ class CallRunner:
         stored = part_from_json(row.content[0])
         assert isinstance(stored, ToolResult)
         self._results[item.operation_id] = stored
-        if item.tool is not None and not item.tool.recalls:
-            self.make_context("", "").seen.origins.read(stored.text, *came_from(item.call.name, item.arguments))
+        if item.tool is not None and item.tool.recalls:
+            self.pushed.note(stored.text)
+        elif item.tool is not None:
+            own = stored.text.removesuffix(item.beside)
+            self.make_context("", "").seen.origins.read(own, *came_from(item.call.name, item.arguments))
         emit(ToolFinished(item.call.id, item.call.name, output.is_error, output.summary or outcome, stored.text, output.diff))
         return stored
 

@@ -66,6 +66,11 @@ def render_guidance(files: list[GuidanceFile]) -> str:
     return "\n".join([*parts, "</project_instructions>"])
 
 
+def guidance_in(system: str) -> str:
+    """What `render_guidance` put into a system text."""
+    return system.partition("<project_instructions>\n")[2].partition("</project_instructions>")[0]
+
+
 def _attribute(path: str) -> str:
     return _CONTROL.sub("", path).replace("\n", " ").replace('"', "&quot;").replace("<", "&lt;")
 

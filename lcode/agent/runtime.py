@@ -245,6 +245,7 @@ class Runtime:
             recalling = {tool.name for tool in session.calls.tools.values() if tool.recalls}
             earlier = await memory.run(memory.recall.messages, row.id) if cut else []
             session.calls.make_context("", "").seen.again(session.rows, recalling, earlier)
+            session.calls.pushed.note("\n".join(message.text for message in session.rows if message.role == "tool"))
             branch, where = (memory.recall.redacted(name) for name in (self.branch, path_text(self.root)))  # as they are kept
             same_place = (row.branch, row.worktree) == (branch, where)
             await memory.run(session.restore_prompt, last_message, same_place)

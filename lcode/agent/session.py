@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from lcode import clock
-from lcode.agent import compaction, memory_watch, prompt, recovery
+from lcode.agent import compaction, guidance, memory_watch, prompt, recovery
 from lcode.agent.calls import CallRunner
 from lcode.agent.conversation import to_messages, user_parts
 from lcode.agent.loop import Run
@@ -293,6 +293,7 @@ class Session:
         if stored is None:
             return
         self._api, self._system, specs = stored
+        self._read_guidance()
         self._specs = prompt.specs_from_json(specs)
         fresh = clock.now() - clock.parse(last_message) < timedelta(seconds=prompt.CACHE_LIFETIME)
         same_tools = self._specs == tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=self.memory.ephemeral))
@@ -314,6 +315,11 @@ class Session:
             self.forked_from or self.id,  # a fork begins with what its original's cache holds
         )
 
+    def _read_guidance(self) -> None:
+        """What the instruction files direct stays theirs, and is no rule of core memory."""
+        read = self.calls.make_context("", "").seen.origins.read
+        read(guidance.guidance_in(self._system), "an instruction file of the project", Source.FILE)
+
     async def _render(self) -> None:
         memory = self.memory
 
@@ -322,6 +328,7 @@ class Session:
             return blocks, memory.recall.redacted(self.environment.render_system(blocks))
 
         blocks, self._system = await memory.run(read)
+        self._read_guidance()
         self._specs = tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=memory.ephemeral))
         self._api = self.provider.api
         memory.known_versions.clear()

@@ -22,7 +22,7 @@ WAYS = {
     "readme": call("read_file", path="README.md"),
     "tool": call("shell", command=f"{sys.executable} tell.py"),
     "file": call("grep", pattern="remember", path="src"),
-    "guidance": call("read_file", path="AGENTS.md"),
+    "guidance": call("list_dir"),  # AGENTS.md is in the prompt anyway
 }
 
 
