@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lcode import clock
 from lcode.git.command import Git
+from lcode.memory.archival import Archival
+from lcode.memory.lives import AsOf
+from lcode.redact import of_process
 from lcode.worker import digest
 from lcode.worker.jobs import Stopped
 from tests.worker.commits import Kept, Repository, make, turn
@@ -300,6 +304,20 @@ def test_tags_and_remote_branches_hold_what_they_reach(repository: Repository, k
     repository.git("update-ref", "refs/remotes/o/pushed", "main")  # a force-push that was fetched
     kept.look()
     assert set(retired(kept)) == {forced}
+
+
+def test_a_retired_commit_is_found_for_the_time_when_it_was_there_alone(repository: Repository, kept: Kept) -> None:
+    lost = repository.commit("Teach the parser umbrellas", a_py="a = 1\n")
+    kept.look()
+    then = clock.stamp()
+    repository.git("reset", "-q", "--hard", "HEAD~1")
+    kept.look()
+    with kept.database() as database:
+        archival = Archival(database, of_process())
+        assert archival.search("umbrellas", kind="commit") == []
+        assert archival.search("umbrellas") == []  # and is no fact
+        (found,) = archival.search("umbrellas", kind="commit", as_of=AsOf(then))
+        assert found.commit == lost and found.actor == "git" and found.trust == "unverified"
 
 
 def test_a_cherry_pick_retires_nothing(repository: Repository, kept: Kept) -> None:
