@@ -56,8 +56,9 @@ class Done:
         return {"indexed": values["files"], "removed": values["removed"], "commits": self.commits, "problem": self.problem}
 
 
-def build(runtime: Runtime, database: IndexDatabase, *, quiet: bool = False) -> Done:
-    """Bring the index to what the files are now. Where another process is at it, its work is shown, then the rest done."""
+def build(runtime: Runtime, database: IndexDatabase, *, quiet: bool = False, vectors: bool = True) -> Done:
+    """Bring the index to what the files are now. Where another process is at it, its work is shown, then the rest done. Without
+    `vectors` those that are wanting are left to the worker."""
     from lcode.index.build import CodeIndex
     from lcode.worker.table import CACHE
 
@@ -71,7 +72,7 @@ def build(runtime: Runtime, database: IndexDatabase, *, quiet: bool = False) -> 
                 break
         if not report.problem:
             commits = _history(runtime, database, progress)
-            lacking = _vectors(runtime, database, progress, report)
+            lacking = _vectors(runtime, database, progress, report) if vectors else ""
             with suppress(StoreError):
                 index.collect(CACHE)
     finally:

@@ -16,6 +16,7 @@ from lcode.cli.options import UNNAMED, Options
 from lcode.errors import UsageError
 
 TABLE = {
+    "init": Row("lcode.cli.init", "init", "Learn what the repository tells of itself, without a model."),
     "sessions": Row("lcode.cli.sessions", "sessions", "List, show, export, rename and archive sessions."),
     "memory": Row("lcode.cli.memory", "memory", "Show and edit the blocks of core memory."),
     "remember": Row("lcode.cli.remember", "remember", "Keep a text in archival memory."),

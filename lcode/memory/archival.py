@@ -185,6 +185,18 @@ class Archival:
             passage(row) for row in self._memory.read(lambda connection: fetch_all(connection, sql, (wanted, *only.values)))
         ]
 
+    def about(self, beginning: str) -> list[Passage]:
+        """The passages whose subject begins so and that are still true, the newest first."""
+        only = lives.not_ended(clock.stamp())
+        sql = (
+            f"SELECT {columns()} FROM passages WHERE id IN (SELECT passage_id FROM passage_subjects WHERE subject >= ?"
+            f" AND subject < ?) AND {only.condition} ORDER BY seq DESC"
+        )
+        bounds = (beginning, f"{beginning}\U0010ffff")
+        return [
+            passage(row) for row in self._memory.read(lambda connection: fetch_all(connection, sql, (*bounds, *only.values)))
+        ]
+
     def search(
         self,
         query: str,

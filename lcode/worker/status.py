@@ -24,6 +24,7 @@ WORDS = {  # what each job is for people
     "history": "reading past commits",
     "commits": "noting new commits",
     "graph": "seeing which file uses which",
+    "learn": "looking the repository over",
     "vectors": "making vectors",
     "collection": "forgetting what is gone",
 }

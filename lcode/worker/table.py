@@ -16,6 +16,7 @@ from lcode.path_text import path_text
 from lcode.store.paths import AgentPaths
 from lcode.worker.digest import Commits
 from lcode.worker.jobs import Busy, Failed, Job, Stopped, Turn
+from lcode.worker.learn import Learn
 
 if TYPE_CHECKING:
     from lcode.config import Settings
@@ -39,7 +40,7 @@ class Table:
         model = _Model()
         self._commits = Commits(paths)
         self.jobs: list[Job] = [
-            Files(self._jobs, self._building), History(self._jobs), self._commits, Graph(self._jobs),
+            Files(self._jobs, self._building), History(self._jobs), Graph(self._jobs), Learn(paths, self._jobs), self._commits,
             Vectors(self._jobs, self._building, model), Collection(self._jobs),
         ]  # fmt: skip
 
