@@ -36,6 +36,7 @@ def init(options: Options, refine: bool, yes: bool, as_json: bool) -> int:
     Needs no model. Fills the blocks `architecture` and `conventions`, and keeps the details in archival memory, all with their
     sources and marked unverified. Blocks that you or the agent wrote to are left as they are. Repeat it whenever you like.
     """
+    from lcode.cli import refine as model
     from lcode.cli.code_build import build
     from lcode.cli.code_place import index_of
     from lcode.cli.place import opened
@@ -45,6 +46,8 @@ def init(options: Options, refine: bool, yes: bool, as_json: bool) -> int:
         raise UsageError("--yes goes with --refine", "without it nothing is asked")
     if refine and as_json:
         raise UsageError("--refine has no --json", "leave one of them out")
+    if refine:
+        model.check(options, ask=not yes)
     with opened(options, writes=True) as runtime:
         with closing(index_of(runtime, options)) as database:
             done = build(runtime, database, quiet=as_json, vectors=False)
@@ -59,9 +62,7 @@ def init(options: Options, refine: bool, yes: bool, as_json: bool) -> int:
         _told(runtime, done.line(runtime.root.name), learned)
         if not refine:
             return EXIT_OK
-    from lcode.cli.refine import refine as have_refined
-
-    return have_refined(options, ask=not yes)
+    return model.refine(options, ask=not yes)
 
 
 def _told(runtime: Runtime, line: str, learned: Learned) -> None:

@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from lcode.events import Event
 
 
-def refine(options: Options, *, ask: bool) -> int:
-    """Ask the model, show the differences, and write what the user agrees to. Raises UserError."""
-    from lcode.agent.runtime import Runtime
-    from lcode.cli.place import directory, opened, settings_of
+def check(options: Options, *, ask: bool) -> None:
+    """Raise UsageError where it cannot be refined: before anything is done."""
+    from lcode.cli.place import settings_of
     from lcode.llm.providers import default_model
-    from lcode.memory.model import Actor, Source
 
     settings = settings_of(options)
     if (settings.model or default_model(os.environ)).startswith("offline"):
@@ -32,7 +30,15 @@ def refine(options: Options, *, ask: bool) -> int:
         )
     if ask and not is_terminal():
         raise UsageError("what the model would write has to be agreed to", "run it in a terminal, or add --yes")
-    runtime = Runtime.open(settings, directory(options), agent=options.agent, ephemeral=True)
+
+
+def refine(options: Options, *, ask: bool) -> int:
+    """Ask the model, show the differences, and write what the user agrees to. Raises UserError."""
+    from lcode.agent.runtime import Runtime
+    from lcode.cli.place import directory, opened, settings_of
+    from lcode.memory.model import Actor, Source
+
+    runtime = Runtime.open(settings_of(options), directory(options), agent=options.agent, ephemeral=True)
     found = asyncio.run(_proposals(runtime))
     if not found:
         say("the model would change nothing")
