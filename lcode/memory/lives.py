@@ -227,8 +227,6 @@ class Change:
         """End each fact of a subject where the next begins; of two that begin together the one that was said later holds."""
         after: State | None = None
         for fact in sorted(self.facts(subject), key=lambda fact: fact.valid_from, reverse=True):  # stable: later said first
-            if fact.is_void:
-                continue
             settled = fact.ended(after.valid_from, after.valid_from_commit, after.passage_id) if after else fact
             self.put(settled)
             after = after if settled.is_void else settled

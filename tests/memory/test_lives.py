@@ -137,6 +137,15 @@ def test_what_is_said_again_of_the_past_is_known_to_have_been_true_then(tiers: T
     assert true(tiers.archival, day(2)) == ["Ports are odd"]
 
 
+def test_the_same_text_of_after_its_end_is_another_fact(tiers: Tiers) -> None:
+    first = tiers.archival.insert("Deploys are frozen", by())
+    tiers.archival.close(first.id, by(), at=day(5))
+    again = tiers.archival.insert("Deploys are frozen", by(), valid_from=day(9))
+    assert again.id != first.id
+    assert true(tiers.archival, day(7)) == []
+    assert true(tiers.archival, day(9)) == ["Deploys are frozen"]
+
+
 def test_an_operation_that_landed_does_nothing_again(tiers: Tiers, today: list[int]) -> None:
     kept = tiers.archival.insert("Ports are odd", by())
     operation = by()

@@ -105,6 +105,15 @@ def test_history_decides_what_was_true_at_a_commit(tiers: Tiers, tmp_path: Path)
     assert linter("main~1") == ["The linter is flake8"]
 
 
+def test_a_fact_that_never_was_true_is_true_at_no_commit(tiers: Tiers, tmp_path: Path) -> None:
+    repository = make(tmp_path / "repo")
+    wrong = tiers.archival.insert("The linter is flake8", said_at(git(repository, "rev-parse", "HEAD")))
+    later = said_at(commit(repository, "a.txt", "a"))
+    tiers.archival.insert("The linter is ruff", later, valid_from=wrong.valid_from, valid_from_commit=later.commit)
+    moment = as_of("HEAD~1", tiers.archival, find(repository))
+    assert tiers.archival.search("linter", as_of=moment) == []
+
+
 def test_a_commit_that_a_rebase_replaced_counts_as_what_it_became(tiers: Tiers, tmp_path: Path) -> None:
     repository = make(tmp_path / "repo")
     before = commit(repository, "a.txt", "a")
