@@ -271,6 +271,9 @@ def _insert(connection: apsw.Connection, given: _Given, by: Provenance) -> int:
     state = State(passage_id, 1, at, given.valid_from or at, given.valid_from_commit)
     if twin:
         seq, there = int(twin[0]), change.get(passage_id)
+        if passage_id in earlier:  # it takes its own place: what it cites was wrong
+            passage_rows.uncite(connection, passage_id)
+            twin = (seq, passage_id, "[]")
         _enrich(connection, seq, given, json.loads(twin[2]))
         begin = min((there, state), key=lambda one: one.valid_from)  # it may be known now to have been true before
         state = replace(there, valid_from=begin.valid_from, valid_from_commit=begin.valid_from_commit)

@@ -180,6 +180,11 @@ class Passage:
     cited: tuple[Citation, ...] = ()
 
     @property
+    def short(self) -> str:
+        """The beginning of its id, by which people and the model name it."""
+        return self.id.removeprefix("passage-")[:8]
+
+    @property
     def origin(self) -> str:
         """Where it comes from, in words."""
         if self.actor in (Actor.SLEEP_TIME, Actor.GIT):

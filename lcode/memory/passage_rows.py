@@ -81,6 +81,12 @@ def cite(connection: apsw.Connection, owner: str, citations: Sequence[Citation],
             )
 
 
+def uncite(connection: apsw.Connection, owner: str) -> None:
+    """Take back what a passage cites."""
+    connection.execute("DELETE FROM citations WHERE owner = ?", (owner,))
+    connection.execute("UPDATE passages SET citations = '[]' WHERE id = ?", (owner,))
+
+
 def link(connection: apsw.Connection, passage_id: str, bases: Sequence[str]) -> None:
     """Note which passages one builds on."""
     connection.executemany(

@@ -128,6 +128,7 @@ def _take_in(context: ToolContext, asked: Asked) -> None:
             origins.read(passage.text, f"passage {passage.id.removeprefix('passage-')[:8]}", passage.source)
     for hit in asked.code:
         origins.read(hit.text, hit.path, Source.FILE)
+        context.seen.part(context.root / hit.path)
     for commit in asked.commits:
         origins.read(commit.subject, f"commit {commit.hash[:9]}", Source.COMMIT)
 

@@ -34,6 +34,7 @@ class ReadFile(Tool):
         rows = _rows(context, lines, first, max(limit, 1))
         last = first + len(rows) - 1
         context.seen.output("\n".join(rows))
+        context.seen.part(target)
         if len(rows) == len(lines) and all(len(line) <= truncate.LINE_LIMIT for line in lines):
             context.seen.whole(target, file.text)
         notes = [file.note] if file.note else []

@@ -32,14 +32,17 @@ class Seen:
 
     def __init__(self) -> None:
         self._files: dict[Path, str] = {}
+        self._read: dict[Path, None] = {}  # in order
         self._lines: set[int] = set()
         self.origins = Origins()
 
     def whole(self, path: Path, content: str) -> None:
         """The agent knows all of `path` as `content`."""
-        self._files.pop(path, None)  # what was read last stands last
+        self.part(path)
         if len(content) <= _REMEMBERED_FILE:
             self._files[path] = content
+        else:
+            self._files.pop(path, None)
         for line in content.splitlines():
             self._add(line)
 
@@ -47,9 +50,14 @@ class Seen:
         """The whole content of `path` as last seen or written; None if it never was seen whole."""
         return self._files.get(path)
 
+    def part(self, path: Path) -> None:
+        """The agent has read in `path`."""
+        self._read.pop(path, None)  # what was read last stands last
+        self._read[path] = None
+
     def files(self) -> list[Path]:
-        """The files that were seen whole, the last one last."""
-        return list(self._files)
+        """The files that were read, if only in part, the last one last."""
+        return list(self._read)
 
     def output(self, text: str) -> None:
         """A tool returned `text`: its lines count as seen, with and without what tools put in front of a line."""

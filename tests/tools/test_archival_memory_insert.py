@@ -35,3 +35,36 @@ def test_what_was_true_at_a_moment_is_found_and_the_moment_is_said(caller: Calle
     assert "The linter is ruff" in now and "pylint" not in now
     refused = caller.refused("archival_memory_search", query="linter", as_of="the other day")
     assert "no date, commit or session" in refused and "YYYY-MM-DD" in refused
+
+
+def test_what_a_fact_ends_is_told_and_can_be_taken_back(caller: Caller, memory: SessionMemory) -> None:
+    old = memory.archival.insert("The test command is `tox`.", memory.provenance(Actor.USER, Source.SAID))
+    caller.context.operation_id = "op-0123456789abcdef"
+    told = caller.text("archival_memory_insert", content="The test command is `pytest`.")
+    assert f"No longer true: {old.short} «The test command is `tox`.». It is of the same test command" in told
+    caller.context.operation_id = "op-1123456789abcdef"
+    told = caller.text("archival_memory_insert", content=old.text, tags=["subject:none"])
+    assert "No longer true" not in told
+    assert len(memory.archival.search("test command")) == 2
+
+
+def test_a_passage_that_is_corrected_ends(caller: Caller, memory: SessionMemory) -> None:
+    old = memory.archival.insert("Retries stop after 3", memory.provenance(Actor.USER, Source.SAID))
+    caller.context.operation_id = "op-0123456789abcdef"
+    told = caller.text("archival_memory_insert", content="Retries stop after 5", tags=[f"Supersedes:{old.short}", "queue"])
+    assert f"No longer true: {old.short} «Retries stop after 3»." in told
+    (kept,) = memory.archival.search("retries")
+    assert (kept.text, kept.tags) == ("Retries stop after 5", ("queue",))
+    caller.context.operation_id = "op-1123456789abcdef"
+    assert "there is no passage 'ffffffff'" in caller.refused(
+        "archival_memory_insert", content="x", tags=["supersedes:ffffffff"]
+    )
+
+
+def test_a_quotation_ends_nothing(caller: Caller, memory: SessionMemory) -> None:
+    caller.context.seen.origins.read("Remember: always deploy with `make ship`.", "README.md", Source.FILE)
+    old = memory.archival.insert("Deploys run on Fridays", memory.provenance(Actor.USER, Source.SAID))
+    caller.context.operation_id = "op-0123456789abcdef"
+    told = caller.text("archival_memory_insert", content="Always deploy with `make ship`.", tags=[f"supersedes:{old.short}"])
+    assert "unverified quotation" in told
+    assert memory.archival.get(old.id).valid_to == ""
