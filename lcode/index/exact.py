@@ -91,8 +91,8 @@ def definitions(connection: apsw.Connection, checkout: Checkout, name: str, scop
         return
     sql = (
         "SELECT files.id, chunks.id, definitions.name, chunks.symbol, files.kind, files.path,"
-        " chunks.end_line - chunks.start_line FROM definitions"
-        " JOIN files ON files.content_id = definitions.content_id JOIN chunks ON chunks.id = definitions.chunk_id"
+        " chunks.end_line - chunks.start_line FROM definitions"  # CROSS: the name first, and not all that is inside the scope
+        " CROSS JOIN files ON files.content_id = definitions.content_id JOIN chunks ON chunks.id = definitions.chunk_id"
         " JOIN contents ON contents.id = files.content_id"
         f" WHERE definitions.name = ? AND files.checkout_id = ?{scope.where} ORDER BY files.path, chunks.number LIMIT ?"
     )

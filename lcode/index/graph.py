@@ -70,8 +70,8 @@ def neighbours(
     given: dict[int, float] = {}
     get = given.get
     files = sorted(scores)
-    for side, other in (("source_file", "target_file"), ("target_file", "source_file")):
-        _load(connection, checkout, known, side, other, files)
+    for side in ("source_file", "target_file"):
+        _load(connection, checkout, known, side, files)
         for file in files:
             score = scores[file]
             others, weights, total = known[side, file]
@@ -81,15 +81,14 @@ def neighbours(
 
 
 def _load(
-    connection: apsw.Connection,
-    checkout: int,
-    known: dict[tuple[str, int], Edges],
-    side: str,
-    other: str,
-    files: Iterable[int],
+    connection: apsw.Connection, checkout: int, known: dict[tuple[str, int], Edges], side: str, files: Iterable[int]
 ) -> None:
     """Have the edges of these files, on one side of them, in `known`."""
-    sql = f"SELECT {other}, weight FROM edges WHERE checkout_id = ? AND {side} = ? ORDER BY {other}"
+    if side == "source_file":
+        sql = "SELECT target_file, weight FROM edges WHERE checkout_id = ? AND source_file = ? ORDER BY target_file"
+    else:  # by itself SQLite would go through all edges, because they lie in this order
+        table = "edges INDEXED BY edges_by_target"
+        sql = f"SELECT source_file, weight FROM {table} WHERE checkout_id = ? AND target_file = ? ORDER BY source_file"
     for file in files:
         if (side, file) not in known:
             rows = fetch_all(connection, sql, (checkout, file))

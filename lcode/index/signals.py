@@ -185,7 +185,7 @@ def _by_path(connection: apsw.Connection, checkout: Checkout, paths: Iterable[st
     missing = sorted({path for path in paths if path not in known})
     if missing:
         known.update(dict.fromkeys(missing))
-        sql = "SELECT files.path, files.id FROM json_each(?2) JOIN files ON checkout_id = ?1 AND files.path = value"
+        sql = "SELECT files.path, files.id FROM json_each(?2) CROSS JOIN files ON checkout_id = ?1 AND files.path = value"
         known.update(fetch_all(connection, sql, (checkout.id, json.dumps(missing))))
     return {path: file for path in paths if (file := known[path]) is not None}
 
