@@ -55,7 +55,7 @@ def _pyproject(text: str, names: frozenset[str], facts: Facts) -> None:
     backend = table(data, "build-system").get("build-backend")
     if isinstance(backend, str):
         facts.tools.append(f"build backend {label(backend)}")
-    facts.tools += [f"packages by {tool}" for lock, tool in _PYTHON_LOCKS.items() if lock in names]
+    facts.tools += [f"Python packages by {tool} ({lock})" for lock, tool in _PYTHON_LOCKS.items() if lock in names]
     _python_tools(tools, facts)
 
 
@@ -83,9 +83,19 @@ def _python_tools(tools: Any, facts: Facts) -> None:
             _named(name, f"{runner} {name}", source, what if isinstance(what, str) else "", facts)
 
 
+_RUNS = {  # what a task is for by what it runs, whatever it is called
+    "types": re.compile(r"(?:npx )?(?:tsc|vue-tsc|mypy|pyright|ty|flow)\b"),
+    "lint": re.compile(r"(?:npx )?(?:eslint|biome lint|oxlint|ruff check|flake8|pylint|stylelint|rubocop|golangci-lint)\b"),
+}
+
+
 def _named(name: str, command: str, source: str, runs: str, facts: Facts) -> None:
     """A task whose name says what it is for."""
     purpose = PURPOSES.get(name.lower()) or PURPOSES.get(re.split(r"[:_-]", name.lower())[0])
+    if purpose in ("format", "build") and "check" in name.lower():
+        return  # it looks whether that was done
+    if purpose in ("test", "lint", "types"):
+        purpose = next((of for of, form in _RUNS.items() if form.match(runs)), purpose)
     if purpose and re.fullmatch(r"[\w:.-]{1,40}", name):
         facts.commands.append(Command(purpose, command, source, runs))
 
@@ -131,7 +141,7 @@ def _package_json(text: str, names: frozenset[str], facts: Facts) -> None:
         named.split("@")[0] if isinstance(named, str) else next((tool for lock, tool in _LOCKS.items() if lock in names), "npm")
     )
     manager = manager if manager in ("npm", "pnpm", "yarn", "bun") else "npm"
-    facts.tools.append(f"packages by {manager}")
+    facts.tools.append(f"JavaScript packages by {manager} (package.json)")
     engines = table(data, "engines")
     facts.requires += [
         f"{label(name, 20)} {constraint(version)}" for name, version in engines.items() if isinstance(version, str)
@@ -214,7 +224,7 @@ def _pom(text: str, _: frozenset[str], facts: Facts) -> None:
     found = [re.search(rf"<{tag}>([^<]+)</{tag}>", outside) for tag in ("artifactId", "version", "description")]
     name, version, summary = (match[1].strip() if match else "" for match in found)
     facts.project(name, version, "pom.xml", summary)
-    facts.dependencies += re.findall(r"<dependency>\s*<groupId>[^<]+</groupId>\s*<artifactId>([^<]+)</artifactId>", text)
+    facts.dependencies += re.findall(r"<dependency>\s*<groupId>[^<]+</groupId>\s*<artifactId>([^<$]+)</artifactId>", text)
     facts.commands += [
         Command("build", "mvn package", "pom.xml", inferred=True),
         Command("test", "mvn test", "pom.xml", inferred=True),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST = 14
 _LARGE = 0.12  # share of the source from which on a folder is told by what is in it
-_DEEPEST = 5
+_DEEPEST = 12
 _FEW = 2  # imports below which a module is not said to depend on another
 
 

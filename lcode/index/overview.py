@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from lcode.index import habits, purposes
 from lcode.index.entry_points import entry_points
+from lcode.index.languages import LANGUAGES
 from lcode.index.manifests import read_manifests
 from lcode.index.modules import Module, modules
 from lcode.index.shape import Symbol, read_shape, read_symbols
@@ -180,12 +181,17 @@ def _central(known: _Known, central: Sequence[str]) -> list[str]:
 
 
 def _tests(shape: Shape) -> list[str]:
-    tests = [path for path, file in shape.files.items() if file.kind == "test" and file.language not in ("text", "")]
+    tests = [path for path, file in shape.files.items() if file.kind == "test" and _is_code(file.language)]
     if not tests:
         return []
     folders = Counter(path.rpartition("/")[0] or "." for path in tests)
     where = [f"{label(folder, 50)} ({count})" for folder, count in folders.most_common(6)]
     return [f"Test files ({len(tests):,}): {listing(where, 110)}"]
+
+
+def _is_code(language: str) -> bool:
+    row = LANGUAGES.get(language)
+    return row is not None and row.defines
 
 
 # -- details ------------------------------------------------------------------------------------------------------------

@@ -53,8 +53,9 @@ def label(text: object, width: int = 60) -> str:
 
 def constraint(text: object) -> str:
     """A version constraint such as `>=3.11,<4`; anything that is none is quoted."""
-    line = clean(text, 40)
-    return line if re.fullmatch(r"[\d\s.,<>=!~^*|&x+-]+", line) else f"«{line}»"
+    line = " ".join(str(text)[:200].split())  # as it is: what follows can close no frame
+    plain = len(line) <= 40 and re.fullmatch(r"[\d\s.,<>=!~^*|&x+-]+", line)
+    return line if plain else f"«{clean(text, 40)}»"
 
 
 def listing(items: list[str], width: int = 120) -> str:

@@ -422,3 +422,29 @@ def test_any_content_gives_short_printable_lines(tmp_path_factory: pytest.TempPa
     root = tmp_path_factory.mktemp("any")
     put(root, **files)
     well_formed(survey(root))
+
+
+def test_a_task_is_for_what_it_runs_not_for_what_it_is_called(tmp_path: Path) -> None:
+    scripts = {
+        "check": "tsc --noEmit",
+        "test": "vitest",
+        "format-check": "prettier --check .",
+        "build-dts": "tsc -p x",
+        "format": "prettier -w .",
+    }
+    write(tmp_path / "package.json", json.dumps({"name": "w", "packageManager": "pnpm@9", "scripts": scripts}))
+    lines = survey(tmp_path).conventions.split("\n")
+    assert "Type check: `pnpm check` (package.json), which runs «tsc --noEmit»" in lines
+    assert [line for line in lines if line.startswith("Tests run with")] == [
+        "Tests run with: `pnpm test` (package.json), which runs «vitest»"
+    ]
+    assert not any("format-check" in line for line in lines)
+    assert any(line.startswith("Build: `pnpm build-dts`") for line in lines)
+
+
+def test_the_formatter_that_runs_at_each_commit_is_the_one_that_is_used(tmp_path: Path) -> None:
+    write(tmp_path / "pyproject.toml", "[tool.black]\nline-length = 88\n[project]\nname = 'p'\n")
+    write(tmp_path / ".pre-commit-config.yaml", "repos:\n  - hooks:\n      - id: ruff-format\n")
+    conventions = survey(tmp_path).conventions
+    assert "Format: `ruff format` (inferred from .pre-commit-config.yaml)" in conventions
+    assert "black" not in conventions
