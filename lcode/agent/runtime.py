@@ -11,9 +11,10 @@ from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 
-from lcode.agent import fork, guidance, live, note, prompt, recovery, spool
+from lcode.agent import away, fork, guidance, live, note, prompt, recovery, spool
 from lcode.agent.background import Background
 from lcode.agent.calls import CallRunner
+from lcode.agent.news import is_begun, last_sessions, uncommitted
 from lcode.agent.outbox import Outbox
 from lcode.agent.session import Environment, News, Session
 from lcode.agent.stale_lines import stale_lines
@@ -39,9 +40,6 @@ from lcode.store.probe import free
 from lcode.tools.base import Effect, ToolContext
 from lcode.tools.registry import all_tools
 from lcode.tools.seen import Seen
-
-STATUS_WAIT = 0.2  # seconds that the first message waits for git at the most
-NOTES = 3  # sessions of which the first message of a new one tells
 
 
 class Runtime:
@@ -287,7 +285,7 @@ class Runtime:
             render_system=self._system,
             news=self._news(memory.session_id),
             resolve=self._provider,
-            end_note=self._end_note,
+            end_note=self._end,
             log_bug=self.log_bug,
             answered=self._upkeep.after_answer,
             requested=self.prompted,
@@ -316,8 +314,10 @@ class Runtime:
     # -- the prompt -------------------------------------------------------------------------------------------------
 
     def _system(self, blocks: list[Block]) -> str:
-        files = guidance.read_guidance(self.root, self.cwd, lambda names: tracked(self.place, names))
-        return prompt.system_text(files, blocks, ephemeral=self.ephemeral)
+        return prompt.system_text(self._guidance(), blocks, ephemeral=self.ephemeral)
+
+    def _guidance(self) -> list[guidance.GuidanceFile]:
+        return guidance.read_guidance(self.root, self.cwd, lambda names: tracked(self.place, names))
 
     def _news(self, session_id: str) -> News:
         """What the next user message says besides the user's words: where, and at first where the last sessions stopped."""
@@ -327,42 +327,15 @@ class Runtime:
             where = str(self.cwd) + (f" (branch {place.branch})" if place.branch else "")
             news = [f"directory: {where}"] if told != where else []
             if not told:
-                news += [*self._uncommitted(place), *self._last_sessions(session_id), *stale_lines(self.memory())]
+                memory = self.memory()
+                news += uncommitted(place)
+                if not is_begun(memory, session_id):
+                    news += last_sessions(memory, session_id, lambda one: self._lock(one).owner() is not None, self._end_note)
+                news += away.changes(memory, self.store.redactor, place, self._guidance)
+                news += stale_lines(memory)
             return where, news
 
         return lines
-
-    def _uncommitted(self, place: Place) -> list[str]:
-        """What git says is changed and not committed; nothing where it would keep the prompt waiting."""
-        if not place.common_dir:
-            return []
-        try:
-            listing = place.git().run("status", "--porcelain", "-z", timeout=STATUS_WAIT)
-        except GitError:
-            return []
-        paths = [entry[3:] for entry in listing.split("\0") if entry[2:3] == " "]
-        more = f" and {len(paths) - 8} more" if len(paths) > 8 else ""
-        return [f"uncommitted changes: {', '.join(paths[:8])}{more}" if paths else "uncommitted changes: none"]
-
-    def _last_sessions(self, session_id: str) -> list[str]:
-        memory = self.memory()
-        recall = memory.recall
-        rows = [row for row in recall.sessions(NOTES + 1) if row.id != session_id][:NOTES]
-        if recall.session_value(session_id, "note") or recall.messages(session_id, limit=1):
-            return []
-        notes = []
-        for at, row in enumerate(rows):
-            if not row.note and self._lock(row.id).owner() is None:
-                self._end_note(row.id)
-                row = recall.session(row.id)  # noqa: PLW2901
-            if row.note:
-                notes.append(note.render_note(row, newest=at == 0))
-        passages, messages = memory.archival.count(), recall.count()
-        counts = f"memory: recall holds {messages} messages of past sessions, archival {passages} passages"
-        return [
-            counts if messages else "memory: this is the first session here",
-            *(["where the last sessions stopped:", *notes] if notes else []),
-        ]
 
     def _end_note(self, session_id: str) -> None:
         """Keep the extract of where a session stopped."""
@@ -374,6 +347,12 @@ class Runtime:
         now = find(self.root).head
         commits = note.commits_since(Git(self.root), head) if head and now and head != now else []
         memory.recall.update_session(session_id, note=note.make_note(memory.recall, row, commits))
+
+    def _end(self, session_id: str) -> None:
+        """A session ends here: note where it stopped, and how the checkout is."""
+        self._end_note(session_id)
+        if not self.ephemeral:
+            away.keep(self.memory(), self.store.redactor, find(self.root), self._guidance)
 
     def prompted(self) -> None:
         """A prompt is shown, or a request was sent: now the worker may be started."""

@@ -27,11 +27,13 @@ from lcode.llm.protocol import Provider, Request, ToolResult, ToolSpec
 from lcode.llm.providers import context_window
 from lcode.memory.changes import Told, told_now
 from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source, Trust
+from lcode.memory.origins import Origins
 from lcode.memory.session_memory import SessionMemory
 from lcode.provider_settings import ProviderSettings
 from lcode.safety.permission import Mode
 from lcode.store.locks import NamedLock
 from lcode.tokens import approximate_tokens
+from lcode.tools.seen import NEWS
 
 T = TypeVar("T")
 News = Callable[[str], tuple[str, list[str]]]  # from the place last told of ('': none yet) to the place now, and the lines
@@ -196,7 +198,8 @@ class Session:
 
         await self.write(work)
         self._where = where
-        self.calls.make_context("", "").seen.origins.heard(text)
+        self._origins.heard(text)
+        self._origins.read("\n".join(news), NEWS, Source.COMMIT)
         return run_id
 
     async def _news(self) -> tuple[str, list[str]]:
@@ -315,10 +318,13 @@ class Session:
             self.forked_from or self.id,  # a fork begins with what its original's cache holds
         )
 
+    @property
+    def _origins(self) -> Origins:
+        return self.calls.make_context("", "").seen.origins
+
     def _read_guidance(self) -> None:
         """What the instruction files direct stays theirs, and is no rule of core memory."""
-        read = self.calls.make_context("", "").seen.origins.read
-        read(guidance.guidance_in(self._system), "an instruction file of the project", Source.FILE)
+        self._origins.read(guidance.guidance_in(self._system), "an instruction file of the project", Source.FILE)
 
     async def _render(self) -> None:
         memory = self.memory

@@ -23,6 +23,7 @@ _PREFIXES = (
     re.compile(r"^[+\- ]"),  # a diff
 )
 QUOTE = "> "  # before each line of a passage that nobody vouched for
+NEWS = "the news of a session"  # which quote commits and notes
 _FILES = ("read_file", "grep", "glob", "list_dir", "code_map", "edit_file", "write_file")
 _REMEMBERED_FILE = 2_000_000  # bytes; larger files are remembered by their lines only
 
@@ -87,6 +88,7 @@ class Seen:
         for row in [*earlier, *rows]:
             if row.role == "user" and row.kind == "user":
                 self.origins.heard(row.text)
+                self.origins.read("\n".join(str(part.get("text", "")) for part in row.content[:-1]), NEWS, Source.COMMIT)
             for part in row.content:
                 if part.get("type") == "tool_call":
                     calls[str(part.get("id"))] = part.get("arguments") or {}
