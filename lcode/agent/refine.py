@@ -1,7 +1,8 @@
 """Has the model check and shorten what the program found out about a repository. It reads; it writes nothing: what it would
 write is returned, for the user to see and agree to.
 
-The session is ephemeral and in plan mode, so that neither memory nor files can be changed by whatever the model reads.
+The session is ephemeral and in plan mode, so that neither memory nor files can be changed by whatever the model reads; a line
+that repeats a direction which it read is left out.
 """
 
 from __future__ import annotations
@@ -61,7 +62,11 @@ async def proposals(runtime: Runtime, emit: Callable[[Event], None]) -> list[Pro
     if session.failure is not None:
         raise session.failure
     redact = runtime.store.redactor.redact
-    found = {label: redact(value).strip() for label, value in _ANSWER.findall("".join(answer))}
+    source_of = session.calls.make_context("", "").seen.origins.source_of
+    found = {
+        label: "\n".join(line for line in redact(value).strip().splitlines() if source_of(line) is None)
+        for label, value in _ANSWER.findall("".join(answer))
+    }
     return [
         Proposal(blocks[label], value)
         for label, value in found.items()

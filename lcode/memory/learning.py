@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lcode.errors import MemoryEditError
+from lcode.memory.directions import without_directions
 from lcode.memory.model import Actor, Source, Trust
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def keep(memory: SessionMemory, found: Overview, place: Place) -> Learned:
 
 def _block(memory: SessionMemory, label: str, value: str) -> BlockOutcome:
     block = memory.blocks.get(label)
+    value = without_directions(value)
     fitting = value[: block.limit].rsplit("\n", 1)[0] if len(value) > block.limit else value
     if block.value == fitting:
         return BlockOutcome(label, "unchanged", len(block.value), block.limit)
