@@ -126,8 +126,8 @@ class Runtime:
     def memory(self) -> SessionMemory:
         """The three tiers as this worktree and branch see them, bound to no session."""
         limits = Limits(self.settings.block_limit, self.settings.core_memory_tokens)
-        lookup = self.background.code.defining
-        return self.store.memory(self._database, self.place, limits, ephemeral_log=self._scratch, lookup=lookup)
+        code = self.background.code
+        return self.store.memory(self._database, self.place, limits, ephemeral_log=self._scratch, code=code)
 
     def _first_look(self) -> None:
         """Fill the blocks about the codebase from its files, without a model; marked unverified."""

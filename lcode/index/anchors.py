@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from lcode.index import config_entries, grammars
-from lcode.index.languages import language_of
+from lcode.index.languages import LANGUAGES, language_of
 from lcode.index.leaves import Leaves, Token, words
 from lcode.index.outline import Definition, Outline, outline
 
@@ -57,18 +57,21 @@ class Anchor(NamedTuple):
 
 
 class Anchors:
-    """A file. It is parsed when a symbol, or lines, are first asked for."""
+    """A file. It is parsed when a symbol, or lines, are first asked for; not without `parse`, nor by a grammar of the long
+    tail: a parser that crashes ends the process, and this is the one that somebody talks to."""
 
-    def __init__(self, path: str, data: bytes) -> None:
+    def __init__(self, path: str, data: bytes, *, parse: bool = True) -> None:
         self._data = plain(data)
         self.language = language_of(path, self._data)
+        self._parse = parse
         self._known: dict[int, Anchor] = {}
 
     # -- the file ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def _outline(self) -> Outline | None:
-        grammar = grammars.grammar_of(self.language) if grammars.parseable(self._data) else None
+        wanted = self._parse and self.language in LANGUAGES and grammars.parseable(self._data)
+        grammar = grammars.grammar_of(self.language) if wanted else None
         return outline(grammar, self._data, fields=True) if grammar is not None else None
 
     @property
@@ -142,10 +145,11 @@ class Anchors:
             for definition in definitions:
                 yield symbol, self._data[_nodes(definition, self._data)[0].start_byte : definition.end]
 
-    def symbol(self, name: str) -> list[Anchor]:
-        """The definitions of a symbol, in order. `send` may stand for `Session.send`, and a heading for its section, where
-        the file has none that is called just that."""
-        return [self._anchor(definition) for symbol in self._called(name) for definition in self._definitions[symbol]]
+    def symbol(self, name: str, *, exact: bool = False) -> list[Anchor]:
+        """The definitions of a symbol, in order. If not `exact`, `send` may stand for `Session.send`, and a heading for its
+        section, where the file has none that is called just that."""
+        called = self._called(name) if not exact else [name] if name in self._definitions else []
+        return [self._anchor(definition) for symbol in called for definition in self._definitions[symbol]]
 
     def _called(self, name: str) -> list[str]:
         if name in self._definitions:
@@ -237,9 +241,9 @@ class Anchors:
         return frozenset(f"{crc32(line) & 0xFFFFFF:06x}" for line in lines if len(line) > 2)
 
 
-def anchors(path: str, data: bytes) -> Anchors:
+def anchors(path: str, data: bytes, *, parse: bool = True) -> Anchors:
     """What can be held on to in the file at `path` that holds `data`."""
-    return Anchors(path, data)
+    return Anchors(path, data, parse=parse)
 
 
 def together(found: Sequence[Anchor]) -> Text:

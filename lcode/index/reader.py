@@ -212,6 +212,19 @@ class CodeReader:
         except StoreError:  # there is none, or it is damaged
             return None
 
+    def crashed(self) -> frozenset[str]:
+        """The files over which a parser crashed."""
+        from lcode.index import code_rows
+
+        def look(connection: Any) -> frozenset[str]:
+            checkout = code_rows.checkout(connection, self._checkout)
+            return frozenset(code_rows.crashed_files(connection, checkout.id) if checkout is not None else ())
+
+        try:
+            return self.database.read(look)
+        except StoreError:
+            return frozenset()
+
     def files(self) -> Sequence[str]:
         """The paths of all files of the checkout; the same object for as long as nothing changed."""
         from lcode.index.shape import read_paths

@@ -96,7 +96,7 @@ def _compare(citation: Citation, cited: CitedText, found: Anchors) -> Looked | N
 
 
 def _symbol(citation: Citation, cited: CitedText, found: Anchors) -> Looked | None:
-    here = found.symbol(citation.symbol)
+    here = _here(citation, cited, found)
     if here:
         if same := _same(here, cited, found):
             return _at(citation, same)
@@ -111,6 +111,12 @@ def _symbol(citation: Citation, cited: CitedText, found: Anchors) -> Looked | No
     if not found.parsed and cited.text is not None:
         return Looked(Standing.UNANCHORED, citation, f"{citation.path} cannot be parsed here")
     return None
+
+
+def _here(citation: Citation, cited: CitedText, found: Anchors) -> list[Anchor]:
+    """The definitions of the cited symbol. Only where it was cited by a name that several have does the name alone count."""
+    several = cited.of_symbol and cited.text is not None and not cited.text.edge
+    return found.symbol(citation.symbol, exact=not several)
 
 
 def _bare(citation: Citation, cited: CitedText, found: Anchors) -> Looked | None:
@@ -141,7 +147,7 @@ def called(name: str, cited: CitedText, found: Anchors) -> list[Sequence[Anchor]
 
 def _lines(citation: Citation, cited: CitedText, found: Anchors) -> Looked | None:
     assert cited.text is not None
-    around = found.symbol(citation.symbol) if citation.symbol else []
+    around = _here(citation, cited, found) if citation.symbol else []
     places = [place for one in around for place in found.find(cited.text, one.first, one.last)]
     if not places or len(places) < cited.inside:
         everywhere = found.find(cited.text)
@@ -179,24 +185,28 @@ def _there(citation: Citation, cited: CitedText, path: str, tree: Tree) -> Citat
     file = tree.file(path)
     if file is None or not file.readable or not file.parseable:
         return None
-    key = citation, "elsewhere"
+    renamed = tree.file(citation.path) is None
+    key = citation, renamed
     if key not in file.found:
         found = tree.anchors(file)
-        file.found[key] = _held(replace(citation, path=path), cited, file, found) if found is not None else None
+        file.found[key] = _held(replace(citation, path=path), cited, file, found, renamed) if found is not None else None
     held: Citation | None = file.found[key]
     return held
 
 
-def _held(citation: Citation, cited: CitedText, file: File, found: Anchors) -> Citation | None:
+def _held(citation: Citation, cited: CitedText, file: File, found: Anchors, renamed: bool) -> Citation | None:
+    """The citation as this file holds it; `renamed`: it may be the cited one, which had so many alike."""
     if cited.of_file or cited.of_bytes:
         same = file.hash == cited.file or (bool(cited.sample) and found.share(cited.sample) >= KEPT_SHARE)
         return citation if same else None
     if cited.of_lines:
         places = found.find(cited.text) if cited.text is not None else []
         return replace(citation, first=places[0][0], last=places[0][1]) if len(places) >= max(cited.everywhere, 1) else None
-    here = _same(found.symbol(citation.symbol), cited, found)
-    groups = [here] if here else called(citation.name, cited, found)
-    return _at(citation, groups[0]).now if groups else None
+    if here := _here(citation, cited, found):
+        same = _same(here, cited, found)
+        return _at(citation, same).now if same else None
+    groups = called(citation.name, cited, found)
+    return _at(citation, groups[0]).now if groups and (len(groups) >= cited.everywhere or not renamed) else None
 
 
 def _is_new(citation: Citation, cited: CitedText | None, now: Citation, tree: Tree) -> bool:

@@ -19,7 +19,7 @@ from lcode.memory.citation import Citation, parse
 from lcode.memory.cited_places import Standing
 from lcode.memory.grounding import Verdict, anchor, short, verdicts
 from lcode.memory.model import Passage
-from lcode.memory.session_memory import Lookup
+from lcode.memory.session_memory import CodeNames
 from lcode.memory.stale_since import with_since
 from lcode.memory.tree import Tree
 from lcode.store.database import Database, fetch_all
@@ -64,11 +64,11 @@ class CitedLine:
 
 
 class Grounding:
-    """`lookup` says which files define a name, where the code index knows. May be used from any thread."""
+    """`code` is what the code index knows. May be used from any thread."""
 
-    def __init__(self, memory: Database, root: Path, lookup: Lookup | None = None) -> None:
+    def __init__(self, memory: Database, root: Path, code: CodeNames | None = None) -> None:
         self._memory = memory
-        self._tree = Tree(root, lookup)
+        self._tree = Tree(root, code)
         self._lock = Lock()
 
     # -- citing -----------------------------------------------------------------------------------------------------

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lcode.memory.archival import Archival
 from lcode.memory.blocks import Blocks
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from lcode.memory.grounded import Grounding
 
 T = TypeVar("T")
-Lookup = Callable[[str], Sequence[str] | None]  # the files that define a name; None where that is not known
+
+
+class CodeNames(Protocol):
+    """What the code index knows of names."""
+
+    def defining(self, name: str) -> Sequence[str] | None:
+        """The files that define a name; None where that is not known."""
+
+    def crashed(self) -> Collection[str]:
+        """The files over which a parser crashed."""
 
 
 @dataclass
@@ -27,8 +36,8 @@ class SessionMemory:
     """`blocks`, `recall` and `archival` are plain; from async code call them through `run`.
 
     `in_context` is the session and the sequence number after which its messages are in the prompt: no search need find
-    them. `known_versions` is the version of each block that the model last saw: a rewrite is based on it. `lookup` says which
-    files define a name, where the code index knows.
+    them. `known_versions` is the version of each block that the model last saw: a rewrite is based on it. `code` is what
+    the code index knows.
     """
 
     database: Database
@@ -42,14 +51,14 @@ class SessionMemory:
     ephemeral: bool = False
     in_context: tuple[str, int] = ("", 0)
     known_versions: dict[str, int] = field(default_factory=dict)
-    lookup: Lookup | None = None
+    code: CodeNames | None = None
 
     @cached_property
     def grounding(self) -> Grounding:
         """How memories stand in this worktree."""
         from lcode.memory.grounded import Grounding
 
-        return Grounding(self.database, text_path(self.worktree), self.lookup)
+        return Grounding(self.database, text_path(self.worktree), self.code)
 
     async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """`function(...)` on the store's thread, so that the event loop never waits for a disk."""

@@ -22,7 +22,7 @@ from lcode.memory.agents import AgentRow, Agents, Choose, Resolution
 from lcode.memory.archival import Archival
 from lcode.memory.blocks import Blocks, Limits
 from lcode.memory.recall import Recall
-from lcode.memory.session_memory import Lookup, SessionMemory
+from lcode.memory.session_memory import CodeNames, SessionMemory
 from lcode.path_text import path_text
 from lcode.redact import Redactor
 from lcode.store import migrations
@@ -102,10 +102,10 @@ class Store:
         limits: Limits | None = None,
         *,
         ephemeral_log: Database | None = None,
-        lookup: Lookup | None = None,
+        code: CodeNames | None = None,
     ) -> SessionMemory:
-        """The three tiers over an agent's database, as the worktree and branch of `place` see them. `lookup` says which files
-        define a name, where the code index knows."""
+        """The three tiers over an agent's database, as the worktree and branch of `place` see them. `code` is what the
+        code index knows."""
         worktree = path_text(place.root)
         written = partial(block_lines.note, database, place.root)
         blocks = Blocks(
@@ -118,7 +118,7 @@ class Store:
             worktree=worktree,
             commit=place.head,
             ephemeral=self.ephemeral,
-            lookup=lookup,
+            code=code,
         )
 
     def scratch(self) -> Database:

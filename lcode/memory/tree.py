@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -23,7 +23,7 @@ from lcode.index.files import Folders, read_regular
 if TYPE_CHECKING:
     from lcode.git.repository import Place
     from lcode.index.anchors import Anchors
-    from lcode.memory.session_memory import Lookup
+    from lcode.memory.session_memory import CodeNames
 
 PARSED = 2_000_000  # bytes of a file that is understood; of a larger one only a digest is taken
 HASHED = 64_000_000  # bytes of a file that is read at all
@@ -65,12 +65,13 @@ class File:
 
 
 class Tree:
-    """The worktree at `root`. `lookup` asks the code index; without one, git is asked."""
+    """The worktree at `root`. `code` is what the code index knows; without it, and where that is not enough, git is asked."""
 
-    def __init__(self, root: Path, lookup: Lookup | None = None) -> None:
+    def __init__(self, root: Path, code: CodeNames | None = None) -> None:
         self.root = root
         self._base = f"{root}/"
-        self._lookup = lookup
+        self._code = code
+        self._crashed: Collection[str] | None = None
         self._files: dict[str, File] = {}
         self._open: OrderedDict[str, tuple[str, Anchors]] = OrderedDict()
         self._folders = Folders(self._base)
@@ -88,7 +89,7 @@ class Tree:
         self._seen.clear()
         self._known_commits.clear()
         self._changed.clear()
-        self._now = None
+        self._now = self._crashed = None
 
     # -- files ------------------------------------------------------------------------------------------------------
 
@@ -153,7 +154,9 @@ class Tree:
     def _keep_open(self, path: str, digest: str, data: bytes) -> Anchors:
         from lcode.index.anchors import anchors
 
-        made = anchors(path, data)
+        if self._crashed is None:
+            self._crashed = self._code.crashed() if self._code is not None else ()
+        made = anchors(path, data, parse=path not in self._crashed)
         self._open[path] = digest, made
         while len(self._open) > _OPEN:
             self._open.popitem(last=False)
@@ -163,8 +166,8 @@ class Tree:
 
     def indexed(self, names: Iterable[str]) -> dict[str, Sequence[str]]:
         """For each name the files that define it, as far as the index knows."""
-        lookup = self._lookup
-        return {name: lookup(name) or () for name in names} if lookup is not None else {}
+        code = self._code
+        return {name: code.defining(name) or () for name in names} if code is not None else {}
 
     def grepped(self, wanted: Iterable[str]) -> dict[str, Sequence[str]]:
         """For each name the files that git finds the word in."""

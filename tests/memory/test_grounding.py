@@ -41,13 +41,26 @@ def unrelated():
 '''
 
 
+class Index:
+    """What an index knows of names."""
+
+    def __init__(self, names: Mapping[str, Sequence[str]], crashed: Sequence[str] = ()) -> None:
+        self._names, self._crashed = names, crashed
+
+    def defining(self, name: str) -> Sequence[str] | None:
+        return self._names.get(name, ())
+
+    def crashed(self) -> Sequence[str]:
+        return self._crashed
+
+
 class World:
     """A repository with a worktree, and facts that cite it."""
 
-    def __init__(self, root: Path, lookup: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(self, root: Path, code: Index | None = None) -> None:
         self.root = root
         self.git("init", "-q", "-b", "main")
-        self.tree = Tree(root, None if lookup is None else lambda name: lookup.get(name, ()))
+        self.tree = Tree(root, code)
         self.facts: dict[str, list[Citation]] = {}
 
     def git(self, *arguments: str) -> str:
@@ -150,7 +163,7 @@ def test_a_symbol_that_moved_within_its_file_is_found_there(world: World) -> Non
 @pytest.mark.parametrize("known", [True, False], ids=["index", "git"])
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_symbol_that_moved_to_another_file_is_pointed_to(tmp_path: Path, known: bool, committed: bool) -> None:
-    world = World(tmp_path, {"load": ["app/other.py", "app/third.py"]} if known else None)
+    world = World(tmp_path, Index({"load": ["app/other.py", "app/third.py"]}) if known else None)
     world.write("app/loader.py", LOADER)
     world.write("app/other.py", "def other():\n    return 2\n")
     world.write("app/third.py", "def load():\n    return 3\n")
@@ -378,3 +391,38 @@ def test_a_parser_of_another_version_changes_nothing_where_the_bare_text_is_the_
 def test_a_digest_that_is_not_understood_anchors_nothing(world: World, digest: str) -> None:
     world.facts["fact"] = [Citation("app/loader.py", "load", digest=digest)]
     assert world.standing is Standing.UNANCHORED
+
+
+def test_a_file_over_which_a_parser_crashed_is_not_parsed_here(tmp_path: Path) -> None:
+    world = World(tmp_path, Index({}, ["app/loader.py"]))
+    world.write("app/loader.py", LOADER)
+    world.commit()
+    assert world.cite("app/loader.py#load").digest == ""
+    world.cite("app/loader.py:8")
+    world.edit("app/loader.py", "import os", "import os, re")
+    assert world.standing is Standing.GOOD
+    world.edit("app/loader.py", "open(path)", "open(path, 'rb')")
+    assert world.standing is Standing.STALE
+
+
+TWINS = "def one():\n    def inner():\n        return 1\n\n\ndef two():\n    def inner():\n        return 1\n"
+
+
+def test_a_twin_in_a_renamed_file_does_not_stand_for_what_changed(world: World) -> None:
+    world.write("app/twins.py", TWINS)
+    world.commit()
+    world.cite("app/twins.py#one.inner")
+    (world.root / "app/twins.py").unlink()
+    world.write("app/pair.py", TWINS.replace("return 1", "return 2", 1))
+    assert world.standing is Standing.STALE
+    world.write("app/pair.py", "x = 1\n\n\n" + TWINS)
+    assert [str(one) for one in world.look().moved] == ["app/pair.py#one.inner"]
+
+
+def test_a_method_does_not_stand_for_a_function_of_its_name_that_moved_away(world: World) -> None:
+    world.write("app/send.py", "class Pool:\n    def send(self): return 2\n\n\ndef send(text):\n    return text\n")
+    world.commit()
+    world.cite("app/send.py#send")
+    world.edit("app/send.py", "def send(text):\n    return text\n", "")
+    world.write("app/new.py", "def send(text):\n    return text\n")
+    assert [str(one) for one in world.look().moved] == ["app/new.py#send"]
