@@ -23,7 +23,7 @@ _SCANNERS = {
         r"|(?P<other>[fF][rR]?[\"'][^\n]*)|(?P<name>[A-Za-z_]\w*)|(?P<number>\d[\w.]*)|(?P<mark>[^\s\w])"
     ),
     "go": _C_LIKE.format(strings=rf"{_QUOTED}|`[^`]*`|'(?:\\.[^']*|[^'\\])'"),
-    "rs": _C_LIKE.format(strings=rf"r(?P<h>\#*)\".*?\"(?P=h)|b?{_QUOTED}|b?'(?:\\.[^']*|[^'\\])'"),
+    "rs": _C_LIKE.format(strings=r"r(?P<h>\#*)\".*?\"(?P=h)|b?\"(?:\\.|[^\"\\])*\"|b?'(?:\\.[^']*|[^'\\])'"),
     "java": _C_LIKE.format(strings=rf"{_QUOTED}|'(?:\\.[^']*|[^'\\])'"),
     "c": _C_LIKE.format(strings=rf"{_QUOTED}|'(?:\\.[^']*|[^'\\])'"),
     "ts": _C_LIKE.format(
@@ -125,10 +125,14 @@ class Source:
         return start
 
     def _closing(self, at: int) -> int:
-        depth, opened = 0, False
+        """Where the body that follows ends; 0 where it is none, or may be a type."""
+        depth, opened, before = 0, False, ""
         for piece in self.pieces[self._after(at) :]:
             if piece.kind == "mark":
                 mark = self.text[piece.start]
+                if mark == "{" and not depth and before in _TYPES:
+                    return 0
+                before = mark
                 depth += (mark in "([{") - (mark in ")]}")
                 opened |= mark == "{" and depth == 1
                 if mark == ";" and not depth:
@@ -153,6 +157,7 @@ class Source:
         return self.text[start : end if end >= 0 else len(self.text)]
 
 
+_TYPES = tuple(":|&<")  # after which a bracket begins no body
 # a template inside a template, which the scanner above takes for the end of the outer one
 _NESTED = re.compile(r"\$\{[^}`]*`")
 

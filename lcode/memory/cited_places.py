@@ -203,10 +203,13 @@ def _held(citation: Citation, cited: CitedText, file: File, found: Anchors, rena
         places = found.find(cited.text) if cited.text is not None else []
         return replace(citation, first=places[0][0], last=places[0][1]) if len(places) >= max(cited.everywhere, 1) else None
     if here := _here(citation, cited, found):
-        same = _same(here, cited, found)
-        return _at(citation, same).now if same else None
+        kept = _same(here, cited, found)
+        return _at(citation, kept).now if kept else None
     groups = called(citation.name, cited, found)
-    return _at(citation, groups[0]).now if groups and (len(groups) >= cited.everywhere or not renamed) else None
+    if groups and (len(groups) >= cited.everywhere or not renamed):
+        return _at(citation, groups[0]).now
+    bare = _bare(citation, cited, found) if not groups else None
+    return bare.now if bare is not None else None
 
 
 def _is_new(citation: Citation, cited: CitedText | None, now: Citation, tree: Tree) -> bool:
@@ -221,7 +224,15 @@ def _is_new(citation: Citation, cited: CitedText | None, now: Citation, tree: Tr
         return False
     if cited.of_lines:
         return len(here.find(cited.text)) > len(then.find(cited.text))
-    return len(called(citation.name, cited, here)) > len(called(citation.name, cited, then))
+    return _count(citation, cited, here) > _count(citation, cited, then)
+
+
+def _count(citation: Citation, cited: CitedText, found: Anchors) -> int:
+    """How often the text of a symbol stands in a file, as far as that can be told."""
+    groups = called(citation.name, cited, found)
+    if groups or cited.text is None or not found.partial:
+        return len(groups)
+    return len(found.find_bare(cited.text.raw, citation.last - citation.first + 1))
 
 
 def _at(citation: Citation, here: Sequence[Anchor]) -> Looked:

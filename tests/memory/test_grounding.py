@@ -426,3 +426,13 @@ def test_a_method_does_not_stand_for_a_function_of_its_name_that_moved_away(worl
     world.edit("app/send.py", "def send(text):\n    return text\n", "")
     world.write("app/new.py", "def send(text):\n    return text\n")
     assert [str(one) for one in world.look().moved] == ["app/new.py#send"]
+
+
+def test_a_symbol_that_moved_into_a_file_with_syntax_that_is_not_understood_is_found(world: World) -> None:
+    world.write("app/half.py", "def half(a, (b:\n\n\n")
+    world.commit()
+    world.cite("app/loader.py#load")
+    start, end = LOADER.index("def load"), LOADER.index("class Session")
+    world.write("app/loader.py", LOADER[:start] + LOADER[end:])
+    world.write("app/half.py", "def half(a, (b:\n\n\n" + LOADER[start:end])
+    assert [str(one) for one in world.look().moved] == ["app/half.py#load"]
