@@ -157,7 +157,7 @@ class Source:
         return self.text[start : end if end >= 0 else len(self.text)]
 
 
-_TYPES = tuple(":|&<")  # after which a bracket begins no body
+_TYPES = tuple(":|&<=")  # after which a bracket begins no body
 # a template inside a template, which the scanner above takes for the end of the outer one
 _NESTED = re.compile(r"\$\{[^}`]*`")
 
