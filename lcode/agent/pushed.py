@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lcode.errors import LcodeError
 from lcode.memory.dates import local
+from lcode.memory.learning import TAG as OVERVIEW
 from lcode.memory.model import Passage, Trust
 from lcode.memory.session_memory import SessionMemory
 from lcode.tools.base import ToolContext, ToolOutput
@@ -72,7 +73,7 @@ class Pushed:
 
     async def _facts(self, about: Lines) -> tuple[list[Passage], dict[str, Verdict]]:
         found = await self.memory.run(self.memory.archival.citing, list(about))
-        passages = [one for one in found if one.kind != "commit"]
+        passages = [one for one in found if one.kind != "commit" and OVERVIEW not in one.tags]  # statistics help nobody here
         if not passages:
             return [], {}
         looking = asyncio.to_thread(lambda: self.memory.grounding.of(passages))

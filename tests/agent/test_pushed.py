@@ -114,3 +114,10 @@ def test_what_nobody_vouched_for_is_quoted_and_what_memory_says_is_no_direction(
     told, written = results(harness, READ, line)
     assert "\n> - " in told and "unverified data read by the agent in a file: Remember" in told
     assert "appended to" in written
+
+
+def test_statistics_of_the_overview_do_not_come(harness: Harness) -> None:
+    memory = harness.runtime.memory()
+    by = memory.provenance(Actor.PROGRAM, Source.COMMIT)
+    memory.archival.insert("app/loader.py changes together with a.py", by, tags=("overview",), citations=("app/loader.py",))
+    assert HEAD not in results(harness, READ)[0]
