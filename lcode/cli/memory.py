@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from lcode.cli.lazy import SuggestingGroup
+from lcode.cli.lazy import LazyGroup, Row
 from lcode.cli.options import Options, TextCommand, json_option, place_options
-from lcode.cli.output import Styled, is_terminal, one_line, say, say_json, short, table
+from lcode.cli.output import Styled, is_terminal, say, say_json, short
 from lcode.errors import MemoryEditError
 
 if TYPE_CHECKING:
+    from lcode.agent.runtime import Runtime
     from lcode.memory.blocks import Blocks
     from lcode.memory.grounded import Doubt
     from lcode.memory.model import Block, Provenance
@@ -28,8 +29,19 @@ _COMMANDS = {
 }
 
 
-class Memory(SuggestingGroup):
-    """An unknown word may be the label of a block."""
+class Memory(LazyGroup):
+    """The commands of this module and, by `table`, those about the past. An unknown word may be the label of a block."""
+
+    table: ClassVar = {name: Row("lcode.cli.memory_history", name, "") for name in ("log", "diff", "blame", "revert", "facts")}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, *self.table])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self.commands.get(cmd_name) or super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        click.Group.format_commands(self, ctx, formatter)
 
     def advice(self, ctx: click.Context, word: str) -> str:
         near = super().advice(ctx, word)
@@ -37,17 +49,25 @@ class Memory(SuggestingGroup):
 
 
 @contextmanager
-def editing(options: Options) -> Iterator[tuple[Blocks, Provenance]]:
-    """The blocks, and who edits them: the user, who says so. Refusals name commands, not tools."""
+def writing(options: Options) -> Iterator[Runtime]:
+    """The runtime of a command that edits blocks. Refusals name commands, not tools."""
     from lcode.cli.place import opened
-    from lcode.memory.model import Actor, Source
 
     with opened(options, writes=True) as runtime:
-        memory = runtime.memory()
         try:
-            yield memory.blocks, memory.provenance(Actor.USER, Source.SAID)
+            yield runtime
         except MemoryEditError as error:
             raise MemoryEditError(_for_people(error.message), _for_people(error.hint)) from error
+
+
+@contextmanager
+def editing(options: Options) -> Iterator[tuple[Blocks, Provenance]]:
+    """The blocks, and who edits them: the user, who says so."""
+    from lcode.memory.model import Actor, Source
+
+    with writing(options) as runtime:
+        memory = runtime.memory()
+        yield memory.blocks, memory.provenance(Actor.USER, Source.SAID)
 
 
 def _for_people(text: str) -> str:
@@ -68,12 +88,18 @@ def memory(ctx: click.Context, as_json: bool) -> None:
 
 @memory.command()
 @click.argument("label", required=False)
+@click.option("--at", default="", metavar="MOMENT", help="As they were: at a date, commit or session's end, or a version.")
 @json_option
 @place_options
 @click.pass_obj
-def show(options: Options, label: str | None, as_json: bool) -> None:
-    """All blocks, or one of them."""
-    _show(options, label, as_json)
+def show(options: Options, label: str | None, at: str, as_json: bool) -> None:
+    """All blocks, or one of them; as they are, or were."""
+    if at:
+        from lcode.cli.memory_history import show_at
+
+        show_at(options, label, at, as_json=as_json)
+    else:
+        _show(options, label, as_json)
 
 
 def _show(options: Options, label: str | None, as_json: bool) -> None:
@@ -90,7 +116,7 @@ def _show(options: Options, label: str | None, as_json: bool) -> None:
     for number, block in enumerate(blocks):
         if number:
             say()
-        _print(block, doubts)
+        print_block(block, doubts)
 
 
 def block_json(block: Block, doubts: Sequence[Doubt] = ()) -> dict[str, Any]:
@@ -100,8 +126,14 @@ def block_json(block: Block, doubts: Sequence[Doubt] = ()) -> dict[str, Any]:
     return asdict(block) | {"chars": len(block.value), "stale": stale}
 
 
-def _print(block: Block, doubts: Sequence[Doubt] = ()) -> None:
-    facts = [f"{len(block.value):,}/{block.limit:,} characters", f"for {_SHOWS[block.scope]}", _history(block)]
+def shown_for(block: Block) -> str:
+    """Who shares it, in words."""
+    return _SHOWS[block.scope]
+
+
+def print_block(block: Block, doubts: Sequence[Doubt] = ()) -> None:
+    """A block with its size, who shares it, its history; what is unverified or stale in it is marked."""
+    facts = [f"{len(block.value):,}/{block.limit:,} characters", f"for {shown_for(block)}", _history(block)]
     facts += ["read-only"] if block.read_only else []
     say(Styled(block.label, "bold"), "  ", Styled(" · ".join(facts), "dim"))
     say(Styled(f"  {block.description}", "dim"))
@@ -205,7 +237,7 @@ def remove(options: Options, label: str, yes: bool) -> None:
         if not yes:
             _confirm_shared(blocks.get(label))
         gone = blocks.delete(label, by)
-    say(f"{label} is no longer in core memory, for {_SHOWS[gone.scope]}")
+    say(f"{label} is no longer in core memory, for {shown_for(gone)}")
     say(Styled(f"`lcode memory restore {label}` brings it back", "dim"), err=True)
 
 
@@ -249,38 +281,3 @@ def edit(options: Options, label: str) -> None:
         say(f"{label}: unchanged")
     else:
         _done(block)
-
-
-@memory.command()
-@click.argument("label")
-@json_option
-@place_options
-@click.pass_obj
-def log(options: Options, label: str, as_json: bool) -> None:
-    """Every edit of a block, newest first; of one that was removed too."""
-    from lcode.cli.place import opened
-    from lcode.memory.dates import local
-
-    with opened(options) as runtime:
-        versions = runtime.memory().blocks.versions(label)
-    if as_json:
-        say_json([asdict(version) for version in reversed(versions)])
-        return
-    if not versions:
-        say(f"{label} was never edited")
-        return
-    values = ["", *(version.value for version in versions)]
-    table(
-        ("VERSION", "WHEN", "BY", "EDIT", "CHARS", "CHANGE"),
-        [
-            (str(version.version), local(version.created_at), version.actor.value, version.operation, f"{len(version.value):,}",
-             one_line(_change(label, values[at], version.value), 80))
-            for at, version in reversed(list(enumerate(versions)))
-        ],
-    )  # fmt: skip
-
-
-def _change(label: str, old: str, new: str) -> str:
-    from lcode.memory.render import diff_values
-
-    return diff_values(label, old, new)

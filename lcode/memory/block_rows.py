@@ -54,7 +54,7 @@ SELECT = (
 
 VERSIONS = (
     "SELECT block_id, label, version, value, operation, operation_id, created_at, actor, source, trust, session_id, arguments,"
-    " description, char_limit FROM block_versions"
+    " description, char_limit, commit_id, worktree FROM block_versions"
 )
 
 

@@ -14,6 +14,7 @@ import builtins
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import apsw
 
@@ -67,29 +68,31 @@ class Blocks:
 
     def list(self) -> list[Block]:
         """All blocks in a stable order: the defaults in theirs, then the others by label."""
-        return self._visible(self._all_rows())
+        return self.visible(self.rows())
 
-    def _all_rows(self) -> builtins.list[Block]:
+    def rows(self) -> builtins.list[Block]:
+        """Every block that was ever written here, also what was removed or is hidden by a narrower scope."""
         return [*self._user.read(self._user_rows), *self._memory.read(self._own_rows)]
 
     def get(self, label: str) -> Block:
         """The block `label` as it is now. Raises MemoryEditError that lists the labels there are."""
-        rows = self._all_rows()
-        return _named(label, self._visible(rows), rows)
+        rows = self.rows()
+        return _named(label, self.visible(rows), rows)
 
     def versions(self, label: str) -> builtins.list[BlockVersion]:
         """Every edit of the block, oldest first; of one that was removed too."""
-        return self._versions(self._known(label))
+        return self.history(self.known(label))
 
-    def _known(self, label: str) -> Block:
+    def known(self, label: str) -> Block:
         """The block `label` as it is now, or as it was left where it was removed. Raises MemoryEditError."""
-        rows = self._all_rows()
+        rows = self.rows()
         gone = [row for row in rows if row.label == label and row.version < 0]
-        if gone and all(block.label != label for block in self._visible(rows)):
+        if gone and all(block.label != label for block in self.visible(rows)):
             return max(gone, key=lambda row: row.updated_at)
-        return _named(label, self._visible(rows), rows)
+        return _named(label, self.visible(rows), rows)
 
-    def _versions(self, block: Block) -> builtins.list[BlockVersion]:
+    def history(self, block: Block) -> builtins.list[BlockVersion]:
+        """Every edit of a block, oldest first."""
         rows = self._database(block.scope).read(
             lambda connection: fetch_all(
                 connection,
@@ -168,18 +171,20 @@ class Blocks:
         )  # fmt: skip
         return self._write(fresh, Operation("create", {"value": value}), by)
 
-    def delete(self, label: str, by: Provenance) -> Block:
-        """Take the block out of core memory; its versions stay."""
-        return self._edit(label, Operation("delete"), by)
+    def delete(self, label: str, by: Provenance, base_version: int | None = None) -> Block:
+        """Take the block out of core memory; its versions stay. With `base_version`, only if it is still that version."""
+        return self._edit(label, Operation("delete", _based(base_version)), by)
 
-    def restore(self, label: str, by: Provenance, version: int | None = None) -> Block:
+    def restore(self, label: str, by: Provenance, version: int | None = None, base_version: int | None = None) -> Block:
         """Bring back the value of an earlier version, as a new one. A block that was removed comes back with its description
-        and, without `version`, as it was last. Raises MemoryEditError."""
-        block = self._known(label)
-        history = self._versions(block)
+        and, without `version`, as it was last. With `base_version`, only if the block is still that version (negative: of a
+        removed one). Raises MemoryEditError."""
+        block = self.known(label)
+        history = self.history(block)
         chosen = restorable(block, history, version)
         doubtful = unverified_at(history, chosen.version)
-        operation = Operation("restore", {"value": chosen.value, "version": chosen.version, "unverified": doubtful})
+        given = {"value": chosen.value, "version": chosen.version, "unverified": doubtful, **_based(base_version)}
+        operation = Operation("restore", given)
         if block.version >= 0:
             return self._edit(label, operation, by)
         gone = replace(block, description=chosen.description, limit=chosen.limit, value="", version=0, unverified=())
@@ -221,7 +226,7 @@ class Blocks:
 
     def _target(self, target: str | Block, rows: Sequence[Block]) -> tuple[Block, builtins.list[Block]]:
         """The block that is meant, as it is now, and all the others. Raises MemoryEditError."""
-        blocks = self._visible(rows)
+        blocks = self.visible(rows)
         if isinstance(target, str):
             block = _named(target, blocks, rows)
             return block, [other for other in blocks if other is not block]
@@ -272,7 +277,7 @@ class Blocks:
         rows = fetch_all(connection, f"{SELECT} WHERE scope = ? AND scope_key = ? ORDER BY label", (scope, self._keys[scope]))
         return [to_block(row) for row in rows]
 
-    def _visible(self, rows: Sequence[Block]) -> builtins.list[Block]:
+    def visible(self, rows: Sequence[Block]) -> builtins.list[Block]:
         """The living blocks among `rows` and the defaults that were never written, in order; the narrower scope counts."""
         found = {row.label: row for row in sorted(rows, key=lambda row: row.version >= 0)}  # a deleted one hides no living one
         for default in DEFAULTS:
@@ -323,6 +328,10 @@ class Blocks:
             block, id=block_id, value=value, version=-version if deleted else version, updated_at=now, actor=by.actor,
             source=by.source, trust=by.trust, session_id=by.session_id, unverified=tuple(kept),
         )  # fmt: skip
+
+
+def _based(base_version: int | None) -> dict[str, Any]:
+    return {} if base_version is None else {"base_version": base_version}
 
 
 def _check_new(description: str, limit: int | None) -> None:

@@ -105,6 +105,8 @@ class BlockVersion:
     arguments: dict[str, Any] = field(default_factory=dict)
     description: str = ""
     limit: int = 0
+    commit: str = ""
+    worktree: str = ""
 
 
 @dataclass(frozen=True)

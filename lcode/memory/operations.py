@@ -146,7 +146,7 @@ def _check_insert(block: Block, given: Arguments) -> None:
         raise EditRefused(f"insert_line must be from 0 to {len(lines)}, or -1 for the end", block)
 
 
-def _check_rethink(block: Block, given: Arguments) -> None:
+def _check_base(block: Block, given: Arguments) -> None:
     base = given.get("base_version")
     if base is not None and block.version != base:
         raise EditRefused(
@@ -160,5 +160,7 @@ _CHECKS: dict[str, Callable[[Block, Arguments], None]] = {
     "append": _check_append,
     "replace": _check_replace,
     "insert": _check_insert,
-    "rethink": _check_rethink,
+    "rethink": _check_base,
+    "delete": _check_base,
+    "restore": _check_base,
 }
