@@ -107,7 +107,7 @@ def assert_knows(requests: list[Recorded]) -> None:
     assert TASK in said
     assert "What was wrong with the wait?" not in said
     assert LESSON in learned
-    assert "tasklane/backoff.py#delay" in learned
+    assert "tasklane/backoff.py#Backoff.delay" in learned
 
 
 def assert_continues(requests: list[Recorded]) -> None:
