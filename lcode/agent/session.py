@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from lcode import clock
-from lcode.agent import compaction, guidance, memory_watch, prompt, recovery
+from lcode.agent import attempts, compaction, guidance, memory_watch, prompt, recovery
 from lcode.agent.calls import CallRunner
 from lcode.agent.conversation import to_messages, user_parts
 from lcode.agent.loop import Run
@@ -85,6 +85,7 @@ class Session:
     _stale: str = "new"
     _run: Run | None = None
     _task: asyncio.Task[RunFinished] | None = None
+    _keeping: list[asyncio.Task[None]] = field(default_factory=list)  # what runs taught, on its way to archival memory
     forked_from: str = ""
     told: dict[str, Told] = field(default_factory=dict)  # up to where the model knows of each block, by label
     heard: tuple[int, int] = (-1, -1)  # the databases' versions up to which others' changes were told
@@ -158,6 +159,7 @@ class Session:
         if self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
         await self.provider.close()
+        await asyncio.gather(*self._keeping)
         try:
             self.unsaved = await self.outbox.close()
             if self.rows and not self.unsaved:
@@ -216,6 +218,7 @@ class Session:
 
     async def end_run(self, run_id: str, reason: StopReason, error: str) -> None:
         await self.outbox.write(lambda: self.memory.recall.end_run(run_id, reason.value, error))
+        self._keeping.append(asyncio.ensure_future(attempts.keep(self, list(self.rows), run_id)))
         if self.environment.answered is not None:
             await self.environment.answered()
 

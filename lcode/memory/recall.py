@@ -335,6 +335,11 @@ class Recall:
         )
         return [(row[0], json.loads(row[1]), row[2], row[3], row[4]) for row in rows]
 
+    def touched(self, session_id: str) -> dict[str, str]:
+        """What the edits of a session were of, in names of symbols, by the ids of their calls."""
+        sql = "SELECT call_id, detail FROM tool_calls WHERE session_id = ? AND effect = 'write' AND outcome = 'ok'"
+        return dict(self._memory_or_log(session_id).read(lambda connection: fetch_all(connection, sql, (session_id,))))
+
     def _memory_or_log(self, session_id: str) -> Database:
         return self._log if self.session_value(session_id, "id") else self._memory
 
