@@ -7,7 +7,7 @@ transaction, so that a commit has both or neither. What was retired stays, and i
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apsw
@@ -69,8 +69,9 @@ class Digests:
         sql = "INSERT INTO git_state (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
         self._memory.write(lambda connection: connection.execute(sql, bindings))
 
-    def add(self, commit: str, text: str, *, branch: str, worktree: str, made_at: str) -> bool:
-        """Keep the digest of a commit that was made at the stamp `made_at`; False where it is known already."""
+    def add(self, commit: str, text: str, *, branch: str, worktree: str, made_at: str, attempt: str = "") -> bool:
+        """Keep the digest of a commit that was made at the stamp `made_at`; False where it is known already. `attempt` is what
+        it shows to have been tried, and ends with it."""
         by = _by(commit, worktree, _operation(commit))
         branch = self._redact(branch)
 
@@ -80,6 +81,9 @@ class Digests:
             passage = self._archival.insert(
                 text, by, kind="commit", valid_from=min(made_at, clock.stamp()), valid_from_commit=commit
             )
+            if attempt:
+                tried = _by(commit, worktree, _attempt("op", commit))
+                self._archival.insert(attempt, tried, kind="attempt", tags=["attempt"], valid_from=min(made_at, clock.stamp()))
             connection.execute(
                 "INSERT INTO commit_digests (commit_id, passage_id, branch, digested_at) VALUES (?, ?, ?, ?)",
                 (commit, passage.id, branch, clock.stamp()),
@@ -106,6 +110,9 @@ class Digests:
             if self._is_kept(connection, row[0]):
                 successor = successor if self._is_kept(connection, successor) else ""
                 self._archival.close(row[0], by, commit=replaced_by, reason=reason, superseded_by=successor)
+            if self._is_kept(connection, _attempt("passage", commit)):
+                end = replace(by, operation_id=f"{by.operation_id}-attempt")
+                self._archival.close(_attempt("passage", commit), end, commit=replaced_by, reason=reason)
 
         self._memory.write(work)
 
@@ -121,6 +128,9 @@ class Digests:
             connection.execute(sql, (commit,))
             if self._is_kept(connection, row[0]):
                 self._archival.reopen(row[0], by, reason="reached again")
+            if self._is_kept(connection, _attempt("passage", commit)):
+                again = replace(by, operation_id=f"{by.operation_id}-attempt")
+                self._archival.reopen(_attempt("passage", commit), again, reason="reached again")
 
         self._memory.write(work)
 
@@ -133,6 +143,11 @@ class Digests:
 def _operation(commit: str) -> str:
     """By it the passage is named: its id begins as that of the commit does."""
     return f"op-{commit[:32]}"
+
+
+def _attempt(what: str, commit: str) -> str:
+    """The name of what a commit shows to have been tried, as an operation or a passage."""
+    return f"{what}-{commit[8:40]}"
 
 
 def _by(commit: str, worktree: str, operation: str) -> Provenance:

@@ -22,7 +22,7 @@ from lcode.index.change_symbols import SymbolChanges, Symbols, compare, is_code,
 from lcode.path_text import path_text, text_path
 from lcode.redact import of_process
 from lcode.store.paths import AgentPaths
-from lcode.worker.digest_text import MERGED_READ, digest_text, made_at
+from lcode.worker.digest_text import MERGED_READ, digest_text, made_at, revert_text
 from lcode.worker.jobs import COMMITS, Turn
 
 if TYPE_CHECKING:
@@ -136,7 +136,9 @@ class Pass:
             with suppress(GitError):  # a shallow clone
                 merged = log.merged(self._git, entry, MERGED_READ)
         text = digest_text(entry, self._changes(entry), branch=branch, merged=merged, redact=of_process().redact)
-        self._digests.add(entry.id, text, branch=branch, worktree=self._worktree, made_at=made_at(entry))
+        attempt = revert_text(entry, of_process().redact)
+        made = made_at(entry)
+        self._digests.add(entry.id, text, branch=branch, worktree=self._worktree, made_at=made, attempt=attempt)
 
     def _changes(self, entry: Entry) -> SymbolChanges:
         return compare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -14,6 +15,8 @@ from lcode.redact import cut
 _SUBJECT, _BODY, _NAME = 300, 4_000, 200  # characters
 _FILES, _SYMBOLS, _TESTS, _MERGED = 30, 30, 15, 20  # that are named
 MERGED_READ = 500  # commits of a merge that are counted
+_REVERT = re.compile(r'[Rr]evert "(?P<what>(?!Revert ").+)"\s*(?:\(#\d+\))?$')
+_REVERTED = re.compile(r"\s*(?:This reverts commit [0-9a-f]{7,}|[A-Z][\w-]+-by:)")
 _WORDS = {"A": "new", "D": "deleted", "T": "another type"}
 
 
@@ -53,6 +56,20 @@ def digest_text(
     }
     told = [f"{label}: {text}" for label, text in parts.items() if text]
     return "\n".join([*lines, *([""] if told else []), *told])
+
+
+def revert_text(entry: Entry, redact: Callable[[str], str]) -> str:
+    """A revert as an attempt that did not last: what was tried, and why it was taken back; '' of any other commit."""
+    found = _REVERT.match(redact(entry.subject))
+    if found is None:
+        return ""
+    why = " ".join(line for line in redact(entry.body).splitlines() if not _REVERTED.match(line))
+    paths = _some([cut(redact(change.path), _NAME) for change in entry.changes], 6)
+    author = cut(" ".join(redact(entry.author).split()), _NAME)
+    lines = [f"Goal: {cut(found['what'], _SUBJECT)}", f"Approach: changed {paths}" if paths else ""]
+    lines += [f"Outcome: reverted by {author or 'somebody'} on {made_at(entry)[:10]} (commit {entry.id[:12]})"]
+    lines += [f"Evidence: the commit says «{cut(' '.join(why.split()), _SUBJECT)}»" if why.strip() else ""]
+    return "\n".join(filter(None, lines))
 
 
 def _size(entry: Entry) -> str:

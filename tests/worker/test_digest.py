@@ -428,3 +428,41 @@ def test_secrets_of_git_never_reach_the_disk(repository: Repository, kept: Kept)
     held = b"".join(path.read_bytes() for path in kept.paths.folder.rglob("*") if path.is_file())
     assert "[redacted:" in kept.text(repository.head())
     assert not [secret for secret in secrets if secret[:16].encode() in held]
+
+
+# -- what was taken back ----------------------------------------------------------------------------------------------
+
+
+def test_a_revert_is_kept_as_an_attempt_that_ends_with_its_commit(repository: Repository, kept: Kept) -> None:
+    repository.commit("Cache the queue", app_py=CODE + "CACHE = {}\n")
+    repository.git("revert", "--no-edit", "HEAD")
+    repository.git("commit", "-q", "--amend", "-m", repository.git("log", "-1", "--format=%B") + "\nIt grew without end.")
+    commit = repository.head()
+    kept.look()
+    kept.look()
+
+    def found() -> list[str]:
+        with kept.database() as database:
+            return [one.text for one in Archival(database, of_process()).search("cache queue", kind="attempt")]
+
+    (text,) = found()
+    assert text.splitlines() == [
+        "Goal: Cache the queue",
+        "Approach: changed app.py",
+        f"Outcome: reverted by Test Person on {text.partition(' on ')[2][:10]} (commit {commit[:12]})",
+        "Evidence: the commit says «It grew without end.»",
+    ]
+    repository.git("reset", "-q", "--hard", "HEAD~1")
+    repository.git("reflog", "expire", "--expire=now", "--all")
+    kept.look()
+    assert found() == []
+    repository.git("reset", "-q", "--hard", commit)
+    kept.look()
+    assert found() == [text]
+
+
+def test_a_revert_of_a_revert_is_none(repository: Repository, kept: Kept) -> None:
+    repository.commit('Revert "Revert "Cache the queue""', app_py=CODE + "CACHE = {}\n")
+    kept.look()
+    with kept.database() as database:
+        assert Archival(database, of_process()).search("", kind="attempt") == []
