@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 import apsw
@@ -30,6 +31,7 @@ _SATURATION, _LENGTH = 2.0, 0.75  # of a word's commits in a file, as in bm25
 _SHARES = (0.0, *(number**-0.5 for number in range(1, 65)))  # of a commit, by how many files it touched
 _ENOUGH = 0.4  # of what commits touched is among the living files: then history weighs in full
 _FREQUENT = 0.15  # of all chunks: beyond it a word is left out if there are better ones
+_WEIGHED = 60_000  # chunks with the words, one word after the other, that are weighed at most
 _LARGE = 20_000  # chunks from which on it is worth finding out
 
 
@@ -140,26 +142,33 @@ def _inside(table: str, checkout: Checkout, scope: Scope) -> tuple[str, tuple[ob
 
 
 def worthwhile(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) -> list[str]:
-    """The words to ask for. In a large checkout those that stand nearly everywhere are left out: they cost most, say least."""
+    """The words to ask for. In a large checkout those that stand nearly everywhere are left out, and of very many the least
+    rare: they cost most, say least."""
     if checkout.chunks < _LARGE or len(words) < 3:
         return list(words)
-    most = int(checkout.chunks * _FREQUENT)
-    rare = [word for word in words if _frequency(connection, checkout, word, most) < most]
-    return rare if len(rare) >= 2 else list(words)
+    counts = {word: _frequency(connection, checkout, word) for word in words}
+    rare = sorted((word for word in words if counts[word] < _most(checkout)), key=counts.__getitem__)
+    sums = accumulate(counts[word] for word in rare)
+    kept = {word for at, (word, so_far) in enumerate(zip(rare, sums, strict=True)) if at < 2 or so_far <= _WEIGHED}
+    return [word for word in words if word in kept] if len(kept) >= 2 else list(words)
 
 
 def worth(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) -> dict[str, float]:
     """What each word is worth without its inflection, by how rare it is among the chunks."""
-    most = max(1, int(checkout.chunks * _FREQUENT))
-    return {stem(word): rarity(_frequency(connection, checkout, word, most), checkout.chunks) for word in words}
+    return {stem(word): rarity(_frequency(connection, checkout, word), checkout.chunks) for word in words}
 
 
-def _frequency(connection: apsw.Connection, checkout: Checkout, word: str, most: int) -> int:
-    """In how many chunks a word stands; counted no further than `most`."""
+def _most(checkout: Checkout) -> int:
+    """How far the chunks with a word are counted: one that more have is common."""
+    return max(1, min(int(checkout.chunks * _FREQUENT), _WEIGHED))
+
+
+def _frequency(connection: apsw.Connection, checkout: Checkout, word: str) -> int:
+    """In how many chunks a word stands, or where it is common, no fewer than that."""
     if word not in checkout.frequencies:
         table = full_text(checkout.id)
         sql = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT ?)"
-        checkout.frequencies[word] = int(scalar(connection, sql, (any_of([word]), most)))
+        checkout.frequencies[word] = int(scalar(connection, sql, (any_of([word]), _most(checkout))))
     return checkout.frequencies[word]
 
 
