@@ -17,7 +17,7 @@ import apsw
 from lcode import clock
 from lcode.index.current import CurrentText, Span
 from lcode.index.query import Query
-from lcode.index.signals import Checkout, Place, Scope, lexical, load_files
+from lcode.index.signals import Checkout, Place, Scope, all_paths, lexical, load_files
 from lcode.index.words import any_of, document_words
 from lcode.store.database import fetch_all
 
@@ -134,28 +134,27 @@ def _paths(
 ) -> Iterator[tuple[Place, float]]:
     """The file at a path, at that line (also one of which nothing but its path is known), those whose path ends with it (also
     without its suffix), or those in a folder of that name."""
-    like = re.sub(r"([\\%_])", r"\\\1", path)
-    sql = (
-        "SELECT files.id, files.path FROM files WHERE checkout_id = ?1 AND (path = ?2 OR path LIKE '%/' || ?3 ESCAPE '\\'"
-        " OR path LIKE ?3 || '.%' ESCAPE '\\' OR path LIKE '%/' || ?3 || '.%' ESCAPE '\\'"
-        " OR (?4 AND (path LIKE ?3 || '/%' ESCAPE '\\' OR path LIKE '%/' || ?3 || '/%' ESCAPE '\\')))"
-        " ORDER BY length(path), path LIMIT ?5"
-    )
-    for file, found in fetch_all(connection, sql, (checkout.id, path, like, "/" in path, _PLACES)):
+    likely = json.dumps(all_paths(connection, checkout).ending(path, _PLACES, folders="/" in path))
+    kind = (scope.kind,) if scope.kind else ()
+    rows = fetch_all(connection, _at_line(scope), (likely, *kind, line, checkout.id, *scope.values))
+    for found, file, chunk in rows:
         lowered, wanted = found.lower(), path.lower()
         ends = lowered == wanted or lowered.endswith(f"/{wanted}")
         value = 1.0 if found == path else 0.95 if ends else 0.8
         if not ends and f"/{wanted}/" in f"/{lowered}":
             value = 0.5  # in a folder of that name
-        where = f"files.id = ?{scope.where} ORDER BY chunks.end_line >= ? DESC, chunks.number LIMIT 1"
-        for row in fetch_all(connection, _AT_LINE + where, (file, *scope.values, line)):
-            yield Place(*row), value
+        yield Place(file, chunk), value
 
 
-_AT_LINE = (
-    "SELECT files.id, coalesce(chunks.id, 0) FROM files LEFT JOIN contents ON contents.id = files.content_id"
-    " LEFT JOIN chunks ON chunks.content_id = contents.id WHERE "
-)
+def _at_line(scope: Scope) -> str:
+    """The chunk at a line, or else the first, of each of these files; 0 for one of which nothing but its path is known."""
+    kind = " AND kind = ?" if scope.kind else ""
+    best = f"SELECT id FROM chunks WHERE content_id = contents.id{kind} ORDER BY end_line >= ? DESC, number LIMIT 1"
+    return (
+        "SELECT files.path, files.id, coalesce(chunks.id, 0) FROM json_each(?) CROSS JOIN files ON files.path = value"
+        f" LEFT JOIN contents ON contents.id = files.content_id LEFT JOIN chunks ON chunks.id = ({best})"
+        f" WHERE files.checkout_id = ?{scope.where} ORDER BY json_each.key"
+    )
 
 
 def _phrase(connection: apsw.Connection, checkout: Checkout, text: str, scope: Scope) -> Iterable[Place]:

@@ -15,6 +15,7 @@ import apsw
 
 from lcode.index.graph import Edges
 from lcode.index.heads import Head
+from lcode.index.paths import Paths
 from lcode.index.ranking import COLUMNS, coverage, rarity
 from lcode.index.schema import full_text
 from lcode.index.words import any_of, document_words, stem
@@ -70,6 +71,7 @@ class Checkout:
     touched: dict[int, list[str]] = field(default_factory=dict)  # by commit
     often: dict[str, Often] = field(default_factory=dict)  # by word of a message
     counts: dict[str, int] = field(default_factory=dict)  # of commits, by path
+    paths: Paths | None = None  # of all files
     ids: dict[str, int | None] = field(default_factory=dict)  # of files, by path
     files: dict[int, File] = field(default_factory=dict)
     edges: dict[tuple[str, int], Edges] = field(default_factory=dict)  # of files, by side
@@ -186,6 +188,14 @@ def load_files(connection: apsw.Connection, checkout: Checkout, ids: Iterable[in
     )
     for row in fetch_all(connection, sql, (json.dumps(missing),)):
         checkout.files[row[0]] = File(*row)
+
+
+def all_paths(connection: apsw.Connection, checkout: Checkout) -> Paths:
+    """The paths of all files of the checkout."""
+    if checkout.paths is None:
+        rows = connection.execute("SELECT path FROM files WHERE checkout_id = ?", (checkout.id,))
+        checkout.paths = Paths(path for (path,) in rows)
+    return checkout.paths
 
 
 def _by_path(connection: apsw.Connection, checkout: Checkout, paths: Iterable[str]) -> dict[str, int]:
