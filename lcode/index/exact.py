@@ -93,7 +93,6 @@ def definitions(connection: apsw.Connection, checkout: Checkout, name: str, scop
         "SELECT files.id, chunks.id, definitions.name, chunks.symbol, files.kind, files.path,"
         " chunks.end_line - chunks.start_line FROM definitions"  # CROSS: the name first, and not all that is inside the scope
         " CROSS JOIN files ON files.content_id = definitions.content_id JOIN chunks ON chunks.id = definitions.chunk_id"
-        " JOIN contents ON contents.id = files.content_id"
         f" WHERE definitions.name = ? AND files.checkout_id = ?{scope.where} ORDER BY files.path, chunks.number LIMIT ?"
     )
     rows = fetch_all(connection, sql, (parts[-1], checkout.id, *scope.values, _PLACES))
@@ -149,10 +148,10 @@ def _paths(
 def _at_line(scope: Scope) -> str:
     """The chunk at a line, or else the first, of each of these files; 0 for one of which nothing but its path is known."""
     kind = " AND kind = ?" if scope.kind else ""
-    best = f"SELECT id FROM chunks WHERE content_id = contents.id{kind} ORDER BY end_line >= ? DESC, number LIMIT 1"
+    best = f"SELECT id FROM chunks WHERE chunks.content_id = files.content_id{kind} ORDER BY end_line >= ? DESC, number LIMIT 1"
     return (
         "SELECT files.path, files.id, coalesce(chunks.id, 0) FROM json_each(?) CROSS JOIN files ON files.path = value"
-        f" LEFT JOIN contents ON contents.id = files.content_id LEFT JOIN chunks ON chunks.id = ({best})"
+        f" LEFT JOIN chunks ON chunks.id = ({best})"
         f" WHERE files.checkout_id = ?{scope.where} ORDER BY json_each.key"
     )
 

@@ -42,7 +42,7 @@ def scope(path: str = "", language: str = "", kind: str = "") -> Scope:
         where.append(condition)
         bindings += values
     if language := language.strip().lower():
-        where.append("contents.language = ?")
+        where.append("(SELECT language FROM contents WHERE contents.id = files.content_id) = ?")
         bindings.append(_LANGUAGES.get(language, language))
     kind = kind.strip().lower()
     if kind in FILE_KINDS:
@@ -69,10 +69,7 @@ def inside(column: str, path: str) -> tuple[str, list[str]]:
     return f"({column} = ? OR {column} > ? AND {column} < ?{matched})", [path, f"{path}/", f"{path}0", *patterns]
 
 
-_FROM = (
-    "FROM files JOIN contents ON contents.id = files.content_id JOIN chunks ON chunks.content_id = contents.id"
-    " WHERE {inside} IN (SELECT value FROM json_each(?))"
-)
+_FROM = "FROM files JOIN chunks ON chunks.content_id = files.content_id WHERE {inside} IN (SELECT value FROM json_each(?))"
 
 
 def allowed(connection: apsw.Connection, scope: Scope, files: Iterable[int]) -> set[int]:
@@ -80,9 +77,8 @@ def allowed(connection: apsw.Connection, scope: Scope, files: Iterable[int]) -> 
     if scope == EVERYWHERE:
         return set(files)
     sql = (
-        "SELECT files.id FROM files JOIN contents ON contents.id = files.content_id"
-        " WHERE files.id IN (SELECT value FROM json_each(?))"
-        f" AND EXISTS (SELECT 1 FROM chunks WHERE chunks.content_id = contents.id{scope.where})"
+        "SELECT files.id FROM files WHERE files.id IN (SELECT value FROM json_each(?))"
+        f" AND EXISTS (SELECT 1 FROM chunks WHERE chunks.content_id = files.content_id{scope.where})"
     )
     return {row[0] for row in fetch_all(connection, sql, (json.dumps(sorted(files)), *scope.values))}
 

@@ -16,12 +16,12 @@ class Paths:
     def __init__(self, paths: Iterable[str]) -> None:
         ordered = sorted(paths)
         ordered.sort(key=len)
-        self._text = "".join([f"/{path}\0" for path in ordered]).encode("utf-8", "surrogateescape")
+        self._text = "/{}\0".format("\0/".join(ordered)).encode("utf-8", "surrogateescape") if ordered else b""
         self._lowered = self._text.lower()
 
     def ending(self, path: str, most: int, *, folders: bool = False) -> list[str]:
-        """At most `most` paths, the shortest first, that are `path`, end with it or have but a suffix after it; with `folders` also
-        what lies below a folder of that name."""
+        """At most `most` paths, the shortest first, that are `path`, end with it or have but a suffix after it; with `folders`
+        those below a folder of that name too."""
         wanted = b"/" + path.encode("utf-8", "surrogateescape").lower()
         after = (b"\0", b".", b"/") if folders else (b"\0", b".")
         found = {start for end in after for start in islice(self._starts(wanted + end), most)}

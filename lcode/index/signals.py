@@ -80,7 +80,7 @@ class Checkout:
 
 
 class Scope(NamedTuple):
-    """Where is searched: a condition on `files` and `contents` with its bindings, and a kind of chunks; '' for everywhere."""
+    """Where is searched: a condition on `files` with its bindings, and a kind of chunks; '' for everywhere."""
 
     of_files: str = ""
     bindings: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class Scope(NamedTuple):
 
     @property
     def where(self) -> str:
-        """All of it, as a condition on `files`, `contents` and `chunks` that follows another one."""
+        """All of it, as a condition on `files` and `chunks` that follows another one."""
         of_files = f" AND {self.of_files}" if self.of_files else ""
         return f"{of_files} AND chunks.kind = ?" if self.kind else of_files
 
@@ -129,18 +129,18 @@ def lexical(
     return {Place(file, chunk): score for file, chunk, score in rows}
 
 
-def _inside(table: str, checkout: Checkout, scope: Scope) -> tuple[str, tuple[object, ...]]:
+def _inside(table: str, checkout: Checkout, scope: Scope) -> tuple[str, list[object]]:
     """The condition on rows of full text that they are inside `scope`. The files are found first, and looked for row by row:
     there may be far more chunks in them than match."""
     if scope == EVERYWHERE:
-        return "", ()
-    files = "SELECT files.id FROM files JOIN contents ON contents.id = files.content_id WHERE files.checkout_id = ?" + (
-        f" AND {scope.of_files}" if scope.of_files else ""
-    )
+        return "", []
     chunks = " JOIN chunks ON chunks.id = code.chunk_id AND chunks.kind = ?" if scope.kind else ""
-    kind = (scope.kind,) if scope.kind else ()
-    condition = f" AND EXISTS (SELECT 1 FROM code{chunks} WHERE code.id = {table}.rowid AND code.file_id IN ({files}))"
-    return condition, (*kind, checkout.id, *scope.bindings)
+    values: list[object] = [scope.kind] if scope.kind else []
+    files = ""
+    if scope.of_files:
+        files = f" AND code.file_id IN (SELECT files.id FROM files WHERE files.checkout_id = ? AND {scope.of_files})"
+        values += [checkout.id, *scope.bindings]
+    return f" AND EXISTS (SELECT 1 FROM code{chunks} WHERE code.id = {table}.rowid{files})", values
 
 
 def worthwhile(connection: apsw.Connection, checkout: Checkout, words: Sequence[str]) -> list[str]:

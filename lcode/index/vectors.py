@@ -28,7 +28,7 @@ _BLOCK = 4_096  # vectors that numpy holds at once
 
 _OF_CHUNKS = "FROM chunks WHERE id IN (SELECT value FROM json_each(?2)) AND length(vector) = length(?1)"
 _OF_CHECKOUT = (
-    "FROM (SELECT DISTINCT content_id AS live FROM files{joined} WHERE checkout_id = ?2{inside})"
+    "FROM (SELECT DISTINCT content_id AS live FROM files WHERE checkout_id = ?2{inside})"
     " JOIN chunks ON chunks.content_id = live WHERE length(vector) = length(?1){kind}"
 )
 _DISTANCE = "vec_distance_cosine(vec_int8(vector), vec_int8(?1))"
@@ -69,7 +69,6 @@ def nearest(
     if not query:
         return []
     source = _OF_CHECKOUT.format(
-        joined=" JOIN contents ON contents.id = content_id" if scope.of_files else "",
         inside=f" AND {scope.of_files}" if scope.of_files else "",
         kind=" AND chunks.kind = ?" if scope.kind else "",
     )

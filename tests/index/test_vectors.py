@@ -105,20 +105,13 @@ def test_nearest_goes_through_one_checkout_and_names_each_chunk_once(plain: apsw
 def test_nearest_goes_through_nothing_outside_its_scope(plain: apsw.Connection, extended: apsw.Connection) -> None:
     for connection in (plain, extended):
         query = fill(connection)
-        connection.execute(
-            "CREATE TABLE contents (id INTEGER PRIMARY KEY, language TEXT); ALTER TABLE chunks ADD COLUMN kind TEXT"
-        )
-        connection.execute(
-            "INSERT INTO contents SELECT DISTINCT content_id, iif(content_id % 3, 'go', 'c') FROM files WHERE content_id"
-        )
+        connection.execute("ALTER TABLE chunks ADD COLUMN kind TEXT; ALTER TABLE files ADD COLUMN path TEXT")
         connection.execute("UPDATE chunks SET kind = iif(id % 2, 'function', 'class')")
+        connection.execute("UPDATE files SET path = iif(content_id % 3, 'a', 'b')")
         every = vectors.nearest(connection, 1, query, 1_000)
-        inside = (
-            "SELECT chunks.id FROM chunks JOIN contents ON contents.id = content_id WHERE language = 'c' AND kind = 'class'"
-        )
+        inside = "SELECT id FROM chunks WHERE content_id % 3 = 0 AND kind = 'class'"
         wanted = {row[0] for row in connection.execute(inside)}
-        scope = Scope("contents.language = ?", ("c",), "class")
-        found = vectors.nearest(connection, 1, query, 5, scope)
+        found = vectors.nearest(connection, 1, query, 5, Scope("files.path = ?", ("b",), "class"))
         assert found == [item for item in every if item[0] in wanted][:5]
         assert len(found) == 5
 
