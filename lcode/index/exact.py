@@ -121,7 +121,7 @@ def _agreement(wanted: list[str], inside: list[str], path: str) -> float:
 def defining(connection: apsw.Connection, checkout: int, name: str, limit: int = 400) -> list[str]:
     """The files that define a name, to the letter."""
     sql = (
-        "SELECT DISTINCT files.path FROM definitions JOIN files ON files.content_id = definitions.content_id"
+        "SELECT DISTINCT files.path FROM definitions CROSS JOIN files ON files.content_id = definitions.content_id"
         " WHERE definitions.name = ?1 AND definitions.name = ?1 COLLATE BINARY AND files.checkout_id = ?2"
         " ORDER BY files.path LIMIT ?3"
     )

@@ -9,7 +9,7 @@ import re
 
 import apsw
 
-from lcode.index.filters import FILE_KINDS, scope
+from lcode.index.filters import scope
 from lcode.index.query import Query
 from lcode.index.schema import full_text
 from lcode.index.signals import Scope
@@ -21,15 +21,17 @@ _NAMED = 12  # languages or kinds that are named where one is asked for that is 
 
 def unmet(connection: apsw.Connection, checkout: int, path: str, language: str, kind: str) -> str:
     """Which of the filters of a search nothing in the checkout meets; '' where each of them lets something through."""
+    by_kind = scope(kind=kind)
     of = "files LEFT JOIN contents ON contents.id = files.content_id"
-    if kind and kind not in FILE_KINDS:
+    if by_kind.kind:
         of += " LEFT JOIN chunks ON chunks.content_id = contents.id"
-    for one, words in ((scope(path), f"no file at or below {path}"), (scope(language=language), ""), (scope(kind=kind), "")):
+    of_kind = "chunks.kind" if by_kind.kind else "files.kind"
+    for one, column in ((scope(path), ""), (scope(language=language), "contents.language"), (by_kind, of_kind)):
         if not one.where:
             continue
         sql = f"SELECT 1 FROM {of} WHERE files.checkout_id = ?{one.where} LIMIT 1"
         if not fetch_all(connection, sql, (checkout, *one.values)):
-            return f"the index has {words or _others(connection, checkout, one)}"
+            return f"the index has {_others(connection, checkout, one, column) if column else f'no file at or below {path}'}"
     return ""
 
 
@@ -46,9 +48,8 @@ def unknown(connection: apsw.Connection, checkout: int, query: str) -> str:
     )
 
 
-def _others(connection: apsw.Connection, checkout: int, one: Scope) -> str:
+def _others(connection: apsw.Connection, checkout: int, one: Scope, column: str) -> str:
     """`no go; it has python, css`: what there is instead."""
-    column = one.of_files.partition(" ")[0] or "chunks.kind"
     sql = (
         f"SELECT {column} FROM files JOIN contents ON contents.id = files.content_id"
         " JOIN chunks ON chunks.content_id = contents.id"

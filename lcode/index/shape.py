@@ -153,7 +153,7 @@ def read_definitions(connection: apsw.Connection, root: str, beginning: str, lim
     """Files of the checkout at `root` that define a name with this beginning, each with its shortest one: short names first."""
     sql = (
         "SELECT path, name FROM (SELECT files.path, files.kind, definitions.name, min(length(definitions.name)) AS size"
-        " FROM definitions JOIN files ON files.content_id = definitions.content_id"
+        " FROM definitions CROSS JOIN files ON files.content_id = definitions.content_id"
         " WHERE definitions.name >= ?1 AND definitions.name < ?2"
         " AND files.checkout_id = (SELECT id FROM checkouts WHERE root = ?3)"
         " GROUP BY files.path) ORDER BY size, kind <> 'source', path LIMIT ?4"
