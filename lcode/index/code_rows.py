@@ -140,7 +140,8 @@ def files_after(connection: apsw.Connection, checkout: int, path: str, most: int
 
 def files_below(connection: apsw.Connection, checkout: int, path: str) -> list[tuple[int, str]]:
     """Id and path of the file at `path`, or of all files in that folder."""
-    sql = "SELECT id, path FROM files WHERE checkout_id = ?1 AND (path = ?2 OR (path > ?2 || '/' AND path < ?2 || '0'))"
+    one = "SELECT id, path FROM files WHERE checkout_id = ?1 AND"  # with OR, all files would be gone through
+    sql = f"{one} path = ?2 UNION ALL {one} path > ?2 || '/' AND path < ?2 || '0'"
     return list(connection.execute(sql, (checkout, path)))
 
 
