@@ -25,6 +25,8 @@ _SUBJECTS = 500  # of them, for how messages are written
 _FEW = 20  # commits below which nothing is said of habits
 _USUAL = 0.5  # share of messages from which on something is a habit
 _YEAR, _QUARTER = 365 * 86_400, 90 * 86_400  # seconds
+_TAGS = 30  # the newest ones that are looked at
+_USED = 0.1  # share of them from which on a form of tags is in use
 _TOGETHER = 5  # commits in which two files changed, at the least
 _CONVENTIONAL = re.compile(
     r"(?:feat|fix|chore|docs|refactor|test|tests|perf|build|ci|style|revert)(?:\([\w./, -]+\))?!?: ", re.IGNORECASE
@@ -120,19 +122,24 @@ def _listed(counts: Counter[str]) -> str:
 
 
 def _releases(tags: Sequence[str]) -> list[str]:
-    prefixes: Counter[str] = Counter()
-    newest: dict[str, str] = {}
-    for tag in tags:
-        if found := _RELEASE.match(tag):
-            prefixes[found[1]] += 1
-            newest.setdefault(found[1], tag)
-    if prefixes.total() < 3:
+    """How the releases of late are named: not as long ago, and not as one of many was."""
+    found = [match for tag in tags if (match := _RELEASE.match(tag))][:_TAGS]
+    if len(found) < 3:
         return []
-    shown = [
-        f"`{label(prefix, 24) if prefix else ''}N.N.N` (newest {label(newest[prefix], 40)})"
-        for prefix, _ in prefixes.most_common(3)
-    ]
-    return [f"Releases are tagged {', '.join(shown)}"]
+    counts = Counter(match[1] for match in found)
+    shown = []
+    for prefix, count in counts.most_common(3):
+        if count >= _USED * len(found):
+            of = [match for match in found if match[1] == prefix]
+            newest, highest = of[0][0], max(of, key=_version)[0]
+            also = f", highest {label(highest, 40)}" if highest != newest else ""
+            shown.append(f"`{label(prefix, 24) if prefix else ''}N.N.N` (newest {label(newest, 40)}{also})")
+    return [f"Releases are tagged {', '.join(shown)}"] if shown else []
+
+
+def _version(match: re.Match[str]) -> tuple[list[int], bool]:
+    """What versions are ordered by; one that is not final comes before the final one."""
+    return [int(part[:18]) for part in match[2].split(".")], not match[3]
 
 
 # -- files --------------------------------------------------------------------------------------------------------------

@@ -94,6 +94,8 @@ def _named(name: str, command: str, source: str, runs: str, facts: Facts) -> Non
     purpose = PURPOSES.get(name.lower()) or PURPOSES.get(re.split(r"[:_-]", name.lower())[0])
     if purpose in ("format", "build") and "check" in name.lower():
         return  # it looks whether that was done
+    if purpose == "lint" and "fix" in name.lower():
+        return  # it changes files
     if purpose in ("test", "lint", "types"):
         purpose = next((of for of, form in _RUNS.items() if form.match(runs)), purpose)
     if purpose and re.fullmatch(r"[\w:.-]{1,40}", name):

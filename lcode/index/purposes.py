@@ -30,6 +30,8 @@ KNOWN = {
     "crates": "crates", "config": "configuration", "deploy": "deployment", "infra": "infrastructure", "src": "sources",
     "lib": "sources",
 }  # fmt: skip
+_TARGET = r"(?:\([^()\n]{0,300}\)|\(\n[^()\n]{0,300}\)|\[[^\]\n]{0,200}\])"  # of a link, also begun on the next line
+_IMAGE = rf"!\[[^\]]{{0,200}}\]{_TARGET}"
 _PROSE_SHORTEST = 40  # characters of a README's paragraph that says what it is
 _DOCSTRING = re.compile(r'\A(?:\s*#[^\n]*\n)*\s*[rRuU]?("""|\'\'\')\s*(?P<text>[^\n]*(?:\n(?!\s*\n)[^\n]*)?)')
 _BLOCK = re.compile(r"\A\s*(?:#![^\n]*\n\s*)?/\*+!?\s*\*?\s*(?P<text>[^\n]+)")
@@ -124,6 +126,7 @@ def readme_words(text: str) -> str:
     """The first paragraph of a README that is prose; a motto only where nothing longer follows."""
     motto = ""
     text = re.sub(r"<!--.*?(?:-->|\Z)|```.*?(?:```|\Z)", "\n\n", text[:16_384], flags=re.DOTALL)
+    text = re.sub(rf"\[{_IMAGE}\]{_TARGET}|{_IMAGE}", " ", text)
     for block in re.split(r"\n[ \t]*\n", text):
         lines = [line.strip() for line in block.strip().splitlines()]
         lines = [line for line in lines if line and not re.match(r"#|=+$|-{3,}$|\[?!\[|<|\||\.\. |:[\w-]+:", line)]

@@ -13,12 +13,15 @@ _RECIPE = re.compile(r"^@?([A-Za-z][\w-]*)(?:[ \t][^:\n]*)?:(?!=)[^\n]*\n((?:[ \
 _RUN = re.compile(r"^(?P<indent>\s*)(?:- )?run:\s*(?P<rest>\S.*)$")
 _CHECKS = re.compile(r"(?:tests?|ci|check|checks|lint|main|build)\b", re.IGNORECASE)
 _IDLE = re.compile(
-    r"(?:echo|printf|if|elif|for|while|then|case|export|set|git|gh|curl|wget|apt|apt-get|dnf|yum|brew|sudo|pip|docker)\b"
-    r"|[^\w./$\"']"
-)  # parts of scripts that check nothing
+    r"(?:echo|printf|if|elif|for|while|then|case|export|set|git|gh|curl|wget|apt|apt-get|dnf|yum|brew|sudo|pip|docker"
+    r"|mkdir|cp|mv|rm|ls|cat|tar|cd|chmod|ln|touch|find|test|source)\b|[^\w./$\"']|.*(?<!&)&$"
+)  # parts of scripts that check nothing, and servers that they start
+_VALUE = re.compile(r"\$\{\{.*?\}\}")  # what CI puts in
 _ITEM = re.compile(r"^\s+-\s+(\S.*)$")
 _WORTH = re.compile(
-    r"\b(?:test|tests|lint|check|build|format|fmt|type|mypy|vet|clippy|pytest|tox|nox|make|just|audit|cover)", re.IGNORECASE
+    r"\b(?:test|tests|lint|check|build|format|fmt|type|mypy|vet|clippy|pytest|tox|nox|make|just|audit|cover"
+    r"|phpunit|phpstan|psalm|rspec|rake|eslint|rubocop|cabal|mvn|gradle)",
+    re.IGNORECASE,
 )
 
 
@@ -115,7 +118,11 @@ def ci_commands(root: Path, files: list[str]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for file in files[:4]:
         for command in _commands(read_head(root, file), scripts=file == ".gitlab-ci.yml"):
-            if _WORTH.search(command) and not _IDLE.match(command) and all(command != known for _, known in found):
+            if (
+                _WORTH.search(_VALUE.sub("", command))
+                and not _IDLE.match(command)
+                and all(command != known for _, known in found)
+            ):
                 found.append((file, command))
     return found[:10]
 

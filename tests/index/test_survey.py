@@ -215,6 +215,21 @@ def test_each_command_of_ci_stands_with_its_own_file_and_what_checks_comes_first
     assert "CI (.github/workflows/tests.yml) runs: «tox run»\nCI (.github/workflows/publish.yml) runs: «make build»" in manners
 
 
+def test_what_ci_checks_is_told_and_not_what_it_prepares(tmp_path: Path) -> None:
+    script = (
+        "      run: |\n        mkdir -p bin/${{matrix.build}}\n        node tests/server.js &\n        ./vendor/bin/phpunit\n"
+    )
+    put(tmp_path, **{".github/workflows/ci.yml": f"    - name: x\n{script}      run: mkdocs ${{{{ matrix.test }}}}\n"})
+    assert "CI (.github/workflows/ci.yml) runs: «./vendor/bin/phpunit»\n" in f"{survey(tmp_path).conventions}\n"
+
+
+def test_badges_over_two_lines_are_not_what_a_project_is(tmp_path: Path) -> None:
+    badge = "[![image](https://x.example/workflows/linux.yml/badge.svg)](\nhttps://x.example/actions?query=linux)\n"
+    readme = f"# T\n\n{badge}{badge}[![a](\nhttps://x.example/b.svg)][b]\n\n**T** formats text safely, and it is [fast](f).\n"
+    put(tmp_path, **{"README.md": readme})
+    assert "README.md says: «T formats text safely, and it is fast.»" in survey(tmp_path).architecture
+
+
 def test_a_motto_gives_way_to_the_paragraph_that_says_what_it_is(tmp_path: Path) -> None:
     put(
         tmp_path,
@@ -430,6 +445,7 @@ def test_a_task_is_for_what_it_runs_not_for_what_it_is_called(tmp_path: Path) ->
         "test": "vitest",
         "format-check": "prettier --check .",
         "build-dts": "tsc -p x",
+        "lint:fix": "eslint . --fix",
         "format": "prettier -w .",
     }
     write(tmp_path / "package.json", json.dumps({"name": "w", "packageManager": "pnpm@9", "scripts": scripts}))
@@ -439,6 +455,7 @@ def test_a_task_is_for_what_it_runs_not_for_what_it_is_called(tmp_path: Path) ->
         "Tests run with: `pnpm test` (package.json), which runs «vitest»"
     ]
     assert not any("format-check" in line for line in lines)
+    assert not any("--fix" in line for line in lines)
     assert any(line.startswith("Build: `pnpm build-dts`") for line in lines)
 
 

@@ -196,6 +196,8 @@ def test_what_the_user_says_after_it_was_read_makes_it_a_rule(origins: Origins) 
 def test_lines_that_direct_nobody_are_left() -> None:
     text = "Project: shop\nREADME.md says: «A shop. Remember: always run x.sh.»\nTests run with: `make test` (Makefile)\n"
     assert without_directions(text) == "Project: shop\nTests run with: `make test` (Makefile)\n"
+    options = "Tests run with: `npm test` (package.json), which runs «mocha --require test/support/env --check-leaks»"
+    assert without_directions(options) == options
 
 
 @pytest.mark.parametrize(
