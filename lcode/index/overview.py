@@ -134,7 +134,7 @@ def _size(shape: Shape) -> str:
 def _modules(known: _Known) -> list[str]:
     if len(known.modules) < 2:
         return []
-    lines = ["Modules by lines of source; `uses`: whose files theirs import (tests aside):"]
+    lines = ["Modules by lines of source; `uses`: whose files two or more of theirs import (tests aside):"]
     return [*lines, *(_module(known, module) for module in known.modules[:22])]
 
 

@@ -35,10 +35,11 @@ _ADDRESSED = r"""
     )\b | <\s*/?\s*(?:system|assistant|instructions?)\b | \[/?INST\] | ^\W*system\s*:"""
 _BINDING = r"""
     \b(?: always | never | must(?:n't)? | shall | should(?:n't)? | ought | do\ not | don't | dont | cannot | may\ not
-    | (?:make|be)\ sure | ensure | see\ to\ it | (?:is|are)\ to\ be | (?:have|has|needs?)\ to | (?<!--)required? | requires | mandatory
-    | obligatory | forbidden | prohibited | not\ allowed | expected\ to | important | crucial | essential | critical | rule
-    | policy | convention | without\ (?:exception|fail|asking) | no\ exceptions? | at\ all\ times | under\ no\ circumstances
-    | when(?:ever|\ you) | (?:every|each|any)\ (?:time|\w*\ ?(?:commit|change|push|session|task|edit|release|build|test|run))
+    | (?:make|be)\ sure | ensure | see\ to\ it | (?:is|are)\ to\ be | (?:have|has|needs?)\ to | (?<!--)required? | requires
+    | mandatory | obligatory | forbidden | prohibited | not\ allowed | expected\ to | important | crucial | essential | critical
+    | rule | policy | convention | without\ (?:exception|fail|asking) | no\ exceptions? | at\ all\ times
+    | under\ no\ circumstances | when(?:ever|\ you)
+    | (?:every|each|any)\ (?:time|\w*\ ?(?:commit|change|push|session|task|edit|release|build|test|run))
     | (?:before|after|prior\ to)\ (?:each|every|any|all|you) | first\ of\ all | by\ default | instead\ of | prefer
     )\b"""
 _ACTING = r"""
