@@ -23,6 +23,7 @@ _LONGEST_PLACEHOLDER = 60  # characters, at the least
 _SHORTEST = 15  # characters of the shortest key with a known prefix
 _OF_KEYS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.=+/:"  # what keys with a prefix are made of
 _MARKS = bytes(ord("x") if byte in _OF_KEYS else ord(" ") for byte in range(256))
+_KEY_LIKE = re.compile(r"[\w.=+-]{15}")  # a part of a path that may be one
 _REMEMBERED = 50_000  # texts
 _PASSES = 50  # a replacement may uncover what stood next to it; this bounds how often we look again
 _MODEL_KEYS = {"sk-ant-": "anthropic", "sk-or-": "openrouter"}
@@ -84,6 +85,11 @@ class Redactor:
 def of_process() -> Redactor:
     """The one with this process's environment, for work that is handed none."""
     return Redactor(os.environ)
+
+
+def names_secret(path: str) -> bool:
+    """Whether a path is called by a secret: then it is kept nowhere."""
+    return _KEY_LIKE.search(path) is not None and of_process().redact(path) != path
 
 
 def has_placeholder(text: str) -> bool:

@@ -100,7 +100,7 @@ def keys(text: str, pattern: str) -> Iterator[re.Match[str]]:
 def _starts_word(text: str, at: int) -> bool:
     """Not a look-behind in the expression: that would keep the engine from searching for the literal."""
     before = text[at - 1 : at]
-    if not before or not (before.isalnum() or before in "_-"):
+    if not before or not (before.isalnum() or before == "_"):  # a branch may be called fix-hf_…
         return True
     return before in "nrt" and text[at - 2 : at - 1] == "\\"  # an escaped newline, as inside JSON
 

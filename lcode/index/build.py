@@ -28,6 +28,7 @@ from lcode.index.scan import FileScan
 from lcode.index.schema import newer
 from lcode.index.vector_backlog import embed_backlog
 from lcode.path_text import path_text
+from lcode.redact import of_process
 from lcode.store.database import Database
 from lcode.store.locks import NamedLock
 
@@ -191,7 +192,7 @@ class CodeIndex:
         now = int(clock.now().timestamp())
         self._database.write(
             lambda connection: rows.set_checkout(
-                connection, checkout, branch=place.branch, head=place.head, state=state, now=now
+                connection, checkout, branch=of_process().redact(place.branch), head=place.head, state=state, now=now
             )
         )
 

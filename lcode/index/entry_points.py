@@ -48,4 +48,4 @@ def _starts(root: Path, path: str) -> bool:
         return True
     suffix = name.rpartition(".")[2]
     pattern = _STARTS.get(_LIKE.get(suffix, suffix))
-    return pattern is not None and pattern.search(read_head(root, path, _READ)) is not None
+    return pattern is not None and pattern.search(read_head(root, path, _READ, raw=True)) is not None

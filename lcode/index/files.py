@@ -20,6 +20,7 @@ from lcode.git.command import Git
 from lcode.git.ignore_rules import Rules
 from lcode.git.repository import find
 from lcode.index.walk import HIDDEN, SKIPPED
+from lcode.redact import names_secret
 
 WHOLE = frozenset({"source", "test", "docs", "config", "large"})  # searched by all that they hold, and by meaning
 NAMES = frozenset({"vendored", "generated"})  # searched by path and names
@@ -107,7 +108,7 @@ class Listing:
             else:
                 self.total = names.count(b"\0")
                 return _allowed(root, _from_git(f"{root}/", "", names, 0), IGNORE.encode() in names)
-        return _walk(root)
+        return (file for file in _walk(root) if not names_secret(file[0]))
 
 
 def listed(root: Path, paths: Sequence[str]) -> Iterator[Found]:
@@ -117,7 +118,8 @@ def listed(root: Path, paths: Sequence[str]) -> Iterator[Found]:
 
 
 def _allowed(root: Path, files: Iterator[Found], nested: bool) -> Iterator[Found]:
-    """Those that `.lcodeignore` does not name; `nested`: there may be one below the root."""
+    """Those that `.lcodeignore` does not name, and that no secret names; `nested`: there may be one below the root."""
+    files = (file for file in files if not names_secret(file[0]))
     if not nested and not (root / IGNORE).is_file():
         return files
     rules = _Rules(str(root), (IGNORE,))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lcode.git.command import Git, GitError
 from lcode.index.words import document_text
-from lcode.redact import of_process
+from lcode.redact import names_secret, of_process
 
 if TYPE_CHECKING:
     import apsw
@@ -211,4 +211,6 @@ def _insert(connection: apsw.Connection, placed: Iterable[tuple[Commit, list[str
         words = (row, document_text(commit.subject), document_text(commit.body[:_BODY]))
         connection.execute("INSERT INTO commits_fts (rowid, subject, body) VALUES (?, ?, ?)", words)
         if len(paths) <= MOST_FILES:
-            connection.executemany("INSERT OR IGNORE INTO commit_files VALUES (?, ?)", [(row, path) for path in paths])
+            connection.executemany(
+                "INSERT OR IGNORE INTO commit_files VALUES (?, ?)", [(row, path) for path in paths if not names_secret(path)]
+            )

@@ -190,7 +190,7 @@ class RepositoryMap:
     def _placed(self, path: str, names: int) -> list[Symbol]:
         """The first definitions of a file, each at the line where its name stands now."""
         if path not in self._texts:
-            self._texts[path] = read_head(self.root, path, _READ).split("\n")
+            self._texts[path] = read_head(self.root, path, _READ, raw=True).split("\n")
         return [symbol._replace(line=_line_of(symbol, self._texts[path])) for symbol in self.symbols.get(path, ())[:names]]
 
     def _file_words(self, path: str) -> str:

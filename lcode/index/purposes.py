@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lcode.index.text import read_head
 from lcode.index.walk import Files
+from lcode.redact import of_process
 
 _LANGUAGES = {
     "Python": "py pyi", "TypeScript": "ts tsx mts cts", "JavaScript": "js jsx mjs cjs", "Go": "go", "Rust": "rs",
@@ -70,13 +71,13 @@ def languages(files: Files) -> tuple[str, list[tuple[str, int]]]:
 
 def first_words(root: Path, path: str) -> str:
     """The first sentence or line with which a source file describes itself; '' if it does not."""
-    head = read_head(root, path, 4_000)
+    head = read_head(root, path, 4_000, raw=True)
     suffix = suffix_of(path)
     patterns = (_DOCSTRING, _LINES) if suffix in ("py", "pyi") else (_BLOCK, _LINES)
     for _ in range(3):
         for pattern in patterns:
             if match := pattern.match(head):
-                text = _bare(match["text"])
+                text = _bare(of_process().redact(match["text"]))
                 if len(text) > 3 and not _NOISE.search(text):
                     return text
         comment = _COMMENT.match(head)

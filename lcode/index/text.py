@@ -7,13 +7,16 @@ import re
 import stat
 from pathlib import Path
 
+from lcode.redact import cut, of_process
+
 LINE = 160  # characters of a line that the survey says
 _TAG = re.compile(r"<(?=[/!?\w])")
 _QUOTES = str.maketrans({"«": "‹", "»": "›"})
 
 
-def read_head(root: Path, path: str, limit: int = 65_536) -> str:
-    """The first `limit` bytes of a regular file inside `root`; '' for anything else: missing, a pipe, a link that leaves."""
+def read_head(root: Path, path: str, limit: int = 65_536, *, raw: bool = False) -> str:
+    """The first `limit` bytes of a regular file inside `root`; '' for anything else: missing, a pipe, a link that leaves.
+    Secrets are gone and each line is where it was, so that the text may be cut and cleaned; `raw`: they are still there."""
     try:
         target = (root / path).resolve(strict=True)
         target.relative_to(root)
@@ -24,7 +27,10 @@ def read_head(root: Path, path: str, limit: int = 65_536) -> str:
             content = file.read(limit)
     except (OSError, ValueError, RuntimeError):
         return ""
-    return "" if b"\0" in content else content.decode("utf-8", errors="replace").removeprefix("\ufeff").replace("\r\n", "\n")
+    if b"\0" in content:
+        return ""
+    text = (content if raw else of_process().blank(content)).decode("utf-8", errors="replace")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
 def read_whole(root: Path, path: str, limit: int = 262_144) -> str:
@@ -35,9 +41,10 @@ def read_whole(root: Path, path: str, limit: int = 262_144) -> str:
 
 def clean(text: object, width: int = LINE) -> str:
     """`text` as part of one line: no control characters, no markup that could close a frame."""
-    bare = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 4 * width + 200])
+    whole = of_process().redact(str(text)[: 4 * width + 1_000])  # part of a secret is not known for one
+    bare = "".join(letter if letter.isprintable() else " " for letter in whole)
     line = " ".join(_TAG.sub("‹", bare.translate(_QUOTES)).split())
-    return line if len(line) <= width else f"{line[: width - 1].rstrip()}…"
+    return line if len(line) <= width else f"{cut(line, width - 1).rstrip()}…"
 
 
 def quote(text: object, width: int = 110) -> str:

@@ -62,7 +62,7 @@ class Blocks:
         self._redact = redactor.redact
         self._limits = limits or Limits()
         self._written = written
-        self._keys = {Scope.REPO: "", Scope.USER: "", Scope.WORKTREE: f"{worktree}@{branch}"}
+        self._keys = {Scope.REPO: "", Scope.USER: "", Scope.WORKTREE: self._redact(f"{worktree}@{branch}")}
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

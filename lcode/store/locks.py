@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lcode import clock
+from lcode.redact import of_process
 from lcode.store.paths import private_folder, unopened
 
 if sys.platform == "win32":  # pragma: no cover
@@ -152,6 +153,7 @@ class Owner:
         terminal = ""
         with suppress(OSError):
             terminal = os.ttyname(0) if hasattr(os, "ttyname") else ""
+        branch, worktree = map(of_process().redact, (branch, worktree))
         return cls(os.getpid(), socket.gethostname(), terminal, clock.stamp(), purpose, branch, worktree)
 
     def __str__(self) -> str:
