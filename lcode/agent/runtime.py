@@ -302,6 +302,7 @@ class Runtime:
     def _contexts(self, memory: SessionMemory) -> Callable[[str, str], ToolContext]:
         secret = secret_names(self._environ, self.settings.providers)
         child = {name: value for name, value in self._environ.items() if name not in secret and name != "LCODE_HOME"}
+        child["LCODE_IN_SESSION"] = "1"  # some commands are the user's alone
         seen = Seen()
 
         def make(operation_id: str, step_id: str) -> ToolContext:

@@ -51,6 +51,8 @@ class Upkeep:
         """What the user of a session should know of the store."""
         name = kind(self._store.paths.home)
         told = [f"memory lies on {name}: sessions there wait longer for each other"] if is_network(name) else []
+        if begun := self._store.paths.forgetting_since():
+            told.append(f"forgetting was begun on {begun[:10]} and cut off: repeat the same `lcode forget`")
         for origin in self._databases:
             if fault := noted_damage(origin):
                 told.append(

@@ -20,6 +20,7 @@ TABLE = {
     "sessions": Row("lcode.cli.sessions", "sessions", "List, show, export, rename and archive sessions."),
     "memory": Row("lcode.cli.memory", "memory", "Show and edit the blocks of core memory."),
     "remember": Row("lcode.cli.remember", "remember", "Keep a text in archival memory."),
+    "forget": Row("lcode.cli.forget", "forget", "Take a text, message, passage or session out of all memory."),
     "recall": Row("lcode.cli.find", "recall", "Search what was said in all sessions."),
     "search": Row("lcode.cli.search", "search", "Search the code, what was kept, past commits and the sessions."),
     "index": Row("lcode.cli.index", "index", "Build the index of the code, watch it, show how it stands."),
@@ -41,7 +42,7 @@ _MEANT = {
     "resume": "`lcode --resume`",
     "login": "`lcode doctor` says which keys are set",
     "history": "`lcode sessions`",
-    "forget": "`lcode memory remove LABEL`",
+    "delete": "`lcode forget TEXT` takes a text out of all memory, `lcode memory remove LABEL` a block out of the prompt",
 }
 
 

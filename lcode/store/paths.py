@@ -56,6 +56,18 @@ class StorePaths:
     def log(self) -> Path:
         return self.home / "log"
 
+    @property
+    def forgetting(self) -> Path:
+        """A note that something is being forgotten, and since when; not a word of what."""
+        return self.home / "forgetting"
+
+    def forgetting_since(self) -> str:
+        """When a forgetting was begun that is not finished; '' for none."""
+        try:
+            return self.forgetting.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
     def agent(self, agent_id: str) -> AgentPaths:
         return AgentPaths(self.home / "agents" / agent_id)
 
