@@ -52,6 +52,7 @@ _KNOWN = re.compile(  # values that are written small
 _OF_IT = r"(?:the|this|our) (?:project|repository|repo|codebase)"
 _OWNER = rf"(?:(?:the|our|this|its|{_OF_IT}(?:['’]s)?) )?"
 _IS = rf"(?: (?:of|for|in) {_OF_IT})?(?: (?:is|are)(?: now)?:? | ?[:=] | (?:has )?(?:changed|switched|moved) (?:from .+? )?to )"
+_USES = rf"(?:we|it|{_OF_IT}) (?:now )?(?:use|uses|(?:have |has )?(?:changed|switched|moved|migrated) (?:from .+? )?to)"
 _VALUE = r"(?P<value>`[^`]+`.*?|\S.*?)"
 _NUMBER = r"(?P<value>(?:>=|≥|~=|==|v)? ?\d[\w.+-]*(?: or (?:newer|later|higher|above))?)"
 _CONDITION = re.compile(
@@ -95,9 +96,11 @@ def _patterns() -> Iterator[tuple[str, str]]:
     for subject, name in _COMMANDS.items():
         yield subject, rf"{_OWNER}{name} command{_IS}{_VALUE}"
     yield "test command", rf"(?:run (?:the |all )?tests|(?:the )?tests are run) (?:with|using|by):? {_VALUE}"
+    yield "test command", r"(?:the |all )?tests run (?:with|by):? (?P<value>`[^`]+`)"
     yield "build command", rf"build (?:the project )?(?:with|using):? {_VALUE}"
     for subject, name in _THINGS.items():
         yield subject, rf"{_OWNER}{name}{_IS}{_VALUE}"
+        yield subject, rf"{_USES} {_VALUE} as (?:its |our |the |a )?{name}(?: now)?"
     for language, name in _LANGUAGES.items():
         yield f"{language} version", rf"{_OWNER}(?:(?:minimum|supported|required) )?{name} version{_IS}{_NUMBER}"
         needs = rf"(?:(?:it|{_OF_IT}) (?:needs|requires|uses|targets|runs on) )?"

@@ -27,6 +27,10 @@ STATED = {
     "Node.js version: 20": "node version",
     "The license is MIT.": "license",
     "The CI system is GitHub Actions": "ci system",
+    "We use uv as package manager": "package manager",
+    "The project has switched from npm to pnpm as its package manager.": "package manager",
+    "This repo now uses PostgreSQL as the database": "database",
+    "Tests run with `just test`": "test command",
 }
 NONE = (
     "The test command is slow",
@@ -44,6 +48,13 @@ NONE = (
     "Python 3.12 breaks the parser",
     "pnpm's lock file is committed",
     "Retries live in transport.py",
+    "We use pip as package manager for the docs",
+    "We do not use npm as package manager",
+    "We use SQLite in memory as database",
+    "We use a queue as database",
+    "Tests run with Postgres",
+    "Tests run with `pytest -n4` on Windows",
+    "Slow tests run with `pytest -m slow`",
     "Tests are run with pytest in CI",
     "",
 )
