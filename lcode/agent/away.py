@@ -30,6 +30,7 @@ Guidance = Callable[[], Sequence[GuidanceFile]]
 
 WAIT = 0.2  # seconds for git, and again for looking at the facts
 COMMITS = 100  # that are looked at
+REMEMBERED = "remembered fact"  # what a line speaks of that quotes memory itself
 FACTS = 40
 _SUBJECTS, _MERGES, _MODULES, _AUTHORS, _NAMED = 5, 4, 4, 4, 3
 _FORMAT = "--format=%x01%H%x00%P%x00%an%x00%ae%x00%s%x00"
@@ -134,7 +135,7 @@ def _facts(memory: SessionMemory, paths: Sequence[str]) -> list[str]:
     lines = [CitedLine(one.id, one.text, one.cited) for one in facts[:FACTS]]
     found: list[list[Doubt]] = []
     _timed(lambda: found.append(memory.grounding.judged(lines, {one.id: "" for one in facts})))
-    count = f"{len(facts)} remembered fact{'s cite' if len(facts) != 1 else ' cites'} files that changed"
+    count = f"{len(facts)} {REMEMBERED}{'s cite' if len(facts) != 1 else ' cites'} files that changed"
     if not found:
         return [f"- {count}: look before you rely on them"]
     stale = [doubt for doubt in found[0] if doubt.verdict.words.startswith("STALE")]

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from lcode import clock
 from lcode.agent import attempts, compaction, guidance, memory_watch, prompt, recovery
+from lcode.agent.away import REMEMBERED
 from lcode.agent.calls import CallRunner
 from lcode.agent.conversation import to_messages, user_parts
 from lcode.agent.loop import Run
@@ -201,7 +202,7 @@ class Session:
         await self.write(work)
         self._where = where
         self._origins.heard(text)
-        self._origins.read("\n".join(news), NEWS, Source.COMMIT)
+        self._origins.read("\n".join(line for line in news if REMEMBERED not in line), NEWS, Source.COMMIT)
         return run_id
 
     async def _news(self) -> tuple[str, list[str]]:

@@ -15,7 +15,7 @@ from lcode.memory import lives, passage_rows
 from lcode.memory.citation import Citation, parse
 from lcode.memory.dates import end_of, start_of
 from lcode.memory.lives import AsOf, Change, State
-from lcode.memory.model import Passage, Provenance, Source, Trust
+from lcode.memory.model import Actor, Passage, Provenance, Source, Trust
 from lcode.memory.passage_rows import columns, passage
 from lcode.memory.subjects import NO_SUBJECT, subject_of
 from lcode.memory.terms import identifier_parts, match_expression
@@ -24,6 +24,7 @@ from lcode.sanitize import encodable
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
 
 MAX_TEXT = 20_000  # characters
+_COUNTED = 0.5  # the weight of what the program counted beside what somebody said
 KINDS = ("fact", "attempt", "note", "decision", "summary", "commit")
 _CONFIDENCE = {Source.SAID: 1.0, Source.COMMIT: 1.0, Source.FILE: 0.9, Source.TOOL: 0.9, Source.INFERRED: 0.8, Source.WEB: 0.6}
 
@@ -218,7 +219,9 @@ class Archival:
         only = lives.true_at(as_of) if as_of else lives.not_ended(clock.stamp())
         expression = match_expression(query)
         if expression:
-            source, score = "passages_fts JOIN passages ON passages.seq = passages_fts.rowid", "-bm25(passages_fts, 1.0, 0.5)"
+            source = "passages_fts JOIN passages ON passages.seq = passages_fts.rowid"
+            less = f"CASE WHEN passages.actor = '{Actor.PROGRAM}' AND kind = 'fact' THEN {_COUNTED} ELSE 1 END"
+            score = f"-bm25(passages_fts, 1.0, 0.5) * {less}"
             matches, order = "passages_fts MATCH ?", "score DESC, seq DESC"
         else:
             source, score, matches, order = "passages", "0.0", "?", "seq DESC"

@@ -20,6 +20,7 @@ MOST = 3_000  # directions of a session that are remembered, the newest
 _SCANNED = 400_000  # characters of a text
 _WAITING = 2_000_000  # characters of texts that are kept until somebody asks
 _OF_LINE, _OF_DIRECTION = 0.6, 0.7  # shares of telling words from which on two say the same
+_OF_PASSAGE = 0.5  # of the telling words of a passage, from which on it is a quotation
 _OF_USER = 0.7  # the same, of what the user said
 _COMMON = 2  # telling words that they share, at the least
 _CLAUSES = re.compile(r"(?<=[.!?;])\s+|;|\n|[()]")
@@ -96,17 +97,28 @@ class Origins:
         """The direction that a part of `line` repeats and that the user did not give; None where there is none."""
         self._look()
         line = plain(line)
-        if not self._read:
+        parts = dict.fromkeys([line, *_CLAUSES.split(line)]) if self._read else ()
+        return next((found for clause in parts if (found := self._repeated(clause, line))), None)
+
+    def quoted_in(self, text: str) -> Direction | None:
+        """The direction that `text` repeats where most of it repeats what was read: a passage of one's own that touches upon a
+        direction is no quotation."""
+        self._look()
+        said, whole, first = 0, 0, None
+        for line in plain(text).split("\n") if self._read else ():
+            for clause in _CLAUSES.split(line):
+                words = len(telling_words(clause))
+                found = self._repeated(clause, line)
+                said, whole, first = said + (words if found else 0), whole + words, first or found
+        return first if first is not None and said >= _OF_PASSAGE * whole else None
+
+    def _repeated(self, clause: str, line: str) -> Direction | None:
+        words = telling_words(clause)
+        if len(words) < _COMMON or self._from_user(words):
             return None
-        for clause in dict.fromkeys([line, *_CLAUSES.split(line)]):
-            words = telling_words(clause)
-            if len(words) < _COMMON or self._from_user(words):
-                continue
-            excused = _excused(line, words)
-            for direction in reversed(self._read):
-                if direction.strength > excused and _same(words, direction.words):
-                    return direction
-        return None
+        excused = _excused(line, words)
+        repeated = (one for one in reversed(self._read) if one.strength > excused and _same(words, one.words))
+        return next(repeated, None)
 
     def _from_user(self, words: frozenset[str]) -> bool:
         return any(len(words & said) >= max(_COMMON, _OF_USER * len(words)) for said in self._heard)

@@ -26,7 +26,7 @@ class ArchivalMemoryInsert(Tool):
         self,
         context: ToolContext,
         content: Annotated[str, "The passage: whole sentences that make sense alone, with absolute dates"],
-        tags: Annotated[list[str] | None, "Few, lower-case; supersedes:ID ends the passage that this corrects"] = None,
+        tags: Annotated[list[str] | None, "Few, lower-case; supersedes:ID for each passage that this corrects"] = None,
         kind: Annotated[Literal["fact", "decision", "attempt", "note"], "attempt: what was tried, and how it ended"] = "fact",
         citations: Annotated[
             list[str] | None, "Code it speaks of: path, path:line or path#symbol; passage:ID that it builds on"
@@ -34,7 +34,7 @@ class ArchivalMemoryInsert(Tool):
     ) -> ToolOutput:
         missing = [cited for cited in citations or [] if not _is_there(context, cited)]
         cited = await asyncio.to_thread(_cited, context, content, citations or [])
-        direction = await direction_in(context, content)
+        direction = await direction_in(context, content, most=True)
         by = quoting(context, direction) if direction else by_agent(context)
         labels, over = _superseding(tags or [])
         over = [] if direction else over  # a quotation ends nothing
@@ -62,7 +62,10 @@ def _by_its_words(cited: list[Citation], passage: Passage) -> str:
 
 
 def _quoted(where: str) -> str:
-    return f"It repeats what {where} says and not your user, so it is kept as an unverified quotation."
+    return (
+        f"Most of it repeats what {where} says and not your user, so it is kept as an unverified quotation and ends nothing."
+        " Say in your own words what the code does, or what you saw."
+    )
 
 
 def _superseding(tags: list[str]) -> tuple[list[str], list[str]]:

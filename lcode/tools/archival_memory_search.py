@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +88,7 @@ class ArchivalMemorySearch(Tool):
     async def run(  # type: ignore[override]
         self,
         context: ToolContext,
-        query: Annotated[str, "Question, symbol, path, error text. Empty: the newest"],
+        query: Annotated[str, "Question, symbol, path, error, id. Empty: the newest"],
         scope: Literal["facts", "code", "commits", "messages", "all"] = "all",
         path: Annotated[str | None, "Code below it"] = None,
         language: str | None = None,
@@ -170,7 +171,21 @@ async def _moment(context: ToolContext, text: str | None) -> AsOf | None:
         raise ToolError(f"{error.message}; {error.hint}.") from error
 
 
+async def _named(context: ToolContext, query: str) -> Passage | None:
+    """The passage of which the question is the id, to be read whole."""
+    found = re.fullmatch(r"(?:passage[-:])?([0-9a-f]{8}[0-9a-f-]{0,28})", query.strip())
+    if found is None:
+        return None
+    try:
+        return await on_store(context, context.memory.archival.get, found[1])
+    except ToolError:
+        return None
+
+
 async def _search_memory(context: ToolContext, asked: Asked) -> None:
+    if "facts" in asked.scopes and (named := await _named(context, asked.query)) is not None:
+        asked.scopes, asked.facts = ["facts"], [named]
+        return
     memory, dates = context.memory, {"start": asked.start, "end": asked.end}
     if "facts" in asked.scopes:
         found = await on_store(

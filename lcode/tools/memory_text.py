@@ -63,17 +63,19 @@ async def vouched(context: ToolContext, new: str, known: str = "") -> None:
         )
 
 
-async def direction_in(context: ToolContext, text: str) -> Direction | None:
-    """The direction that `text` repeats, which was read in this session and which the user gave neither now nor earlier."""
+async def direction_in(context: ToolContext, text: str, *, most: bool = False) -> Direction | None:
+    """The direction that `text` (with `most`: most of it) repeats, which was read in this session and which the user gave
+    neither now nor earlier."""
     origins, memory = context.seen.origins, context.memory
-    direction = origins.source_of(text)
+    look = origins.quoted_in if most else origins.source_of
+    direction = look(text)
     if direction is None:
         return None
     words = " ".join(sorted(direction.words))
     for hit in await memory.run(memory.recall.search, words, roles=("user",), limit=_EARLIER):
         if hit.message.kind == "user":
             origins.heard(hit.message.text)
-    return origins.source_of(text)
+    return look(text)
 
 
 def quoting(context: ToolContext, direction: Direction) -> Provenance:
@@ -157,6 +159,8 @@ def passages_text(passages: Sequence[Passage], room: int | None = None, verdicts
 def _share(lengths: list[int], room: int) -> int:
     """How many characters the longest may have, so that all fit into `room` with their heads."""
     left = room - _ABOUT * len(lengths)
+    if len(lengths) == 1:
+        return left
     share = _PASSAGE
     for at, length in enumerate(sorted(lengths)):
         share = left // (len(lengths) - at)

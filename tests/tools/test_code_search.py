@@ -232,3 +232,11 @@ def test_the_map_without_an_index_tells_what_the_files_say(caller: Caller) -> No
 def test_search_and_map_are_described_in_few_bytes() -> None:
     specs = [schema.spec(tool) for tool in (ArchivalMemorySearch(), CodeMap())]
     assert sum(len(json.dumps([spec.name, spec.description, spec.parameters])) for spec in specs) < 1_700
+
+
+def test_a_passage_is_read_whole_by_its_id(coder: Caller, memory: SessionMemory) -> None:
+    text = " ".join(f"word{number}" for number in range(500))
+    passage = memory.archival.insert(text, memory.provenance(Actor.AGENT, Source.INFERRED))
+    found = coder.text("archival_memory_search", query=passage.short)
+    assert text in found
+    assert "##" not in found
