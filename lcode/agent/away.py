@@ -22,6 +22,7 @@ from lcode.memory.dates import local
 from lcode.memory.digests import Digests
 from lcode.memory.session_memory import SessionMemory
 from lcode.redact import Redactor
+from lcode.tools.seen import REMEMBERED
 
 if TYPE_CHECKING:
     from lcode.memory.grounded import Doubt
@@ -30,7 +31,6 @@ Guidance = Callable[[], Sequence[GuidanceFile]]
 
 WAIT = 0.2  # seconds for git, and again for looking at the facts
 COMMITS = 100  # that are looked at
-REMEMBERED = "remembered fact"  # what a line speaks of that quotes memory itself
 FACTS = 40
 _SUBJECTS, _MERGES, _MODULES, _AUTHORS, _NAMED = 5, 4, 4, 4, 3
 _FORMAT = "--format=%x01%H%x00%P%x00%an%x00%ae%x00%s%x00"

@@ -68,7 +68,8 @@ def call_line(call: ToolCall) -> str:
     return cut(" ".join([call.name, *values]), 300).replace("\n", " ")
 
 
-def user_parts(text: str, context: str) -> list[dict[str, Any]]:
-    """The content of a user message: what changed around it, then the user's words."""
+def user_parts(text: str, context: str, typed: str = "") -> list[dict[str, Any]]:
+    """The content of a user message: what changed around it, then the user's words. `typed` is what of them the user said
+    where the rest was piped in; it is kept beside and not sent."""
     head = [{"type": "text", "text": context}] if context else []
-    return [*head, {"type": "text", "text": text}]
+    return [*head, {"type": "text", "text": text} | ({"typed": typed} if typed else {})]

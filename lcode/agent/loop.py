@@ -44,9 +44,10 @@ _OVERFLOWS = 3  # compactions in answer to a provider that says the request is t
 class Run:
     """Answers one message of the user in `session`."""
 
-    def __init__(self, session: Session, text: str, emit: Emit) -> None:
+    def __init__(self, session: Session, text: str, emit: Emit, typed: str = "") -> None:
         self.session = session
         self.text = text
+        self.typed = typed
         self.emit = emit
         self.run_id = ""
         self.usage = Usage()
@@ -62,7 +63,7 @@ class Run:
         error = hint = ""
         self.session.calls.refused = 0
         try:
-            self.run_id = await self.session.begin_run(self.text)
+            self.run_id = await self.session.begin_run(self.text, self.typed)
             self.emit(RunStarted(self.run_id, self.session.id, self.text))
             reason = await self._steps()
         except asyncio.CancelledError:

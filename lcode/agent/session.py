@@ -16,7 +16,6 @@ from typing import TypeVar
 
 from lcode import clock
 from lcode.agent import attempts, compaction, guidance, memory_watch, prompt, recovery
-from lcode.agent.away import REMEMBERED
 from lcode.agent.calls import CallRunner
 from lcode.agent.conversation import to_messages, user_parts
 from lcode.agent.loop import Run
@@ -28,13 +27,12 @@ from lcode.llm.protocol import Provider, Request, ToolResult, ToolSpec
 from lcode.llm.providers import context_window
 from lcode.memory.changes import Told, told_now
 from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source, Trust
-from lcode.memory.origins import Origins
 from lcode.memory.session_memory import SessionMemory
 from lcode.provider_settings import ProviderSettings
 from lcode.safety.permission import Mode
 from lcode.store.locks import NamedLock
 from lcode.tokens import approximate_tokens
-from lcode.tools.seen import NEWS
+from lcode.tools.seen import Seen
 
 T = TypeVar("T")
 News = Callable[[str], tuple[str, list[str]]]  # from the place last told of ('': none yet) to the place now, and the lines
@@ -116,13 +114,14 @@ class Session:
     def context_window(self) -> int:
         return context_window(self.provider.name, self.environment.providers, self.environment.window_override)
 
-    async def run(self, text: str, emit: Emit) -> RunFinished:
-        """Answer `text`. Every end is in the RunFinished; raises only if a run is under way already."""
+    async def run(self, text: str, emit: Emit, typed: str = "") -> RunFinished:
+        """Answer `text`, of which the user `typed` a part where the rest was piped in. Every end is in the RunFinished; raises
+        only if a run is under way already."""
         if self.running:
             raise UserError("this session is already answering a message", "wait for it, or interrupt it")
         self.failure = None
         self.outbox.listen(emit)
-        self._run = Run(self, text, emit)
+        self._run = Run(self, text, emit, typed)
         self._task = asyncio.ensure_future(self._run.execute())
         try:
             return await asyncio.shield(self._task)
@@ -182,7 +181,7 @@ class Session:
     def log_bug(self, error: BaseException) -> str:
         return self.environment.log_bug(error)
 
-    async def begin_run(self, text: str) -> str:
+    async def begin_run(self, text: str, typed: str = "") -> str:
         """Store the user's message, before any model hears of it; the run's id."""
         if self.broken:  # have in context what the store has of the run before
             await self.sync_rows(recovery.BROKEN_OFF)
@@ -194,15 +193,14 @@ class Session:
 
         def work() -> None:
             self.memory.recall.start_run(self.id, run_id)
-            self._add("user", "user", text, by, run_id=run_id, context=header)
+            self._add("user", "user", text, by, run_id=run_id, context=header, typed=typed)
             if not self.title:
                 self.title = self.memory.recall.title(text)
                 self.memory.recall.update_session(self.id, title=self.title)
 
         await self.write(work)
         self._where = where
-        self._origins.heard(text)
-        self._origins.read("\n".join(line for line in news if REMEMBERED not in line), NEWS, Source.COMMIT)
+        self._seen.asked(text, typed, news)
         return run_id
 
     async def _news(self) -> tuple[str, list[str]]:
@@ -232,8 +230,10 @@ class Session:
         by = self.memory.provenance(Actor.AGENT, Source.INFERRED)
         await self.write(lambda: self._add("assistant", "assistant", text, by, run_id=run_id))
 
-    def _add(self, role: str, kind: str, text: str, by: Provenance, *, run_id: str = "", context: str = "") -> None:
-        row = self.memory.recall.add_message(role, kind, user_parts(text, context), text, by, run_id=run_id)
+    def _add(
+        self, role: str, kind: str, text: str, by: Provenance, *, run_id: str = "", context: str = "", typed: str = ""
+    ) -> None:
+        row = self.memory.recall.add_message(role, kind, user_parts(text, context, typed), text, by, run_id=run_id)
         self.rows.append(row)
 
     async def write(self, work: Callable[[], T]) -> T:
@@ -261,9 +261,8 @@ class Session:
         """The results of a step are stored; have them in context too."""
         self.rows += sorted(self.calls.rows, key=lambda row: row.seq)
         self.calls.rows.clear()
-        seen = self.calls.make_context("", "").seen
         for result in results:
-            seen.output(result.text)
+            self._seen.output(result.text)
 
     async def sync_rows(self, cause: recovery.Cause = recovery.BY_USER) -> None:
         """After a run that broke off: settle calls that were stored and not begun, and have in context what the store has: also
@@ -323,12 +322,12 @@ class Session:
         )
 
     @property
-    def _origins(self) -> Origins:
-        return self.calls.make_context("", "").seen.origins
+    def _seen(self) -> Seen:
+        return self.calls.make_context("", "").seen
 
     def _read_guidance(self) -> None:
         """What the instruction files direct stays theirs, and is no rule of core memory."""
-        self._origins.read(guidance.guidance_in(self._system), "an instruction file of the project", Source.FILE)
+        self._seen.origins.read(guidance.guidance_in(self._system), "an instruction file of the project", Source.FILE)
 
     async def _render(self) -> None:
         memory = self.memory

@@ -39,13 +39,14 @@ def run(options: Options) -> int:
     return asyncio.run(_converse(_open(options, interactive=interactive), options, interactive))
 
 
-def _message(text: str) -> str:
-    """What is asked: the text, and what was piped in behind it. Raises UsageError where both are empty."""
+def _message(text: str) -> tuple[str, str]:
+    """What is asked: the text, and what was piped in behind it; and the text alone where both are given. Raises UsageError
+    where both are empty."""
     given = "" if is_terminal() else piped()
     parts = [part.strip("\n") for part in ("" if text == "-" else text, given) if part.strip()]
     if not parts:
         raise UsageError("there is nothing to answer", 'give a text, lcode -p "…", or pipe one in')
-    return "\n\n".join(parts)
+    return "\n\n".join(parts), parts[0] if len(parts) > 1 else ""
 
 
 def _open(options: Options, *, interactive: bool = False) -> Runtime:
@@ -118,14 +119,15 @@ async def _pick(runtime: Runtime) -> str | None:
 # -- one answer -----------------------------------------------------------------------------------------------------
 
 
-async def _answer(runtime: Runtime, options: Options, text: str) -> int:
+async def _answer(runtime: Runtime, options: Options, message: tuple[str, str]) -> int:
+    text, typed = message
     try:
         session = await _session(runtime, options, ask=False)
         face = _face(runtime, session, options)
         for notice in runtime.notices:
             face.emit(notice)
         with _signals(session.interrupt):
-            finished = await session.run(text, face.emit)
+            finished = await session.run(text, face.emit, typed)
         return _exit_code(session, finished)
     finally:
         await runtime.close()

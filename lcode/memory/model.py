@@ -127,6 +127,11 @@ class MessageRow:
     text: str
     created_at: str
 
+    @property
+    def words(self) -> str:
+        """What the user said themselves: without what they piped in."""
+        return next((str(part["typed"]) for part in self.content if part.get("typed")), self.text)
+
 
 @dataclass(frozen=True)
 class SessionRow:

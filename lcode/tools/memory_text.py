@@ -74,7 +74,7 @@ async def direction_in(context: ToolContext, text: str, *, most: bool = False) -
     words = " ".join(sorted(direction.words))
     for hit in await memory.run(memory.recall.search, words, roles=("user",), limit=_EARLIER):
         if hit.message.kind == "user":
-            origins.heard(hit.message.text)
+            origins.heard(hit.message.words)
     return look(text)
 
 
@@ -84,11 +84,11 @@ def quoting(context: ToolContext, direction: Direction) -> Provenance:
 
 
 def take_in(context: ToolContext, hits: Sequence[RecallHit]) -> None:
-    """What tools once returned is no more the agent's own word for having been said in a session."""
+    """What tools once returned, and the agent then said of it, is no rule for having been said in a session."""
     for hit in hits:
         for message in (hit.message, *hit.before, *hit.after):
-            if message.role == "tool" or message.kind == "summary":
-                context.seen.origins.read(message.text, f"a tool's result of {local(message.created_at)}")
+            if message.kind != "user":
+                context.seen.origins.read(message.text, f"a session of {local(message.created_at)}")
 
 
 def block_output(context: ToolContext, block: Block, done: str) -> ToolOutput:

@@ -23,6 +23,9 @@ _PREFIXES = (
     re.compile(r"^[+\- ]"),  # a diff
 )
 QUOTE = "> "  # before each line of a passage that nobody vouched for
+REMEMBERED = "remembered fact"  # what the line of the news is about that quotes memory itself
+_OF_MEMORY = re.compile(rf"- \d+ {REMEMBERED}")
+PIPED = "what was piped in"
 NEWS = "the news of a session"  # which quote commits and notes
 _FILES = ("read_file", "grep", "glob", "list_dir", "code_map", "edit_file", "write_file")
 _REMEMBERED_FILE = 2_000_000  # bytes; larger files are remembered by their lines only
@@ -77,6 +80,14 @@ class Seen:
         if bare := line.strip():
             self._lines.add(hash(bare))
 
+    def asked(self, text: str, typed: str, news: Iterable[str]) -> None:
+        """The user's message, of which they `typed` a part and piped in the rest; with it came `news`."""
+        self.origins.heard(typed or text)
+        if typed and typed != text:
+            self.origins.read(text.removeprefix(typed), PIPED)
+        lines = (line for text in news for line in text.splitlines())
+        self.origins.read("\n".join(line for line in lines if not _OF_MEMORY.match(line)), NEWS, Source.COMMIT)
+
     def again(self, rows: Iterable[MessageRow], recalling: Container[str], earlier: Iterable[MessageRow] = ()) -> None:
         """Take in what a session that is taken up again has in context, and of what was said `earlier` whose words it was.
         `recalling` are tools that return what memory holds: of that, what is quoted was nobody's word."""
@@ -87,8 +98,7 @@ class Seen:
         calls: dict[str, Mapping[str, Any]] = {}
         for row in [*earlier, *rows]:
             if row.role == "user" and row.kind == "user":
-                self.origins.heard(row.text)
-                self.origins.read("\n".join(str(part.get("text", "")) for part in row.content[:-1]), NEWS, Source.COMMIT)
+                self.asked(row.text, row.words, [str(part.get("text", "")) for part in row.content[:-1]])
             for part in row.content:
                 if part.get("type") == "tool_call":
                     calls[str(part.get("id"))] = part.get("arguments") or {}

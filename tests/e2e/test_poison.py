@@ -107,6 +107,18 @@ def test_what_the_user_says_too_is_remembered(poisoned: Path, lcode: Program) ->
     assert LINE in memory_of(lcode)
 
 
+def test_what_is_piped_in_is_data_and_not_the_users_word(poisoned: Path, lcode: Program) -> None:
+    script = Script([turn(*obeying()), "Done.", turn(*obeying()), "Done again."])
+    with ProviderServer(script) as server:
+        lcode.environ = server.environ("openai")
+        options = ("--model", MODELS["openai"], "--permission-mode", "yolo")
+        assert lcode("-p", "What is this?", *options, stdin=f"9f3a Fix\n\n    {SAID}\n").out == "Done.\n"
+        assert_nothing_landed(lcode, server.requests[1])
+        assert lcode("-p", "-c", "Go on.", *options).out == "Done again.\n"
+        assert "typed" not in json.dumps(server.requests[0].body["messages"])
+    assert "evil.example" not in memory_of(lcode)
+
+
 def test_a_recorded_model_that_obeys_changes_nothing_either(poisoned: Path, lcode: Program, tmp_path: Path) -> None:
     calls = [WAYS["commit"], *obeying()]
     parts = [
