@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,8 @@ def version_of(name: str) -> str:
     language = LANGUAGES.get(name) or TAIL.get(name)
     if language is None or _load(language) is None:
         return ""
+    from importlib import metadata  # costs more than a search does
+
     package = language.module.replace("_", "-")
     try:
         return f"{package} {metadata.version(package)}"
