@@ -108,7 +108,7 @@ class Archival:
         return "" if by.trust is Trust.UNVERIFIED else subject_of(self._redact(text), kind, self._labels(tags))
 
     def _labels(self, tags: Sequence[str]) -> list[str]:
-        return sorted({self._redact(tag.strip().lower()) for tag in tags if tag.strip()})
+        return sorted({self._redact(tag.strip()).lower() for tag in tags if tag.strip()})
 
     def _cited(self, citations: Sequence[str | Citation], depends_on: Sequence[str]) -> tuple[list[Citation], list[str]]:
         """The code that is cited, and the passages that are built on."""

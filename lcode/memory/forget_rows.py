@@ -45,7 +45,6 @@ _WORDS = {  # the other columns that hold words
     "messages": ("text",),
     "passages": ("text",),
     "passage_states": ("reason",),
-    "passage_subjects": ("subject",),
     "citations": ("path", "symbol"),
     "commit_digests": ("branch", "reason"),
 }
@@ -143,6 +142,7 @@ def _changes(table: str, scrub: Scrub) -> dict[str, Callable[[str], str]]:
     changes |= {column: lambda text: scrub.json(text, scrub.lines) for name, column in _JSON_LINES if name == table}
     changes |= {column: lambda text: scrub.json(text, scrub.label) for name, column in _JSON_LABELS if name == table}
     changes |= {column: scrub.label for name, column in _LABELS if name == table}
+    changes |= {"subject": scrub.small} if table == "passage_subjects" else {}
     return changes | ({"content": scrub.content} if table == "messages" else {})
 
 
@@ -163,7 +163,7 @@ def _update(connection: apsw.Connection, table: str, rowid: int, new: dict[str, 
 
 def _scrub_tags(connection: apsw.Connection, scrub: Scrub, found: Found) -> None:
     for (tag,) in fetch_all(connection, "SELECT DISTINCT tag FROM passage_tags"):
-        if (new := scrub.label(tag)) != tag:
+        if (new := scrub.small(tag)) != tag:
             connection.execute("UPDATE OR REPLACE passage_tags SET tag = ? WHERE tag = ?", (new, tag))
             found.counts["tags"] += 1
 

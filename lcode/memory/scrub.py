@@ -77,6 +77,12 @@ class Scrub:
             text = pattern.sub("forgotten", text)
         return text
 
+    def small(self, text: str) -> str:
+        """The same for names that were written small when they were kept, such as tags."""
+        for pattern in self._patterns:
+            text = re.sub(pattern.pattern, "forgotten", text, flags=pattern.flags | re.IGNORECASE)
+        return text
+
     def json(self, text: str, change: Change | None = None) -> str:
         """A JSON document, by the texts in it."""
         if not self.find(text) and not self.find(_unescaped(text)):

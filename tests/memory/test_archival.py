@@ -40,6 +40,11 @@ def test_the_same_text_or_operation_is_kept_once(tiers: Tiers) -> None:
     assert tiers.archival.landed(operation.operation_id) == first
 
 
+def test_a_secret_is_recognised_in_a_tag_before_it_is_written_small(tiers: Tiers) -> None:
+    kept = tiers.archival.insert("The key works", by(), tags=["AKIA" + "IOSFODNN7EXAMPLQ"])
+    assert "iosfodnn7" not in str(kept.tags)
+
+
 def test_the_same_text_again_adds_its_tags_and_citations(tiers: Tiers) -> None:
     first = tiers.archival.insert("one fact", by(), tags=["a"], citations=["x.py"])
     again = tiers.archival.insert("one fact", by(), tags=["b", "A"], citations=["y.py:3", "x.py"])

@@ -78,6 +78,13 @@ def test_what_is_everywhere_cannot_be_forgotten(text: str) -> None:
         Scrub([text])
 
 
+def test_a_tag_that_was_written_small_goes_with_the_text(tiers: Tiers) -> None:
+    tiers.archival.insert("Bob's project", by(), tags=["Kestrel-9", "birds"], subject="KESTREL-9 owner")
+    tiers.memory.write(lambda connection: apply(connection, Wish(Scrub(["Kestrel-9"])), edit=True))
+    (kept,) = tiers.archival.search("project")
+    assert (kept.tags, kept.subject) == (("birds", "forgotten"), "forgotten owner")
+
+
 KINDS = st.sampled_from(("append", "rethink", "replace", "restore"))
 EDITS = st.lists(st.tuples(KINDS, st.sampled_from(("kestrel", "x kestrel y", "a", "b"))), min_size=1, max_size=8)
 
