@@ -123,7 +123,7 @@ def _listed(counts: Counter[str]) -> str:
 
 def _releases(tags: Sequence[str]) -> list[str]:
     """How the releases of late are named: not as long ago, and not as one of many was."""
-    found = [match for tag in tags if (match := _RELEASE.match(tag))][:_TAGS]
+    found = [match for tag in tags if not tag.endswith(".x") and (match := _RELEASE.match(tag))][:_TAGS]
     if len(found) < 3:
         return []
     counts = Counter(match[1] for match in found)

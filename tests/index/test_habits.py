@@ -71,7 +71,7 @@ def test_releases_and_branches_are_told_as_they_are_named(tmp_path: Path) -> Non
 
 def test_releases_are_told_as_they_are_named_of_late_and_with_the_highest(tmp_path: Path) -> None:
     make(tmp_path)
-    recent = (*(f"v5.{number}.0" for number in range(28)), "4.22.0", "v6.0.0", "v6.0.0-rc1", "v4.22.2")
+    recent = (*(f"v5.{number}.0" for number in range(28)), "4.22.0", "v6.0.0", "v6.0.0-rc1", "v4.22.2", "v4.22.x")
     for at, tag in enumerate((*(f"old-1.{number}" for number in range(10)), *recent)):
         env = {**os.environ, "GIT_COMMITTER_DATE": f"{1_700_000_000 + at} +0000"}
         subprocess.run(["git", "tag", "-a", "-m", "r", tag], cwd=tmp_path, env=env, check=True)
