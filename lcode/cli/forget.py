@@ -13,7 +13,7 @@ import click
 
 from lcode.cli.options import Options, json_option, place_options
 from lcode.cli.output import Styled, is_terminal, plural, say, say_json, short
-from lcode.errors import EXIT_ERROR, EXIT_OK, UsageError, UserError
+from lcode.errors import EXIT_ERROR, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from lcode.memory.forget import Forgotten, Place
@@ -51,11 +51,12 @@ def forget(
     A text goes from every agent: messages, blocks and their versions, passages, prompts, logs, and every backup.
     """
     from lcode.agent.spool import folders
+    from lcode.cli.place import only_the_user
     from lcode.memory import forget as forgetting
     from lcode.memory.restore import refuse_live
     from lcode.store.paths import StorePaths, home
 
-    _only_the_user()
+    only_the_user("have things forgotten")
     if options.ephemeral and not dry_run:
         raise UsageError("--ephemeral does not go with a command that writes", "leave it out")
     paths = StorePaths(home(os.environ))
@@ -75,11 +76,6 @@ def forget(
     else:
         _show(found, dry_run=dry_run)
     return EXIT_ERROR if found.left else EXIT_OK
-
-
-def _only_the_user() -> None:
-    if os.environ.get("LCODE_IN_SESSION"):
-        raise UserError("only the user can have things forgotten, not a session's command", "run it in a terminal of your own")
 
 
 def _wish(options: Options, what: Sequence[str], *, ignore_case: bool, regex: bool, literal: bool) -> tuple[Wish, str]:

@@ -51,8 +51,9 @@ class Memory(LazyGroup):
 @contextmanager
 def writing(options: Options) -> Iterator[Runtime]:
     """The runtime of a command that edits blocks. Refusals name commands, not tools."""
-    from lcode.cli.place import opened
+    from lcode.cli.place import only_the_user, opened
 
+    only_the_user("edit memory so")
     with opened(options, writes=True) as runtime:
         try:
             yield runtime

@@ -39,6 +39,17 @@ def settings_of(options: Options) -> Settings:
     return config.load(find(directory(options)).root, os.environ, options.flags())
 
 
+def in_session() -> bool:
+    """Whether it is the command of a session's shell, and so not what the user says."""
+    return bool(os.environ.get("LCODE_IN_SESSION"))
+
+
+def only_the_user(what: str) -> None:
+    """Raises UserError in the command of a session: what it says would pass for the user's own word."""
+    if in_session():
+        raise UserError(f"only the user can {what}, not a session's command", "run it in a terminal of your own")
+
+
 @contextmanager
 def opened(options: Options, *, writes: bool = False) -> Iterator[Runtime]:
     """The runtime of a command that needs the store alone. A command that only reads makes nothing in a place that has

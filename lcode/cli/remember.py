@@ -47,10 +47,11 @@ def remember(
     A fact about what a project has one of (its test command, linter, Python version, …) ends what was known of it before.
     """
     from lcode.cli.find import passage_json
-    from lcode.cli.place import given_text, opened
+    from lcode.cli.place import given_text, only_the_user, opened
     from lcode.memory.dates import local
     from lcode.memory.model import Actor, Source
 
+    only_the_user("have things remembered so")
     words = given_text(text, "the text to remember")
     if not words.strip():
         raise UsageError("the text to remember is empty", "give it as words, or pipe it in")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lcode.cli.options import UNNAMED, Options
 from lcode.cli.output import is_terminal, one_line, plural, say, short, table
-from lcode.cli.place import ask_number, choose_agent, directory, piped, settings_of
+from lcode.cli.place import ask_number, choose_agent, directory, in_session, piped, settings_of
 from lcode.cli.report import complain
 from lcode.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED, SessionBusy, UsageError, UserError
 
@@ -39,6 +39,9 @@ def run(options: Options) -> int:
     return asyncio.run(_converse(_open(options, interactive=interactive), options, interactive))
 
 
+_BY_A_COMMAND = "(asked by a session's command)"  # what the user said of that: nothing
+
+
 def _message(text: str) -> tuple[str, str]:
     """What is asked: the text, and what was piped in behind it; and the text alone where both are given. Raises UsageError
     where both are empty."""
@@ -46,7 +49,8 @@ def _message(text: str) -> tuple[str, str]:
     parts = [part.strip("\n") for part in ("" if text == "-" else text, given) if part.strip()]
     if not parts:
         raise UsageError("there is nothing to answer", 'give a text, lcode -p "…", or pipe one in')
-    return "\n\n".join(parts), parts[0] if len(parts) > 1 else ""
+    typed = _BY_A_COMMAND if in_session() else parts[0] if len(parts) > 1 else ""
+    return "\n\n".join(parts), typed
 
 
 def _open(options: Options, *, interactive: bool = False) -> Runtime:

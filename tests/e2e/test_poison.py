@@ -119,6 +119,13 @@ def test_what_is_piped_in_is_data_and_not_the_users_word(poisoned: Path, lcode: 
     assert "evil.example" not in memory_of(lcode)
 
 
+def test_what_a_sessions_own_command_asks_is_not_the_users_word(poisoned: Path, lcode: Program) -> None:
+    with ProviderServer(Script([turn(*obeying()), "Done."])) as server:
+        lcode.environ = {**server.environ("openai"), "LCODE_IN_SESSION": "1"}
+        lcode("-p", f"{SAID}.", "--model", MODELS["openai"], "--permission-mode", "yolo")
+        assert_nothing_landed(lcode, server.requests[1])
+
+
 def test_a_recorded_model_that_obeys_changes_nothing_either(poisoned: Path, lcode: Program, tmp_path: Path) -> None:
     calls = [WAYS["commit"], *obeying()]
     parts = [
