@@ -39,7 +39,7 @@ class Move:
 @dataclass(frozen=True)
 class Refs:
     """`branches` by their full names; `others` are tags and remote-tracking branches; `heads` the branch (of one that is being
-    rebased too; '' where none) and commit of each worktree; `moves` of each worktree, by its name, oldest first."""
+    rebased too; '' where none) and commit of each worktree; `moves` of each worktree, oldest first."""
 
     branches: Mapping[str, str] = field(default_factory=dict)
     others: frozenset[str] = frozenset()
@@ -87,13 +87,19 @@ def read(place: Place) -> Refs:
             if tree.head:
                 is_branch = tree.branch != tree.head[:7]
                 heads.append((f"{_HEADS}{tree.branch}" if is_branch else "", tree.head))
-            moves[tree.git_dir.name if tree.git_dir != tree.common_dir else ""] = _moves(tree)
+            moves[_known_as(tree)] = _moves(tree)
     return Refs(
         {name: commit for name, commit in commits if name.startswith(_HEADS)},
         frozenset(commit for name, commit in commits if not name.startswith(_HEADS)),
         tuple(heads),
         moves,
     )
+
+
+def _known_as(tree: Place) -> str:
+    """What a worktree is known by, be there what may in the name of its folder; '' for the clone's own."""
+    name = b"" if tree.git_dir is None or tree.git_dir == tree.common_dir else os.fsencode(tree.git_dir.name)
+    return blake2b(name, digest_size=8).hexdigest() if name else ""
 
 
 def branch_name(ref: str) -> str:

@@ -414,7 +414,7 @@ def test_what_one_clone_of_an_agent_has_the_other_does_not_retire(repository: Re
     assert set(retired(kept)) == {mine}
 
 
-def test_secrets_of_git_never_reach_the_disk(repository: Repository, kept: Kept) -> None:
+def test_secrets_of_git_never_reach_the_disk(repository: Repository, kept: Kept, tmp_path: Path) -> None:
     secrets = ["ghp_" + letter * 36 for letter in "aBcDeF"]
     secrets = [secret[:20] + f"x9Z{number}" + secret[24:] for number, secret in enumerate(secrets)]
     repository.git("checkout", "-q", "-b", f"wip-{secrets[0]}")
@@ -424,6 +424,7 @@ def test_secrets_of_git_never_reach_the_disk(repository: Repository, kept: Kept)
     )
     repository.git("commit", "-q", "--amend", "--no-edit", f"--author={secrets[1]} <a@b>")
     repository.git("tag", "-a", "-m", secrets[2], f"v-{secrets[3]}")
+    repository.git("worktree", "add", "-q", "--detach", str(tmp_path / "trees" / secrets[0]))
     kept.look()
     held = b"".join(path.read_bytes() for path in kept.paths.folder.rglob("*") if path.is_file())
     assert "[redacted:" in kept.text(repository.head())
