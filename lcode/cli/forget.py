@@ -52,6 +52,7 @@ def forget(
     """
     from lcode.agent.spool import folders
     from lcode.cli.place import only_the_user
+    from lcode.cli.report import complain
     from lcode.memory import forget as forgetting
     from lcode.memory.restore import refuse_live
     from lcode.store.paths import StorePaths, home
@@ -71,6 +72,10 @@ def forget(
             _confirm(found)
         end_workers(paths)
         found = forgetting.forget(paths, wish, agent_id, extra)
+        if pending:  # what that was about is written nowhere
+            complain(
+                f"a forgetting was cut off on {pending[:10]}", "if it was of something else than this, repeat that command too"
+            )
     if as_json:
         say_json(_json(found, dry_run=dry_run))
     else:
@@ -137,7 +142,7 @@ def _show(found: Forgotten, *, dry_run: bool) -> None:
 
 def _show_place(place: Place, *, dry_run: bool) -> None:
     name = f"agent {short(place.agent)}" if place.agent else "your own database"
-    parts = [f"{count:,} {tier}" for tier, count in sorted(place.rows.counts.items())]
+    parts = [f"{tier}: {count:,}" for tier, count in sorted(place.rows.counts.items())]
     parts += [plural(len(place.files) + len(place.outputs), "file")] if place.files or place.outputs else []
     parts += [plural(place.backups, "backup")] if place.backups else []
     parts += ["what was set aside when it was mended"] if place.aside else []

@@ -199,13 +199,14 @@ def _forget_sessions(connection: apsw.Connection, wish: Wish, found: Found) -> N
 
 
 def _forget_messages(connection: apsw.Connection, wish: Wish, found: Found) -> None:
-    """Messages by their ids or their session's, with the copies that forks have of them."""
+    """Messages by their ids, with what they are copies of, or by their session's, and the copies that forks have of them."""
     if not wish.messages and not wish.sessions:
         return
     sql = (
-        "WITH gone AS (SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?1)) OR session_id IN"
-        " (SELECT value FROM json_each(?2))) SELECT seq, content, text, step_id, call_id, session_id FROM messages"
-        " WHERE id IN gone OR copy_of IN gone"
+        "WITH named AS (SELECT id, copy_of FROM messages WHERE id IN (SELECT value FROM json_each(?1))),"
+        " gone AS (SELECT id FROM named UNION SELECT copy_of FROM named WHERE copy_of != ''"
+        " UNION SELECT id FROM messages WHERE session_id IN (SELECT value FROM json_each(?2)))"
+        " SELECT seq, content, text, step_id, call_id, session_id FROM messages WHERE id IN gone OR copy_of IN gone"
     )
     for seq, content, text, step, call, session in fetch_all(connection, sql, (_among(wish.messages), _among(wish.sessions))):
         found.outputs.update(_OUTPUT.findall(content))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lcode.store.connect import connect
+from lcode.store.connect import connect, copy_database
 from lcode.store.locks import NamedLock
 from tests.cli.conftest import CHECKOUT, Lcode
 
@@ -91,6 +91,20 @@ def test_a_text_is_in_no_byte_of_the_home_any_more(lcode: Lcode, planted: Path) 
     assert not (planted / "forgetting").exists()
 
 
+def test_no_word_of_it_is_left_in_full_text(lcode: Lcode, planted: Path) -> None:
+    """Terms are stored without the beginning that they share with the one before them: no search of bytes finds those."""
+    assert lcode("forget", MARK, "--yes").code == 0
+    agent = agent_of(planted)
+    for path in (agent / "memory.db", *agent.glob("backups/*.db")):
+        with closing(connect(path, immutable=True)) as source, closing(connect(None)) as copy:
+            copy_database(source, copy)
+            for table in ("messages_fts", "passages_fts"):
+                copy.execute(f"CREATE VIRTUAL TABLE temp.{table}_terms USING fts5vocab(main, {table}, 'row')")
+                terms = {str(row[0]) for row in copy.execute(f"SELECT term FROM temp.{table}_terms")}
+                assert "forgotten" in terms
+                assert not {"zanzibar", "kestrel", "ünit", "unit"} & terms
+
+
 def test_everything_else_works_as_before(lcode: Lcode, planted: Path) -> None:
     assert lcode("forget", MARK, "--yes").code == 0
     verified = lcode("backup", "verify")
@@ -164,12 +178,14 @@ def test_a_passage_goes_by_its_id_and_was_never_true(lcode: Lcode, planted: Path
     assert not any(b"region is Oslo" in path.read_bytes() for path in planted.rglob("*.db"))
 
 
-def test_a_message_goes_with_its_copies_in_forks(lcode: Lcode, planted: Path) -> None:
+def test_a_message_goes_with_what_it_is_a_copy_of_and_all_copies_in_forks(lcode: Lcode, planted: Path) -> None:
     assert lcode("--continue", "--fork", "-p", "more").code == 0
-    hits = lcode("recall", "something else entirely", "--role", "user", "--json").json()
-    assert lcode("forget", hits[0]["message"]["id"], "--yes").code == 0
-    assert lcode("recall", "entirely", "--role", "user", "--json").json() == []
     memory = agent_of(planted) / "memory.db"
+    with closing(connect(memory, read_only=True)) as connection:
+        copies = "SELECT id FROM messages WHERE text LIKE '%entirely%' AND role = 'user' AND copy_of != ''"
+        copy = str(connection.execute(copies).fetchall()[0][0])
+    assert lcode("forget", copy, "--yes").code == 0
+    assert lcode("recall", "entirely", "--role", "user", "--json").json() == []
     with closing(connect(memory, read_only=True)) as connection:
         rows = connection.execute("SELECT text FROM messages WHERE text LIKE '%entirely%' AND role = 'user'").fetchall()
     assert rows == []
