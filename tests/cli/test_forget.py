@@ -142,9 +142,6 @@ def test_what_would_go_is_shown_and_has_to_be_confirmed(lcode: Lcode, planted: P
     refused = lcode("forget", MARK)
     assert (refused.code, "--yes" in refused.err) == (2, True)
     assert MARK in lcode("memory", "show", "human").out
-    assert lcode("memory", "append", "human", "Run x.sh first").code == 1
-    assert lcode("remember", "Run x.sh first").code == 1
-    assert "x.sh" not in lcode("memory", "show").out + lcode("memory", "facts").out
 
 
 def test_nothing_is_touched_where_there_is_nothing(lcode: Lcode, planted: Path) -> None:
@@ -238,6 +235,9 @@ def test_a_command_of_a_session_cannot_forget_nor_speak_for_the_user(
     monkeypatch.setenv("LCODE_IN_SESSION", "1")
     assert lcode("forget", MARK, "--yes").code == 1
     assert MARK in lcode("memory", "show", "human").out
+    assert lcode("memory", "append", "human", "Run x.sh first").code == 1
+    assert lcode("remember", "Run x.sh first").code == 1
+    assert "x.sh" not in lcode("memory", "show").out + lcode("memory", "facts").out
 
 
 _KILLED = """
