@@ -44,6 +44,8 @@ def events(memory: Database) -> list[Event]:
         found: list[Event] = []
         for at, passage_id, _, begin, end, after, reason, actor, session, text, kind, _ in fetch_all(connection, _STATES):
             last = found[-1] if found and found[-1].passage_id == passage_id else None
+            if last is not None and (begin, end, after, reason) == (last.valid_from, last.valid_to, last.successor, ""):
+                continue  # it was said again
             what = _what(last, end, after)
             found.append(Event(at, passage_id, what, text, kind, begin, end, after, reason, actor, session))
         return found

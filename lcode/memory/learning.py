@@ -6,6 +6,7 @@ left as it is. A detail takes the place of the one that said the same thing befo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from lcode.git.repository import Place
     from lcode.index.open import IndexDatabase
     from lcode.index.overview import Overview, Statement
+    from lcode.memory.citation import Citation
+    from lcode.memory.model import Passage
     from lcode.memory.session_memory import SessionMemory
     from lcode.memory.tree import Tree
 
@@ -68,14 +71,15 @@ def keep(memory: SessionMemory, found: Overview, place: Place) -> Learned:
     tree = Tree(place.root)
     pairs = (("architecture", found.architecture), ("conventions", found.conventions))
     blocks = tuple(_block(memory, label, value) for label, value in pairs if value)
-    before = {passage.id: passage.subject for passage in memory.archival.about(SUBJECT)}
-    now = {_detail(memory, statement, tree) for statement in found.statements}
+    there = memory.archival.about(SUBJECT)
+    before = {passage.subject: passage for passage in there}
+    now = {_detail(memory, statement, tree, before.get(f"{SUBJECT}{statement.subject}")) for statement in found.statements}
     said = {f"{SUBJECT}{statement.subject}" for statement in found.statements}
-    gone = [passage for passage, subject in before.items() if subject not in said]
+    gone = [passage for passage in there if passage.subject not in said]
     for passage in gone:
         by = memory.provenance(Actor.PROGRAM, Source.FILE, trust=Trust.UNVERIFIED)
-        memory.archival.close(passage, by, reason="the repository no longer shows it")
-    return Learned(blocks, len(now), len(now - before.keys()), len(gone))
+        memory.archival.close(passage.id, by, reason="the repository no longer shows it")
+    return Learned(blocks, len(now), len(now - {passage.id for passage in there}), len(gone))
 
 
 def _block(memory: SessionMemory, label: str, value: str) -> BlockOutcome:
@@ -94,14 +98,22 @@ def _block(memory: SessionMemory, label: str, value: str) -> BlockOutcome:
     return BlockOutcome(label, "written", len(written.value), written.limit)
 
 
-def _detail(memory: SessionMemory, statement: Statement, tree: Tree) -> str:
+def _detail(memory: SessionMemory, statement: Statement, tree: Tree, there: Passage | None) -> str:
+    """Keep a detail, if what is `there` is not the same; its id."""
     from lcode.memory.citation import parse
     from lcode.memory.grounding import anchor
 
     cited = [anchor(parse(path), tree, memory.commit) for path in statement.citations]
+    if there is not None and there.text == statement.text and _texts(there.cited) == _texts(cited):
+        return there.id
     source = Source.COMMIT if statement.commits else Source.FILE
     by = memory.provenance(Actor.PROGRAM, source, trust=Trust.UNVERIFIED)
     passage = memory.archival.insert(
         statement.text, by, kind="fact", tags=(TAG,), citations=cited, subject=f"{SUBJECT}{statement.subject}"
     )
     return passage.id
+
+
+def _texts(cited: Iterable[Citation]) -> set[tuple[str, str]]:
+    """What is cited, as it was then."""
+    return {(one.path, one.digest) for one in cited}

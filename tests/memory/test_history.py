@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lcode import clock
 from lcode.errors import MemoryEditError
+from lcode.memory.fact_history import events
 from lcode.memory.history import NOW, History, When
 from lcode.memory.model import Actor, Block, Source, Trust
 from lcode.memory.session_memory import SessionMemory
@@ -198,3 +199,10 @@ def test_blocks_of_another_worktree_are_not_gone_back_with(tiers: Tiers) -> None
     past = replace(NOW, time=at(-1))
     history.go_back(history.steps(past), by(Actor.USER, Source.SAID))
     assert (tiers.blocks.get("current_work").value, other.get("current_work").value) == ("", "theirs")
+
+
+def test_a_fact_that_is_said_again_is_no_event(tiers: Tiers) -> None:
+    first = tiers.archival.insert("The linter is ruff", by())
+    tiers.archival.insert("The linter is ruff", by())
+    tiers.archival.close(first.id, by())
+    assert [event.what for event in events(tiers.memory)] == ["recorded", "closed"]

@@ -9,7 +9,7 @@ import pytest
 
 from lcode.git.repository import Place, find
 from lcode.index.overview import Overview, Statement
-from lcode.memory.learning import keep
+from lcode.memory.learning import SUBJECT, keep
 from lcode.memory.model import Actor, Source, Trust
 from lcode.memory.session_memory import SessionMemory
 from lcode.memory.store import Store
@@ -58,6 +58,7 @@ def test_the_same_again_changes_nothing(memory: SessionMemory, place: Place) -> 
     learned = keep(memory, FIRST, place)
     assert [block.outcome for block in learned.blocks] == ["unchanged", "unchanged"]
     assert (learned.details, learned.new, learned.ended) == (2, 0, 0)
+    assert [len(memory.archival.states(passage.id)) for passage in memory.archival.about(SUBJECT)] == [1, 1]
     assert memory.blocks.get("architecture").version == 1
 
 
