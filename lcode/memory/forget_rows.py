@@ -102,6 +102,7 @@ def apply(connection: apsw.Connection, wish: Wish, *, edit: bool) -> Found:
         _forget_passages(connection, wish, found, tables)
     _forget_versions(connection, wish, found)
     _settle_blocks(connection, wish.scrub.mark, found, edit=edit)
+    found.counts = +found.counts  # without what was looked for and not there
     return found
 
 

@@ -198,6 +198,15 @@ def test_a_session_goes_as_a_whole(lcode: Lcode, planted: Path) -> None:
     assert lcode("--resume", session, "-p", "hello again").code == 0
 
 
+def test_a_session_of_one_agent_concerns_no_other(lcode: Lcode, planted: Path, tmp_path: Path) -> None:
+    mine = agent_of(planted).name
+    (tmp_path / "other").mkdir()
+    lcode("-C", str(tmp_path / "other"), "remember", "something of its own")
+    session = lcode("sessions", "--json").json()[-1]["id"]
+    touched = lcode("forget", session, "--yes", "--json").json()["places"]
+    assert [place["agent"] for place in touched] == ["", mine]
+
+
 def test_what_a_tool_put_out_in_full_goes_with_its_message(lcode: Lcode, planted: Path) -> None:
     output = agent_of(planted) / "outputs" / f"output-{'0' * 32}.txt"
     output.write_text("pages and pages")

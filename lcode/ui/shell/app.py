@@ -280,7 +280,7 @@ class Shell:
 
     async def _leave(self) -> None:
         await self._stop_work()
-        if self.screen.app.is_running:
+        if self.screen.app.is_running and not self.screen.app.is_done:
             self.screen.app.exit()
 
     # -- events
