@@ -33,14 +33,18 @@ _UNDO = re.compile(
     r"|checkout \.)|(?P<all>reset --hard(?: HEAD)?|checkout -- \.|restore \.))\s*$"
 )
 _NO_CORRECTION = r"""
-    (?:no|nope)\W+(?:thanks?|thank\ you|problem|worries|need|hurry|rush|nothing|more|further
+    (?:no|nope)\W+(?:thanks?|thank\ you|problem|worries|need|hurry|rush|nothing|more|further|(?:it'?s\ )?(?:all\ )?(?:good|fine)
       | that'?s\ (?:all|fine|it|ok|okay|good|right))
-    | (?:don'?t|do\ not)\ (?:forget|worry|bother|hesitate|mind) | stop\ here | undo\ (?:history|stack|button|feature)
+    | (?:don'?t|do\ not)\ (?:forget|worry|bother|hesitate|mind)
     | actually,?\ (?:can|could|also|one\ more|that\ (?:works|is\ fine|looks))"""
 _CORRECTION = r"""
-    \W*(?: (?:no|nope)(?=[,.!:;\ ]|$) | wrong\b | (?:that|this)(?:'s|\ is|\ was)\ (?:wrong|not|incorrect|broken)
-    | not\ (?:what|like|that|there|so)\b | (?:please\ )?(?:don'?t|do\ not|stop|undo|revert)\ \w | stop(?=[,.!]|$) | undo\b
-    | actually\b.*\b(?:instead|not|rather|wrong|should|use|keep|undo|revert) | instead\b[,\ ] | rather\b | wait[,.!]
+    \W*(?: (?:no|nope)(?=[,.!:;]|$|\ (?:that|this|it|i|you|don'?t|not|use|keep|undo|revert|stop|wrong)\b) | wrong\b
+    | (?:that|this)(?:'s|\ is|\ was)\ (?:wrong|incorrect|broken|not\ (?:what|how|right|correct|it|good|working|where|the))\b
+    | not\ (?:what|like|that|there|so)\b | (?:please\ )?(?:don'?t|do\ not)\ \w | stop(?=[,.!]|$)
+    | (?:please\ )?(?:stop|undo|revert)\ (?:it|that|this|those|these|your|all|everything|the\ (?:last|change|edit|commit)\w*
+      | (?:do|us|add|chang|edit|touch|mak|rewrit|renam|remov)ing)\b | undo(?=[,.!]|$)
+    | actually\b.*\b(?:instead|not|rather|wrong|should|use|keep|undo|revert) | instead,\ | rather\ (?:use|keep|do|put)\b
+    | wait[,.!]\ (?:no|not|that|this|stop|don'?t|undo|revert)\b
     | i\ (?:said|meant|told\ you|asked\ for|did\ ?n[o']?'?t\ ask)
     | you\ (?:broke|forgot|missed|misunderstood|should(?:n'?t|\ not|\ have)|were\ not|weren'?t)
     | (?:that|it|this)\ (?:broke|breaks|still\ fails|does\ ?n'?t\ work|does\ not\ work) )"""

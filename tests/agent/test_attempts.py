@@ -138,7 +138,8 @@ def test_words_alone_are_no_attempt(harness: Harness) -> None:
     "words",
     ["no, use a list", "No.", "That's wrong", "that is not what I asked", "don't touch the tests", "Undo that", "stop",
      "actually, use sqlite instead", "Instead, keep the name", "I meant the other file", "you broke the build", "wait, not so",
-     "it still fails", "revert it please", "Not like that", "please don't add comments", "you should not have renamed it"],
+     "it still fails", "revert it please", "Not like that", "please don't add comments", "you should not have renamed it",
+     "no that breaks it", "Stop changing the tests", "wait, that is the wrong file", "undo the last edit"],
 )  # fmt: skip
 def test_a_correction(words: str) -> None:
     assert is_correction(words)
@@ -148,7 +149,10 @@ def test_a_correction(words: str) -> None:
     "words",
     ["no problem, go on", "No, thanks", "no worries", "now add a test", "Thanks, that works", "don't forget to add a test",
      "Actually, can you also add docs?", "notice the second case", "Nothing else", "add an undo button", "what does it do?",
-     "know any better way?", "Great. No more for now", "stopwatch.py has a bug", "Noted. Next: parse()", "waiting is fine", ""],
+     "know any better way?", "Great. No more for now", "stopwatch.py has a bug", "Noted. Next: parse()", "waiting is fine", "",
+     "no tests needed here", "no idea, you choose", "nope, all good", "stop the server and restart it", "Undo the stash",
+     "instead of X use Y in the parser too", "Wait, what does f do?", "rather nice work", "This is not about tests",
+     "that's not bad", "Stop at step 3 and report", "undo history is next", "Stop here"],
 )  # fmt: skip
 def test_no_correction(words: str) -> None:
     assert not is_correction(words)
