@@ -17,7 +17,8 @@ CHECK = "python check.py"
 
 
 @pytest.fixture
-def harness(repo: Path) -> Harness:
+def harness(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Harness:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # an edit within the second, of the same size, would not be seen
     (repo / "one.py").write_text(f"def one():\n    {BAD}")
     (repo / "check.py").write_text(
         "import one, sys\nif one.one() != 1:\n    print('AssertionError: one() is not 1')\n    sys.exit(1)\n"

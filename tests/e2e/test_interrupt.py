@@ -179,4 +179,4 @@ def test_a_turn_that_is_interrupted_at_any_write_goes_on(
     for target in range(1, count + 1):
         reset()
         in_time += bool(asyncio.run(work(target)))
-    assert in_time >= count - 3  # the last ones end the run
+    assert in_time >= count - 5  # the last ones end the run, or note after it what it came to

@@ -7,9 +7,12 @@ import subprocess
 from pathlib import Path
 
 
+_WHO = ("-c", "user.name=Tester", "-c", "user.email=tester@example.com")  # also outside a test
+
+
 def git(folder: Path, *arguments: str, check: bool = True) -> str:
     done = subprocess.run(
-        ["git", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always", *arguments],
+        ["git", *_WHO, "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always", *arguments],
         cwd=folder,
         env={**os.environ, "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z"},
         capture_output=True,
