@@ -6,7 +6,6 @@ import os
 import subprocess
 from pathlib import Path
 
-
 _WHO = ("-c", "user.name=Tester", "-c", "user.email=tester@example.com")  # also outside a test
 
 
