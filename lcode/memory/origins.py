@@ -144,8 +144,17 @@ def _same(words: frozenset[str], direction: frozenset[str]) -> bool:
 
 def telling_words(text: str) -> frozenset[str]:
     """The words of a text that say what it is about, inflection aside."""
-    found = (word.lower().strip("./:-~=") for word in _TOKENS.findall(text))
+    tokens = (word.lower().strip("./:-~=") for word in _TOKENS.findall(text))
+    found = [part for word in tokens for part in (word, *_address(word))]
     return frozenset(_stem(word) for word in found if word and word not in _IDLE)
+
+
+def _address(word: str) -> list[str]:
+    """The host and the file of an address: words that name them apart say the same."""
+    host, *path = word.partition("://")[2].split("/") if "://" in word else word.split("/")
+    if "." not in host or ("://" not in word and not path):
+        return []
+    return [part for part in (host, *path[-1:]) if "." in part]
 
 
 def _stem(word: str) -> str:
