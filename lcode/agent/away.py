@@ -20,6 +20,7 @@ from lcode.git.repository import Place
 from lcode.index.text import label, quote
 from lcode.memory.dates import local
 from lcode.memory.digests import Digests
+from lcode.memory.model import short_passage
 from lcode.memory.session_memory import SessionMemory
 from lcode.redact import Redactor
 from lcode.tools.seen import REMEMBERED
@@ -141,7 +142,7 @@ def _facts(memory: SessionMemory, paths: Sequence[str]) -> list[str]:
     stale = [doubt for doubt in found[0] if doubt.verdict.words.startswith("STALE")]
     if not stale:
         return [f"- {count}; the code that they cite did not"] if len(facts) <= FACTS else [f"- {count}"]
-    named = [f"{_short(one.owner)} {quote(one.text, 70)} ({one.verdict.reason})" for one in stale[:_NAMED]]
+    named = [f"{short_passage(one.owner)} {quote(one.text, 70)} ({one.verdict.reason})" for one in stale[:_NAMED]]
     is_stale = f"{len(stale)} {'are' if len(stale) != 1 else 'is'} stale"
     return [f"- {count}, {is_stale}: {'; '.join(named)}{_more([one.owner for one in stale], _NAMED)}"]
 
@@ -152,10 +153,6 @@ def _instructions(before: dict[str, str], now: dict[str, str]) -> list[str]:
         (path, "is gone") for path in before if path not in now
     ]
     return [f"- project instructions: {', '.join(f'{label(path)} {what}' for path, what in words)}"] if words else []
-
-
-def _short(passage_id: str) -> str:
-    return passage_id.removeprefix("passage-")[:8]
 
 
 def _timed(work: Any) -> None:

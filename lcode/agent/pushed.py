@@ -83,15 +83,15 @@ class Pushed:
         self, passages: Sequence[Passage], verdicts: Mapping[str, Verdict], about: Lines, told: Sequence[Passage]
     ) -> str:
         """The lines of the facts that are worth it."""
-        self.told.update(_short(one) for one in told)
+        self.told.update(one.short for one in told)
         at_hand = [
             (distance, one)
             for one in passages
-            if _short(one) not in self.told and (distance := _distance(one, verdicts[one.id], about)) is not None
+            if one.short not in self.told and (distance := _distance(one, verdicts[one.id], about)) is not None
         ]
         at_hand.sort(key=lambda item: (not verdicts[item[1].id].is_good, item[1].trust is Trust.UNVERIFIED, item[0]))
         shown = [one for _, one in at_hand[:MOST]]
-        self.told.update(map(_short, shown))
+        self.told.update(one.short for one in shown)
         each = ROOM // max(1, len(shown)) - 1
         return "\n".join([HEAD, *(_line(one, verdicts[one.id], each) for one in shown)]) if shown else ""
 
@@ -141,7 +141,7 @@ def _breaks(before: Verdict | None, after: Verdict | None) -> bool:
 def _broke(broken: Sequence[Passage], verdicts: Mapping[str, Verdict]) -> str:
     if not broken:
         return ""
-    named = "; ".join(f"{_short(one)} «{shorten(' '.join(one.text.split()), 100)}»" for one in broken[:MOST])
+    named = "; ".join(f"{one.short} «{shorten(' '.join(one.text.split()), 100)}»" for one in broken[:MOST])
     more = f" and {len(broken) - MOST} more" if len(broken) > MOST else ""
     why = verdicts[broken[0].id].reason
     return f"[from memory: this change made stale ({why}): {named}{more}. Keep what is true now, if it still matters.]"
@@ -150,11 +150,7 @@ def _broke(broken: Sequence[Passage], verdicts: Mapping[str, Verdict]) -> str:
 def _line(passage: Passage, verdict: Verdict, room: int) -> str:
     quoted = passage.trust is Trust.UNVERIFIED
     source = f", unverified data {passage.origin}" if quoted else ""
-    head = f"{QUOTE if quoted else ''}- {_short(passage)}, {passage.kind}, {local(passage.created_at)[:10]}{source}: "
+    head = f"{QUOTE if quoted else ''}- {passage.short}, {passage.kind}, {local(passage.created_at)[:10]}{source}: "
     tail = f" ({verdict.places[0]})" if verdict.places else ""
     tail = shorten(tail + (f" [{verdict.words}]" if verdict.words else ""), room // 2)
     return f"{head}{shorten(' '.join(passage.text.split()), max(20, room - len(head) - len(tail) - 5))} {tail.strip()}".rstrip()
-
-
-def _short(passage: Passage) -> str:
-    return passage.id.removeprefix("passage-")[:8]

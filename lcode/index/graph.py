@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lcode.index.code_rows import unpack_references
+from lcode.index.files import read_regular
 from lcode.index.import_targets import OPEN_FOLDERS, Targets
 from lcode.index.imports import LANGUAGES, imports
-from lcode.index.prepare import content_hash
+from lcode.index.prepare import CAP, content_hash
 from lcode.index.text import read_whole
 from lcode.path_text import text_path
 from lcode.store.database import fetch_all, fetch_one
@@ -114,17 +115,11 @@ def _read_imports(database: Database, checkout: int, root: Path) -> None:
     for start in range(0, len(wanted), _READ):
         made = []
         for content, known, language, path in wanted[start : start + _READ]:
-            data = _bytes(root / path)
+            found = read_regular(str(root / path), CAP)
+            data = found[0] if found is not None else b""
             if content_hash(path, data) == known:  # else it was saved meanwhile, and comes again
                 made.append((content, "\n".join(imports(language, data))))
         database.write(lambda connection, made=made: _keep_imports(connection, made))  # type: ignore[misc]
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-    except OSError:
-        return b""
 
 
 def _keep_imports(connection: apsw.Connection, made: list[tuple[int, str]]) -> None:

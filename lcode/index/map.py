@@ -21,7 +21,7 @@ from lcode.index import purposes
 from lcode.index.entry_points import entry_points
 from lcode.index.manifests import read_manifests
 from lcode.index.shape import Shape, Symbol, read_outline, read_shape, read_symbols
-from lcode.index.text import label, listing, quote, read_head
+from lcode.index.text import label, listing, plural, quote, read_head
 from lcode.tokens import approximate_tokens
 
 LEAST, MOST = 100, 50_000  # tokens
@@ -123,7 +123,7 @@ class RepositoryMap:
         folder = self.path and self.path not in shape.files
         name = label(f"{self.path}/" if folder else self.path or self.root.name or str(self.root))
         return (
-            f"{name}: {_plural(len(shape.inner), 'file')} ({counts}), {total:,} lines of source: {', '.join(shares) or 'none'}"
+            f"{name}: {plural(len(shape.inner), 'file')} ({counts}), {total:,} lines of source: {', '.join(shares) or 'none'}"
         )
 
     @cached_property
@@ -149,7 +149,7 @@ class RepositoryMap:
             inside = [path for path in inside if "/" not in path]
         what = self._folder_words(folder, inside)
         links = self._folder_links(below) if folder else ""
-        return f"{label(below) if below else './'} ({_plural(len(inside), 'file')}){f': {what}' if what else ''}{links}"
+        return f"{label(below) if below else './'} ({plural(len(inside), 'file')}){f': {what}' if what else ''}{links}"
 
     def _folder_words(self, folder: str, inside: list[str]) -> str:
         if not folder:
@@ -175,7 +175,7 @@ class RepositoryMap:
         shape, name = self.shape, path.rpartition("/")[2]
         users, uses = shape.used_by.get(path, {}), shape.uses.get(path, {})
         by = f", used by {len(users)}" if users else ""
-        parts = [f"  {label(name)} ({_plural(shape.files[path].lines, 'line')}{by})"]
+        parts = [f"  {label(name)} ({plural(shape.files[path].lines, 'line')}{by})"]
         if said := self._file_words(path):
             parts.append(f" {said}")
         shown = [_shown(symbol) for symbol in self._placed(path, names)]
@@ -294,7 +294,3 @@ def _short(path: str, beside: str) -> str:
 @cache
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -22,7 +22,7 @@ from lcode.index.modules import Module, modules
 from lcode.index.shape import Symbol, read_shape, read_symbols
 from lcode.index.survey import about, manners
 from lcode.index.tasks import ci_files, read_tasks
-from lcode.index.text import fit, label, listing, quote
+from lcode.index.text import fit, label, listing, plural, quote
 
 if TYPE_CHECKING:
     import apsw
@@ -122,9 +122,9 @@ def _size(shape: Shape) -> str:
     total = sum(languages.values())
     shares = [f"{name} {round(100 * lines / total)} %" for name, lines in languages.most_common(5) if lines * 100 >= total]
     return (
-        f"{len(shape.files):,} files, {total:,} lines of source: {', '.join(shares)}"
+        f"{plural(len(shape.files), 'file')}, {total:,} lines of source: {', '.join(shares)}"
         if total
-        else f"{len(shape.files):,} files"
+        else plural(len(shape.files), "file")
     )
 
 
@@ -143,7 +143,7 @@ def _module(known: _Known, module: Module, peers: int = _PEERS) -> str:
     own = ", its own files" if module.own and module.folder else ""
     uses = [label(name) for name, _ in _ordered(module.uses)[:peers]]
     return (
-        f"{label(module.name)} ({_files(len(module.files))}, {module.lines:,} lines{own})"
+        f"{label(module.name)} ({plural(len(module.files), 'file')}, {module.lines:,} lines{own})"
         f"{f': {said}' if said else ''}{f'; uses {_more(uses, module.uses)}' if uses else ''}"
     )
 
@@ -160,10 +160,6 @@ def _ordered(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _files(count: int) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'}"
-
-
 def _more(shown: Sequence[str], counts: Counter[str]) -> str:
     left = len(counts) - len(shown)
     return f"{', '.join(shown)}{f' and {left} more' if left > 0 else ''}"
@@ -176,7 +172,7 @@ def _central(known: _Known, central: Sequence[str]) -> list[str]:
     for path in central:
         names = [label(symbol.name, 40) for symbol in known.symbols.get(path, ())[:_NAMES] if symbol.kind != "module"]
         defines = f": {', '.join(names)}" if names else ""
-        lines.append(f"{label(path, 90)}, used by {_files(len(known.shape.used_by[path]))}{defines}")
+        lines.append(f"{label(path, 90)}, used by {plural(len(known.shape.used_by[path]), 'file')}{defines}")
     return ["Central files:", *lines]
 
 

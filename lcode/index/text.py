@@ -76,6 +76,10 @@ def listing(items: list[str], width: int = 120) -> str:
     return ", ".join(shown) + (f" and {rest} more" if rest and shown else "")
 
 
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def fit(lines: list[str], limit: int, width: int = LINE) -> str:
     """Lines of at most `width` characters, as many as fit into `limit` characters."""
     kept: list[str] = []

@@ -17,8 +17,8 @@ from lcode import clock
 from lcode.index.below import below
 from lcode.memory.citation import Citation, parse
 from lcode.memory.cited_places import Standing
-from lcode.memory.grounding import Verdict, anchor, short, verdicts
-from lcode.memory.model import Passage
+from lcode.memory.grounding import Verdict, anchor, verdicts
+from lcode.memory.model import Passage, short_passage
 from lcode.memory.session_memory import CodeNames
 from lcode.memory.stale_since import with_since
 from lcode.memory.tree import Tree
@@ -179,7 +179,7 @@ def _rows(
     ):
         cited.setdefault(owner, []).append(Citation(*values))
     ended = {
-        passage_id: f"superseded by {short(successor)}" if successor else "which no longer holds"
+        passage_id: f"superseded by {short_passage(successor)}" if successor else "which no longer holds"
         for passage_id, successor in fetch_all(connection, _ENDED, (clock.stamp(), json.dumps([*bases])))
     }
     for owner in owners:

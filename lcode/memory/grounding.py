@@ -15,6 +15,7 @@ from lcode.index.anchors import Anchors, together
 from lcode.memory import cited_text
 from lcode.memory.citation import Citation, parse
 from lcode.memory.cited_places import Looked, Standing, called, look
+from lcode.memory.model import short_passage
 from lcode.memory.tree import File, Tree
 from lcode.sensitive import is_sensitive
 
@@ -164,15 +165,10 @@ def _spread(found: dict[str, Verdict], doubtful: Mapping[str, str], links: Mappi
             seen.add(owner)
             left.append(owner)
             if owner in found and found[owner].standing is not Standing.STALE:
-                reason = f"builds on {short(base)}: {why}"
+                reason = f"builds on {short_passage(base)}: {why}"
                 found[owner] = replace(found[owner], standing=Standing.TO_CHECK, reason=reason)
     return found
 
 
 def _lines_of(citation: Citation) -> str:
     return str(Citation(citation.path, first=citation.first, last=citation.last))
-
-
-def short(passage_id: str) -> str:
-    """An id as people and the model see it."""
-    return passage_id.removeprefix("passage-")[:8]

@@ -19,7 +19,7 @@ import apsw
 from lcode import clock
 from lcode.errors import MemoryEditError
 from lcode.memory.dates import local
-from lcode.memory.model import Actor, Passage, Provenance, Source
+from lcode.memory.model import Actor, Passage, Provenance, Source, short_passage
 from lcode.store.database import Row, fetch_all, fetch_one
 
 
@@ -181,7 +181,7 @@ def replacements(connection: apsw.Connection) -> dict[str, str]:
 def lifetime(passage: Passage) -> str:
     """When a passage is true, in words, where that is not simply since it was kept."""
     begins, kept = local(passage.valid_from), local(passage.created_at)
-    after = f", superseded by {passage.superseded_by.removeprefix('passage-')[:8]}" if passage.superseded_by else ""
+    after = f", superseded by {short_passage(passage.superseded_by)}" if passage.superseded_by else ""
     if passage.valid_to and passage.valid_to <= passage.valid_from:
         return f"never true{after}"
     if passage.valid_to:

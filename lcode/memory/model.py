@@ -158,6 +158,11 @@ class SessionRow:
     activity: str = ""
 
 
+def short_passage(passage_id: str) -> str:
+    """The beginning of a passage's id, by which it is named."""
+    return passage_id.removeprefix("passage-")[:8]
+
+
 @dataclass(frozen=True)
 class Passage:
     """One archival text. `citations` are `path`, `path:line` or `path#symbol`; `cited` the same as records, with the digest of
@@ -189,7 +194,7 @@ class Passage:
     @property
     def short(self) -> str:
         """The beginning of its id, by which people and the model name it."""
-        return self.id.removeprefix("passage-")[:8]
+        return short_passage(self.id)
 
     @property
     def origin(self) -> str:

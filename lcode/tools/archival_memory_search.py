@@ -126,7 +126,7 @@ def _take_in(context: ToolContext, asked: Asked) -> None:
     take_in(context, asked.messages)
     for passage in asked.facts:
         if passage.trust is Trust.UNVERIFIED:
-            origins.read(passage.text, f"passage {passage.id.removeprefix('passage-')[:8]}", passage.source)
+            origins.read(passage.text, f"passage {passage.short}", passage.source)
     for hit in asked.code:
         origins.read(hit.text, hit.path, Source.FILE)
         context.seen.part(context.root / hit.path)

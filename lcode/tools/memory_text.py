@@ -140,9 +140,7 @@ def passages_text(passages: Sequence[Passage], room: int | None = None, verdicts
     parts = []
     most = _share([len(passage.text) for passage in passages], room) if room is not None else _PASSAGE
     for passage in passages:
-        head = (
-            f"[{passage.id.removeprefix('passage-')[:8]}, {passage.kind}, {local(passage.created_at)}, by {passage.actor.value}"
-        )
+        head = f"[{passage.short}, {passage.kind}, {local(passage.created_at)}, by {passage.actor.value}"
         head += f", tags {', '.join(passage.tags)}" if passage.tags else ""
         verdict = verdicts.get(passage.id) if verdicts else None
         cites = verdict.cites(passage.citations) if verdict is not None else passage.citations
