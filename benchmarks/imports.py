@@ -34,7 +34,7 @@ def headless_imports() -> list[Import]:
         for _ in range(2):  # the first run compiles and makes the store
             at.script(1)
             command = [sys.executable, "-X", "importtime", "-m", "lcode", *HEADLESS]
-            environment = {**at.environment, "PYTHONPATH": str(CHECKOUT)}
+            environment = {**at.environment, "PYTHONPATH": str(CHECKOUT), "LCODE_WORKER": "0"}
             done = subprocess.run(command, cwd=at.workspace, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise RuntimeError(done.stderr[-2000:])

@@ -104,7 +104,8 @@ HEADLESS = ("-p", "Raise the value and check it.", "--model", "openai/scripted",
 @contextmanager
 def bench(command: Sequence[str] = ()) -> Iterator[Bench]:
     """Everything a measurement needs, in a temporary folder that is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="lcode-bench-") as folder, _server() as port:
+    folder_of_ours = tempfile.TemporaryDirectory(prefix="lcode-bench-", ignore_cleanup_errors=True)  # a worker may write yet
+    with folder_of_ours as folder, _server() as port:
         base = Path(folder)
         url = f"http://127.0.0.1:{port}/v1"
         # Git is told to look at no configuration but its own: the user's may sign commits or run hooks.
