@@ -113,7 +113,7 @@ class Run:
             step_id = new_id("step")
             self.emit(StepStarted(step_id, number))
             await session.hear_of_others(self.emit)
-            await session.make_room(self.emit)
+            await session.context.make_room(self.emit)
             reply, latency = await self._reply()
             prepared = session.calls.prepare(reply.calls, self._limits)
             await self._store(reply, prepared, step_id, number, latency)
@@ -147,7 +147,7 @@ class Run:
             try:
                 return await self._stream(), clock.monotonic() - start
             except ProviderError as error:
-                if not error.overflow or attempt == _OVERFLOWS or not await self.session.compact(self.emit):
+                if not error.overflow or attempt == _OVERFLOWS or not await self.session.context.compact(self.emit):
                     raise
         raise AssertionError
 
@@ -197,7 +197,7 @@ class Run:
             recall.add_calls(calls, session.id)
 
         await session.write(work)
-        session.note_usage(reply.usage)
+        session.context.note_usage(reply.usage)
         self.emit(ReplyFinished(reply.text, len(reply.calls)))
         self.emit(StepFinished(step_id, reply.usage, latency, session.context_tokens, session.context_window))
 

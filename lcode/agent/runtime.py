@@ -246,12 +246,12 @@ class Runtime:
             session.calls.pushed.note("\n".join(message.text for message in session.rows if message.role == "tool"))
             branch, where = (memory.recall.redacted(name) for name in (self.branch, path_text(self.root)))  # as they are kept
             same_place = (row.branch, row.worktree) == (branch, where)
-            await memory.run(session.restore_prompt, last_message, same_place)
+            await memory.run(session.prompt.restore, last_message, same_place)
             compacted = next((message.created_at for message in session.rows if message.kind == "summary"), "")
             usage: Usage | None = await memory.run(memory.recall.last_usage, row.id, compacted)
             if usage is None and row.forked_from:
                 usage = await memory.run(memory.recall.last_usage, row.forked_from, compacted)
-            session.note_usage(usage or Usage())
+            session.context.note_usage(usage or Usage())
             if not same_place:
                 await memory.run(memory.recall.update_session, row.id, branch=branch, worktree=where)
         self.notices += [Notice(line, "warning") for line in live.cut_off(settled)]

@@ -1,37 +1,37 @@
 """A session: one conversation thread of an agent, live in this process alone.
 
-It holds the prompt as it was rendered, the messages in context, the model, the permissions given; `run` answers a
-message. Everything that later processes need is in the store before the next thing happens.
+It holds the messages in context, the model, the permissions given; `run` answers a message. The prompt as it was rendered
+and the context window have modules of their own. Everything that later processes need is in the store before the next
+thing happens.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TypeVar
 
 from lcode import clock
-from lcode.agent import attempts, compaction, guidance, memory_watch, prompt, recovery
+from lcode.agent import attempts, memory_watch, recovery
 from lcode.agent.calls import CallRunner
+from lcode.agent.context import Context
 from lcode.agent.conversation import to_messages, user_parts
 from lcode.agent.loop import Run
 from lcode.agent.outbox import NOT_NOW, Outbox
+from lcode.agent.prompt import context_header
+from lcode.agent.sent_prompt import SentPrompt
 from lcode.errors import StoreError, UserError
-from lcode.events import Compacted, Emit, RunFinished, StopReason, Usage
+from lcode.events import Emit, RunFinished, StopReason, Usage
 from lcode.ids import new_id
-from lcode.llm.protocol import Provider, Request, ToolResult, ToolSpec
-from lcode.llm.providers import context_window
-from lcode.memory.changes import Told, told_now
-from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source, Trust
+from lcode.llm.protocol import Provider, Request, ToolResult
+from lcode.memory.changes import Told
+from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source
 from lcode.memory.session_memory import SessionMemory
 from lcode.provider_settings import ProviderSettings
 from lcode.safety.permission import Mode
 from lcode.store.locks import NamedLock
-from lcode.tokens import approximate_tokens
 from lcode.tools.seen import Seen
 
 T = TypeVar("T")
@@ -72,16 +72,11 @@ class Session:
     title: str = ""
     rows: list[MessageRow] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
-    context_tokens: int = 0
     failure: UserError | None = None
     broken: bool = False  # the last run ended in the middle of a step
     unsaved: str = ""  # in a line: what is not in the store after `close`
     closed: bool = False  # with everything in the store: whoever resumes it now is another
     _where: str = ""
-    _system: str = ""
-    _specs: tuple[ToolSpec, ...] = ()
-    _api: str = ""
-    _stale: str = "new"
     _run: Run | None = None
     _task: asyncio.Task[RunFinished] | None = None
     _keeping: list[asyncio.Task[None]] = field(default_factory=list)  # what runs taught, on its way to archival memory
@@ -91,6 +86,8 @@ class Session:
 
     def __post_init__(self) -> None:
         self.outbox.saved = self._number_rows
+        self.prompt = SentPrompt(self)
+        self.context = Context(self)
 
     # -- what a face may ask ----------------------------------------------------------------------------------------
 
@@ -112,7 +109,11 @@ class Session:
 
     @property
     def context_window(self) -> int:
-        return context_window(self.provider.name, self.environment.providers, self.environment.window_override)
+        return self.context.window
+
+    @property
+    def context_tokens(self) -> int:
+        return self.context.tokens
 
     async def run(self, text: str, emit: Emit, typed: str = "") -> RunFinished:
         """Answer `text`, of which the user `typed` a part where the rest was piped in. Every end is in the RunFinished; raises
@@ -140,8 +141,8 @@ class Session:
         provider = self.environment.resolve(name)
         old, self.provider = self.provider, provider
         await old.close()
-        if provider.api != self._api:
-            self._stale = "model api"
+        if provider.api != self.prompt.api:
+            self.prompt.stale = "model api"
         await self.outbox.write(lambda: self.memory.recall.update_session(self.id, model=provider.name))
 
     def set_mode(self, mode: Mode) -> None:
@@ -187,7 +188,7 @@ class Session:
             await self.sync_rows(recovery.BROKEN_OFF)
             self.broken = False
         where, news = await self._news()
-        header = prompt.context_header(news)
+        header = context_header(news)
         by = self.memory.provenance(Actor.USER, Source.SAID)
         run_id = new_id("run")
 
@@ -200,7 +201,7 @@ class Session:
 
         await self.write(work)
         self._where = where
-        self._seen.asked(text, typed, news)
+        self.seen.asked(text, typed, news)
         return run_id
 
     async def _news(self) -> tuple[str, list[str]]:
@@ -262,7 +263,7 @@ class Session:
         self.rows += sorted(self.calls.rows, key=lambda row: row.seq)
         self.calls.rows.clear()
         for result in results:
-            self._seen.output(result.text)
+            self.seen.output(result.text)
 
     async def sync_rows(self, cause: recovery.Cause = recovery.BY_USER) -> None:
         """After a run that broke off: settle calls that were stored and not begun, and have in context what the store has: also
@@ -280,41 +281,16 @@ class Session:
         self.calls.rows.clear()
         await self.memory.run(work)
 
-    def note_usage(self, usage: Usage) -> None:
-        self.context_tokens = usage.input + usage.output or self._estimate()
-
-    def _estimate(self) -> int:
-        return approximate_tokens(self._system) + sum(map(compaction.row_tokens, self.rows)) + 2_500
-
     # -- the prompt -------------------------------------------------------------------------------------------------
-
-    def mark_stale(self, reason: str) -> None:
-        """Have the prompt rendered anew before the next request."""
-        self._stale = reason
-
-    def restore_prompt(self, last_message: str, same_place: bool) -> None:
-        """Take the stored prompt up again if the provider may still have it in its cache and it is about this branch and
-        worktree; else it is rendered anew."""
-        stored = self.memory.recall.prompt(self.id)
-        if stored is None:
-            return
-        self._api, self._system, specs = stored
-        self._read_guidance()
-        self._specs = prompt.specs_from_json(specs)
-        fresh = clock.now() - clock.parse(last_message) < timedelta(seconds=prompt.CACHE_LIFETIME)
-        same_tools = self._specs == tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=self.memory.ephemeral))
-        self._stale = "" if fresh and same_place and same_tools and self._api == self.provider.api else "resume"
-        told = json.loads(self.memory.recall.session_value(self.id, "memory_told") or "{}")
-        self.told = {label: (block_id, version) for label, (block_id, version) in told.items()}
 
     async def request(self) -> Request:
         """What is sent next: the stored prompt and every message in context."""
-        if self._stale:
-            await self._render()
+        if self.prompt.stale:
+            await self.prompt.render()
         return Request(
             self.provider.name.partition("/")[2] or self.provider.name,
-            self._system,
-            self._specs,
+            self.prompt.system,
+            self.prompt.specs,
             to_messages(self.rows),
             self.environment.max_tokens,
             self.environment.thinking,  # type: ignore[arg-type]
@@ -322,76 +298,12 @@ class Session:
         )
 
     @property
-    def _seen(self) -> Seen:
+    def seen(self) -> Seen:
         return self.calls.make_context("", "").seen
-
-    def _read_guidance(self) -> None:
-        """What the instruction files direct stays theirs, and is no rule of core memory."""
-        self._seen.origins.read(guidance.guidance_in(self._system), "an instruction file of the project", Source.FILE)
-
-    async def _render(self) -> None:
-        memory = self.memory
-
-        def read() -> tuple[list[Block], str]:
-            blocks = memory.blocks.list()
-            return blocks, memory.recall.redacted(self.environment.render_system(blocks))
-
-        blocks, self._system = await memory.run(read)
-        self._read_guidance()
-        self._specs = tuple(prompt.offered(list(self.calls.tools.values()), ephemeral=memory.ephemeral))
-        self._api = self.provider.api
-        memory.known_versions.clear()
-        memory.known_versions.update({block.label: block.version for block in blocks})
-        self.told = told_now(blocks)
-        specs = prompt.specs_to_json(self._specs)
-
-        def work() -> None:
-            memory.recall.save_prompt(self.id, api=self._api, system=self._system, tools=specs, reason=self._stale)
-            memory.save_known_versions()
-            memory.recall.update_session(self.id, memory_told=json.dumps(self.told))
-
-        await self.outbox.write(work)
-        self._stale = ""
 
     # -- what others did --------------------------------------------------------------------------------------------
 
     async def hear_of_others(self, emit: Emit) -> None:
         """If another session (or the user) changed blocks that this prompt shows, say so in one appended message."""
-        if not self._stale:
+        if not self.prompt.stale:
             await memory_watch.tell_of_others(self, emit)
-
-    # -- room -------------------------------------------------------------------------------------------------------
-
-    async def make_room(self, emit: Emit) -> None:
-        """Compact when the window is nearly full."""
-        if max(self.context_tokens, self._estimate()) > self.context_window * compaction.TRIGGER:
-            await self.compact(emit)
-
-    async def compact(self, emit: Emit) -> bool:
-        """Replace old messages by a summary; False if there is nothing that could go."""
-        saved = await self.outbox.flush()
-        before = max(self.context_tokens, self._estimate())
-        cut = compaction.choose_cut(self.rows, min(self.context_window, before), before)
-        if not cut.evicted or all(row.kind == "summary" for row in cut.evicted):
-            return False
-        request = await self.request()
-        last = max(row.seq for row in cut.evicted if row.kind != "summary")
-        said = await self.memory.run(self.memory.recall.messages, self.id) if saved else self.rows
-        words = [row.text for row in said if row.kind == "user" and row.seq <= last]
-        text = await compaction.summarise(self.provider, request, cut.evicted, to_messages(cut.evicted), words)
-        by = self.memory.provenance(Actor.AGENT, Source.INFERRED, trust=Trust.UNVERIFIED)
-
-        def work() -> MessageRow:
-            row = self.memory.recall.add_message("user", "summary", user_parts(text, ""), text, by)
-            if saved:  # else only here: the store gets everything that was said, and a later resume compacts it again
-                self.memory.recall.update_session(self.id, context_from=last)
-            return row
-
-        summary: MessageRow = await self.outbox.write(work)
-        self.rows = [summary, *cut.kept]
-        if saved:
-            self.memory.in_context = (self.id, last)
-        self._stale = "compaction"
-        self.context_tokens = self._estimate()
-        emit(Compacted(len(cut.evicted), before, self.context_tokens))
-        return True

@@ -146,7 +146,7 @@ def test_a_resume_after_a_compaction_does_not_compact_again(repo: Path) -> None:
         session = await harness.runtime.new_session()
         while not harness.of(Compacted):
             await harness.ask(session, "more")
-        await session.compact(harness.events.append)
+        await session.context.compact(harness.events.append)
         before = len(harness.of(Compacted))
         await harness.runtime.close()
         again = Harness.open(repo, context_window=16_000)

@@ -74,7 +74,7 @@ def test_a_fork_after_a_compaction_begins_with_its_summary(repo: Path) -> None:
         )
         session = await mine.runtime.new_session()
         await mine.ask(session, "first question")
-        assert await session.compact(mine.events.append)
+        assert await session.context.compact(mine.events.append)
         await mine.ask(session, "second question")
         fork = await mine.runtime.fork_session(session.id)
         assert content(fork.rows) == content(session.rows)

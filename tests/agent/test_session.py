@@ -92,14 +92,14 @@ def test_a_rewrite_of_a_block_that_moved_on_is_refused_then_possible(repo: Path)
 
         script = mine.script([reply("", ("list_dir", {})), reply("", rewrite), reply("", again), reply("done")])
         session = await mine.runtime.new_session()
-        original = session.make_room
+        original = session.context.make_room
 
         async def make_room(emit: object) -> None:
             if len(script.requests) == 1:
                 await meanwhile()  # after this step heard of others, before its request
             await original(emit)  # type: ignore[arg-type]
 
-        session.make_room = make_room  # type: ignore[method-assign]
+        session.context.make_room = make_room  # type: ignore[method-assign]
         await mine.ask(session, "go")
         told = str(script.requests[2].messages[-1])
         assert "was changed by agent" in told

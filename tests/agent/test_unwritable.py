@@ -375,7 +375,7 @@ def test_a_compaction_meanwhile_loses_nothing(repo: Path, disk: Faults) -> None:
         session = await harness.runtime.new_session()
         fill(disk)
         await session.run("first question", person)
-        assert await session.compact(person)
+        assert await session.context.compact(person)
         await session.run("second question", person)
         free(disk)
         await session.run("third question", person)
