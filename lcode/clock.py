@@ -36,8 +36,24 @@ def parse(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def to_local(at: datetime) -> datetime:
+    """`at` in the user's zone, by the zone's rules for that day."""
+    return at.astimezone()
+
+
+def from_wall(wall: datetime) -> datetime:
+    """The UTC instant at which the user's clock shows `wall` (without a zone), by the zone's rules for that day."""
+    return wall.astimezone(UTC)
+
+
+def day_first() -> bool:
+    """Whether the user writes 5/8/2026 for the 5th of August: by the language that the environment names."""
+    named = next((os.environ[name] for name in ("LC_ALL", "LC_TIME", "LANG") if os.environ.get(name)), "C")
+    return named.partition(".")[0] not in ("C", "POSIX", "en_US", "en_PH")
+
+
 def local_zone() -> tzinfo:
-    """The user's zone, from `TZ` or the system."""
+    """The user's zone, from `TZ` or the system, as it is now."""
     zone = datetime.now().astimezone().tzinfo
     return zone if zone is not None else UTC
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lcode import clock
@@ -17,15 +17,14 @@ from lcode.errors import MemoryEditError, UserError
 from lcode.git.command import Git, GitError
 from lcode.memory.dates import end_of, local, start_of
 from lcode.memory.lives import AsOf
+from lcode.memory.periods import to_stamp
+from lcode.memory.when import period
 
 if TYPE_CHECKING:
     from lcode.git.repository import Place
     from lcode.memory.archival import Archival
     from lcode.memory.recall import Recall
 
-_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-           "december")  # fmt: skip
-_UNITS = {"day": 1, "week": 7}
 _KNOWN = re.compile(r"(?P<valid>.*?),?\s+(?:as\s+)?known\s+(?:(?:at|on|in|by)\s+)?(?P<known>.+)", re.I | re.S)
 _AT_ONCE = 1_000  # commits that git is asked for in one call
 
@@ -126,50 +125,21 @@ def _time(text: str, *, begins: bool) -> str:
     """The stamp that a date in words or figures means, the beginning or the end of a period; '' for none."""
     if text == "now":
         return clock.stamp()
-    today = clock.now().astimezone(clock.local_zone()).date()
     try:
-        period = _period(text, today)
-        first, last = (day.isoformat() for day in period) if period else (text, text)
-        if not period and not re.match(r"\d{4}-?\d\d-?\d\d", text):
+        if re.match(r"\d{4}-?\d\d-?\d\d", text):
+            return start_of(text) if begins else _past(start_of(text), end_of(text))
+        meant = period(text)
+        if meant is None:
             return ""
-        return start_of(first) if begins else _end(first, last)
+        if meant.point is not None:  # a day is meant, from which a search may look further
+            return to_stamp(meant.point - timedelta(days=1)) if begins else _past("", to_stamp(meant.point))
+        return meant.stamps[0] if begins else _past(*meant.stamps)
     except (MemoryEditError, ValueError, OverflowError):
         return ""
 
 
-def _end(first: str, last: str) -> str:
+def _past(start: str, end: str) -> str:
     """The last instant of a period; now where it is not over."""
-    end = clock.stamp(clock.parse(end_of(last)) - timedelta(milliseconds=1))
+    last = clock.stamp(clock.parse(end) - timedelta(milliseconds=1))
     now = clock.stamp()
-    return now if start_of(first) <= now < end else end
-
-
-def _period(text: str, today: date) -> tuple[date, date] | None:
-    """The first and the last day of what words mean, or a month or a year in figures; None where they mean none."""
-    if text in ("today", "yesterday"):
-        day = today - timedelta(days=text == "yesterday")
-        return day, day
-    if found := re.fullmatch(r"(\d{1,4}|an?|one|last) (day|week|month|year)s?(?: ago)?", text):
-        day = _before(today, int(found[1]) if found[1].isdigit() else 1, found[2])
-        return day, day
-    if found := re.fullmatch(r"(\d{4})(?:-(\d\d?))?", text):
-        return date(int(found[1]), int(found[2] or 1), 1), _end_of_month(int(found[1]), int(found[2] or 12))
-    found = re.fullmatch(r"(?:in |end of |last )?([a-z]{3,9})\.?(?: (\d{4}))?", text)
-    month = next((at for at, name in enumerate(_MONTHS, 1) if found and found[1] in (name, name[:3])), 0)
-    if not found or not month:
-        return None
-    year = int(found[2]) if found[2] else today.year - (month > today.month)
-    return date(year, month, 1), _end_of_month(year, month)
-
-
-def _before(today: date, number: int, unit: str) -> date:
-    """The same day so many units ago, or the last of its month where that has no such day."""
-    if unit in _UNITS:
-        return today - timedelta(days=number * _UNITS[unit])
-    months = today.year * 12 + today.month - 1 - number * (12 if unit == "year" else 1)
-    last = _end_of_month(months // 12, months % 12 + 1)
-    return last.replace(day=min(today.day, last.day))
-
-
-def _end_of_month(year: int, month: int) -> date:
-    return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+    return now if start <= now < last else last
