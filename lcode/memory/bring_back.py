@@ -47,6 +47,8 @@ _MEMORY = (
     Rule("citations", "owner, number"),
     Rule("commit_digests", "commit_id", "new.retired_at > old.retired_at"),
     Rule("git_state", "key"),
+    Rule("compactions", "id", "new.undone_at > old.undone_at"),
+    Rule("elisions", "session_id, message_id, call_id"),
 )
 _USER = (
     Rule("agents", "id", "new.deleted_at > old.deleted_at OR new.initialised > old.initialised"),

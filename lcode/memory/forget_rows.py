@@ -17,6 +17,7 @@ import apsw
 
 from lcode import clock
 from lcode.ids import new_id
+from lcode.memory.forget_context import SUMMARIES, settle_context
 from lcode.memory.scrub import Scrub
 from lcode.memory.terms import identifier_parts
 from lcode.store import checksum
@@ -47,8 +48,13 @@ _WORDS = {  # the other columns that hold words
     "passage_states": ("reason",),
     "citations": ("path", "symbol"),
     "commit_digests": ("branch", "reason"),
+    "elisions": ("text",),
 }
-_TABLES = [table for table in checksum.COLUMNS if table not in ("agents", "agent_paths", "identity", "steps", "passage_links")]
+_TABLES = [
+    table
+    for table in checksum.COLUMNS
+    if table not in ("agents", "agent_paths", "identity", "steps", "passage_links", "compactions")
+]
 _INDEXED = ("messages", "passages")
 _OUTPUT = re.compile(r"output-[0-9a-f]{32}\.txt")
 _NAMES = {
@@ -98,7 +104,7 @@ def apply(connection: apsw.Connection, wish: Wish, *, edit: bool) -> Found:
             _scrub_tags(connection, wish.scrub, found)
     if "messages" in tables:
         _forget_sessions(connection, wish, found)
-        _forget_messages(connection, wish, found)
+        _forget_messages(connection, wish, found, tables)
         _forget_passages(connection, wish, found, tables)
     _forget_versions(connection, wish, found)
     _settle_blocks(connection, wish.scrub.mark, found, edit=edit)
@@ -199,17 +205,21 @@ def _forget_sessions(connection: apsw.Connection, wish: Wish, found: Found) -> N
     found.counts["tool calls"] += connection.changes()
 
 
-def _forget_messages(connection: apsw.Connection, wish: Wish, found: Found) -> None:
-    """Messages by their ids, with what they are copies of, or by their session's, and the copies that forks have of them."""
+def _forget_messages(connection: apsw.Connection, wish: Wish, found: Found, tables: set[str]) -> None:
+    """Messages by their ids, with what they are copies of, or by their session's, and the copies that forks have of them. The
+    summaries that tell of them go too."""
     if not wish.messages and not wish.sessions:
         return
     sql = (
         "WITH named AS (SELECT id, copy_of FROM messages WHERE id IN (SELECT value FROM json_each(?1))),"
-        " gone AS (SELECT id FROM named UNION SELECT copy_of FROM named WHERE copy_of != ''"
-        " UNION SELECT id FROM messages WHERE session_id IN (SELECT value FROM json_each(?2)))"
-        " SELECT seq, content, text, step_id, call_id, session_id FROM messages WHERE id IN gone OR copy_of IN gone"
+        " asked AS (SELECT id FROM named UNION SELECT copy_of FROM named WHERE copy_of != ''"
+        " UNION SELECT id FROM messages WHERE session_id IN (SELECT value FROM json_each(?2))),"
+        f" gone AS (SELECT id FROM asked UNION {SUMMARIES})"
+        " SELECT seq, content, text, step_id, call_id, session_id, id, kind FROM messages WHERE id IN gone OR copy_of IN gone"
     )
-    for seq, content, text, step, call, session in fetch_all(connection, sql, (_among(wish.messages), _among(wish.sessions))):
+    rows = fetch_all(connection, sql, (_among(wish.messages), _among(wish.sessions)))
+    settle_context(connection, [row[6] for row in rows], {row[6]: row[5] for row in rows if row[7] == "summary"}, tables)
+    for seq, content, text, step, call, session, *_ in rows:
         found.outputs.update(_OUTPUT.findall(content))
         if len(found.quotes) < 5 and text != wish.scrub.mark:
             found.quotes.append(" ".join(text.split())[:60])

@@ -58,7 +58,10 @@ def copy_session(connection: apsw.Connection, source: SessionRow, fork_id: str, 
     )
     cut = int(scalar(connection, "SELECT context_from FROM sessions WHERE id = ?", (source.id,)) or 0)
     summary = scalar(
-        connection, "SELECT max(seq) FROM messages WHERE session_id = ? AND seq > ? AND kind = 'summary'", (source.id, cut)
+        connection,
+        "SELECT max(seq) FROM messages WHERE session_id = ?1 AND seq > ?2 AND kind = 'summary' AND id NOT IN"
+        " (SELECT summary_id FROM compactions WHERE session_id = ?1 AND undone_at != '')",
+        (source.id, cut),
     )
     copy = (
         f"INSERT INTO messages (id, session_id, copy_of, {_KEPT}) SELECT {_NEW_ID}, ?, {_ORIGINAL}, {_KEPT} FROM messages"

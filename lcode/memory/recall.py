@@ -21,6 +21,7 @@ from lcode import clock
 from lcode.errors import UserError
 from lcode.events import Usage
 from lcode.ids import new_id
+from lcode.memory.compactions import Compaction, compactions, context_rows
 from lcode.memory.model import MessageRow, Provenance, RecallHit, SessionRow
 from lcode.memory.recall_search import MESSAGE, Filters, in_order, ranked, to_message
 from lcode.memory.recall_writes import Operation, apply, apply_later
@@ -269,10 +270,19 @@ class Recall:
 
     def context(self, session_id: str) -> list[MessageRow]:
         """The messages of a session that are in its prompt: the newest summary, then what came after its cut."""
-        cut = int(self.session_value(session_id, "context_from") or 0)
-        rows = self.messages(session_id, after=cut)
-        summaries = [row for row in rows if row.kind == "summary"]
-        return [*summaries[-1:], *(row for row in rows if row.kind != "summary")]
+        return self._log.read(lambda connection: context_rows(connection, session_id))
+
+    def compactions(self, session_id: str) -> list[Compaction]:
+        """The compactions of a session, oldest first; also those that were undone."""
+        return self._memory_or_log(session_id).read(lambda connection: compactions(connection, session_id))
+
+    def add_compaction(self, made: Compaction) -> None:
+        """Record a compaction and put it in force: with its summary, in one transaction."""
+        self._write("add_compaction", **made.row)
+
+    def undo_compaction(self, compaction_id: str) -> None:
+        """Have in the prompt what was there before a compaction, the last one that stands, and what came since."""
+        self._write("undo_compaction", compaction_id=compaction_id, undone_at=clock.stamp())
 
     def messages(self, session_id: str, *, after: int = 0, limit: int = -1, copies: bool = True) -> list[MessageRow]:
         """The messages of a session with a sequence number over `after`, in order; without `copies` a fork's own ones."""

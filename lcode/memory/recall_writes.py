@@ -14,6 +14,7 @@ from typing import Any, Final
 import apsw
 
 from lcode import clock
+from lcode.memory import compactions
 from lcode.store.database import fetch_one
 
 Operation = tuple[str, dict[str, Any]]
@@ -174,6 +175,7 @@ OPERATIONS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "ask_call": _ask_call,
         "start_call": _start_call,
         "finish_call": _finish_call,
+        **compactions.OPERATIONS,
     }
 )
 

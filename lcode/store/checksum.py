@@ -60,6 +60,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "commit_digests": ("commit_id", "passage_id", "branch", "digested_at", "retired_at", "replaced_by", "reason"),
     "git_state": ("key", "value"),
+    "compactions": (
+        *("id", "session_id", "summary_id", "cut_before", "cut_after", "messages", "tokens_before", "tokens_after"),
+        *("duration_ms", "trigger", "method", "created_at", "undone_at"),
+    ),
+    "elisions": ("session_id", "message_id", "call_id", "form", "text", "handle", "reason", "created_at"),
 }  # fmt: skip
 
 

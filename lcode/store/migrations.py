@@ -218,8 +218,32 @@ def _memory_2(connection: apsw.Connection) -> None:
     )
 
 
+def _memory_4(connection: apsw.Connection) -> None:
+    """What was taken out of the prompts of sessions: by compactions, and message by message (elisions).
+
+    An elision says what stands in a prompt in the place of a message (or of one call's result in it); recall keeps the message.
+    """
+    _statements(
+        connection,
+        f"""
+        CREATE TABLE compactions (
+            id TEXT PRIMARY KEY, session_id TEXT NOT NULL, summary_id TEXT NOT NULL, cut_before TEXT NOT NULL,
+            cut_after TEXT NOT NULL, messages INTEGER NOT NULL, tokens_before INTEGER NOT NULL, tokens_after INTEGER NOT NULL,
+            duration_ms INTEGER NOT NULL, trigger TEXT NOT NULL, method TEXT NOT NULL, created_at TEXT NOT NULL,
+            undone_at TEXT NOT NULL DEFAULT '', {checksum.column("compactions")}
+        ) STRICT;
+        CREATE INDEX compactions_by_session ON compactions (session_id);
+        CREATE TABLE elisions (
+            session_id TEXT NOT NULL, message_id TEXT NOT NULL, call_id TEXT NOT NULL DEFAULT '', form TEXT NOT NULL,
+            text TEXT NOT NULL, handle TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL,
+            {checksum.column("elisions")}, PRIMARY KEY (session_id, message_id, call_id)
+        ) STRICT;
+        """,
+    )
+
+
 USER = Schema("user", (_user_1,))
-MEMORY = Schema("memory", (_memory_1, _memory_2))
+MEMORY = Schema("memory", (_memory_1, _memory_2, _memory_4))
 
 
 def _number(connection: apsw.Connection, sql: str) -> int:
