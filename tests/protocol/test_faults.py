@@ -174,7 +174,7 @@ def test_a_conversation_is_accepted_and_keeps_its_prefix_across_faults(asker: As
             reply, _ = asking.ask(asks(*messages))
             messages.append(Message("assistant", reply.parts))
             messages.append(
-                Message("tool", tuple(ToolResult(call.id, call.name, f"text of {call.id}") for call in reply.calls))
+                Message("tool", tuple(ToolResult(call.id, call.name, f"text of {call.id} " * 60) for call in reply.calls))
             )
         reply, _ = asking.ask(asks(*messages))
         assert reply.text == "Done."

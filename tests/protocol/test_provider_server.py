@@ -187,25 +187,27 @@ def test_conversations_are_served_in_parallel_each_from_its_script() -> None:
         assert post(one, "openai", body("openai", user("who?")))[0] == 400
 
 
-def test_usage_counts_bytes_and_what_an_earlier_request_shares() -> None:
+@pytest.mark.parametrize("api", APIS)
+def test_usage_is_told_by_each_services_convention(api: str) -> None:
+    said = user("The tests of the parser fail since the quotes were changed. " * 200)
     with ProviderServer(Script(lambda _: "four")) as one:
-        first = json.loads(post(one, "openai", body("openai"))[1])["usage"]
-        reply = {"role": "assistant", "content": "four"}
-        second = json.loads(post(one, "openai", body("openai", user(), reply, user("more")))[1])["usage"]
-    assert first["prompt_tokens_details"]["cached_tokens"] == 0
-    assert second["prompt_tokens_details"]["cached_tokens"] == pytest.approx(first["prompt_tokens"], abs=1)
-    assert second["prompt_tokens"] > first["prompt_tokens"]
-    assert first["completion_tokens"] == 1
+        usages = [json.loads(post(one, api, marked(api, said))[1])["usage"] for _ in range(2)]
+        counts = [record.count for record in one.requests]
+        assert one.usage.input == 2 * counts[0].input and one.cache_share == one.usage.cached / one.usage.input
+    if api == "openai":
+        assert [usage["prompt_tokens"] for usage in usages] == [count.input for count in counts]
+        assert usages[0]["prompt_tokens_details"]["cached_tokens"] == 0
+        assert usages[1]["prompt_tokens_details"]["cached_tokens"] == counts[1].cached > 0
+        assert usages[0]["completion_tokens"] == 1
+    else:
+        assert [usage["input_tokens"] for usage in usages] == [0, 0]  # all of it is before the mark
+        assert [usage["cache_creation_input_tokens"] for usage in usages] == [counts[0].input, 0]
+        assert [usage["cache_read_input_tokens"] for usage in usages] == [0, counts[0].input]
+        assert usages[0]["output_tokens"] == 1
 
 
-def test_anthropic_caches_only_what_is_marked() -> None:
-    system = [{"type": "text", "text": "You are.", "cache_control": {"type": "ephemeral"}}]
-    with ProviderServer(Script(lambda _: "ok")) as one:
-        plain = json.loads(post(one, "anthropic", body("anthropic"))[1])["usage"]
-        post(one, "anthropic", body("anthropic", system=system))
-        again = json.loads(post(one, "anthropic", body("anthropic", system=system))[1])["usage"]
-    assert plain["cache_creation_input_tokens"] == plain["cache_read_input_tokens"] == 0
-    assert again["cache_read_input_tokens"] > 0 and again["input_tokens"] == 0
+def marked(api: str, message: dict[str, Any]) -> dict[str, Any]:
+    return body(api, message, **({"cache_control": {"type": "ephemeral"}} if api == "anthropic" else {}))
 
 
 # how it breaks

@@ -21,11 +21,6 @@ def canonical(body: dict[str, Any]) -> tuple[str, str, list[str]]:
     return tools, system, messages
 
 
-def canonical_bytes(body: dict[str, Any]) -> bytes:
-    tools, system, messages = canonical(body)
-    return "\n".join([tools, system, *messages]).encode()
-
-
 def marks(body: dict[str, Any]) -> list[dict[str, Any]]:
     """Every cache mark of a request, in order."""
     found: list[dict[str, Any]] = []

@@ -21,7 +21,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -30,8 +30,10 @@ from tests.support import faults
 from tests.support.anthropic_wire import AnthropicWire
 from tests.support.faults import Fault
 from tests.support.openai_wire import OpenAIWire
-from tests.support.prefix import assert_prefix, canonical, canonical_bytes, common_prefix, marks
+from tests.support.prefix import assert_prefix, canonical, marks
+from tests.support.prompt_cache import PromptCache, prompt_tokens
 from tests.support.script import Call, Script, Text, Thinking, Turn, call, turn
+from tests.support.token_count import count_tokens
 from tests.support.transport import Handler
 from tests.support.wire import Count, Refusal, Rendered, Wire, arguments_text, dump, parse
 
@@ -60,6 +62,7 @@ class Recorded:
     refusal: str = ""
     fault: Fault | None = None
     finished: float = 0.0
+    count: Count | None = None  # what its reply reported
 
 
 @dataclass
@@ -68,7 +71,6 @@ class _Conversation:
     position: int = 0
     kept_back: Turn | None = None
     doubtful: bytes | None = None  # the body whose reply broke off so late that the client may hold it for whole
-    served: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Plan:
 
 
 class ProviderServer:
-    """Serves until `close`. `api_key` None takes any key; `context_window` in tokens (bytes / 4) refuses what is longer;
+    """Serves until `close`. `api_key` None takes any key; `context_window` in tokens refuses what is longer;
     `pace` is a pause between the pieces of every stream; `terse` makes streams as short as small servers make them."""
 
     def __init__(
@@ -100,6 +102,8 @@ class ProviderServer:
         self._lock = threading.Lock()
         self._salt = f"server{next(_numbers)}"
         self.api_key, self.context_window, self.pace = api_key, context_window, pace
+        self.cache = PromptCache()
+        count_tokens("")  # has the vocabulary loaded before anybody waits for an answer
         self.requests: list[Recorded] = []
         self.faults: dict[int, Fault] = {}
         self.closing = threading.Event()
@@ -153,6 +157,18 @@ class ProviderServer:
         ok = [one for one in list(self.requests) if one.conversation == conversation and one.status == 200 and not one.refusal]
         return [one for one in ok if one.fault is None or one.fault.kind == "drip"]
 
+    @property
+    def usage(self) -> Count:
+        """The sum of what the replies reported."""
+        counts = [one.count for one in list(self.requests) if one.count is not None]
+        return Count(*(sum(getattr(one, name.name) for one in counts) for name in fields(Count)))
+
+    @property
+    def cache_share(self) -> float:
+        """How much of everything that was sent came out of the cache."""
+        usage = self.usage
+        return usage.cached / usage.input if usage.input else 0.0
+
     # serving (called by the handler's threads)
 
     def receive(self, api: str, path: str, headers: dict[str, str], raw: bytes) -> Recorded:
@@ -185,8 +201,7 @@ class ProviderServer:
         if not isinstance(body, dict):
             raise Refusal("The request body must be a JSON object")
         wire.check(body)
-        tokens = _tokens(canonical_bytes(body))
-        if self.context_window is not None and tokens > self.context_window:
+        if self.context_window is not None and (tokens := prompt_tokens(wire.name, body)) > self.context_window:
             raise wire.too_long(tokens, self.context_window)
 
     def _next(self, wire: Wire, record: Recorded) -> Plan:
@@ -205,10 +220,9 @@ class ProviderServer:
         if chosen is None:
             raise Refusal(f"the script of conversation {record.conversation!r} has no turn {talk.position}", status=400)
         talk.kept_back = chosen
-        sent = canonical_bytes(record.body)
-        rendered = wire.render(chosen, record.body, self._ids(record), self._count(wire, chosen, record.body, sent, talk))
+        record.count = self._count(wire, chosen, record.body)
+        rendered = wire.render(chosen, record.body, self._ids(record), record.count)
         if fault is None or fault.kind == "drip":
-            talk.served.append(sent)
             self._advance(talk)
         elif fault.at >= rendered.whole_at or fault.kind == "garbage":
             talk.doubtful = record.raw
@@ -235,15 +249,11 @@ class ProviderServer:
         base = f"{self._salt}|{record.conversation}|{record.turn}"
         return lambda item: hashlib.sha256(f"{base}|{item}".encode()).hexdigest()[:24]
 
-    def _count(self, wire: Wire, chosen: Turn, body: dict[str, Any], sent: bytes, talk: _Conversation) -> Count:
-        total = _tokens(sent)
-        shared = max((common_prefix(sent, earlier) for earlier in talk.served[-16:]), default=0) // 4
-        marked = wire.name == "openai" or bool(marks(body))
-        cached = shared if marked else 0
-        written = total - cached if wire.name == "anthropic" and marked else 0
-        reasoning = sum(_tokens(item.text.encode()) for item in chosen.items if isinstance(item, Thinking))
-        output = reasoning + sum(_tokens(_said(item)) for item in chosen.items if not isinstance(item, Thinking))
-        values = {"input": total, "cached": cached, "written": written, "output": output, "reasoning": reasoning}
+    def _count(self, wire: Wire, chosen: Turn, body: dict[str, Any]) -> Count:
+        sent = self.cache.take(wire.name, body)
+        reasoning = sum(count_tokens(item.text) for item in chosen.items if isinstance(item, Thinking))
+        output = reasoning + sum(count_tokens(_said(item)) for item in chosen.items if not isinstance(item, Thinking))
+        values = {"input": sent.input, "cached": sent.cached, "written": sent.written, "output": output, "reasoning": reasoning}
         return Count(**{**values, **(chosen.usage or {})})
 
     def _status_body(self, wire: Wire, fault: Fault) -> dict[str, Any]:
@@ -296,9 +306,5 @@ def _json(value: Any) -> Rendered:
     return Rendered(data, "application/json", len(data))
 
 
-def _tokens(data: bytes) -> int:
-    return (len(data) + 3) // 4
-
-
-def _said(item: Text | Thinking | Call) -> bytes:
-    return (item.name + arguments_text(item.arguments) if isinstance(item, Call) else item.text).encode()
+def _said(item: Text | Thinking | Call) -> str:
+    return f"{item.name} {arguments_text(item.arguments)}" if isinstance(item, Call) else item.text
