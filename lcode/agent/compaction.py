@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lcode.errors import ProviderError
 from lcode.llm.protocol import Message, Provider, Reply, Request, Text
 from lcode.memory.model import MessageRow
-from lcode.tokens import approximate_tokens
+from lcode.tokens import content_tokens
 
 TRIGGER = 0.8  # of the window
 KEEP = 0.3  # of the window is kept verbatim at the end
@@ -38,7 +38,7 @@ class Cut:
 
 def row_tokens(row: MessageRow) -> int:
     """Tokens of a stored message, about."""
-    return approximate_tokens("".join(str(part.get("text", "")) + str(part.get("arguments", "")) for part in row.content)) + 8
+    return content_tokens(row.content)
 
 
 def choose_cut(rows: Sequence[MessageRow], window: int, used: int) -> Cut:

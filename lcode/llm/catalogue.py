@@ -79,10 +79,3 @@ def thinking_form(model_name: str) -> ThinkingForm:
     """How a model on Anthropic's API is asked to think. Models of others on that API know the older form."""
     row = find(model_name)
     return row.thinking if row and "claude" in model_name.lower() else "budget"
-
-
-def estimate_tokens(text: str) -> int:
-    """About how many tokens `text` is: a quarter of its UTF-8 bytes, rounded up, the rule of thumb that OpenAI and
-    Anthropic publish for English. Code comes out a little low, so that limits built on it need a reserve; scripts of
-    three bytes a character come out near one token for each."""
-    return (len(text) if text.isascii() else len(text.encode("utf-8", "replace"))) // 4 + 1 if text else 0

@@ -10,6 +10,7 @@ from lcode.errors import MemoryEditError
 from lcode.memory.model import Actor, Provenance, Scope, Source, Trust
 from lcode.memory.operations import replay
 from lcode.memory.render import render_blocks
+from lcode.tokens import approximate_tokens
 from tests.memory.conftest import Tiers, by
 
 
@@ -67,9 +68,9 @@ def test_the_limit_is_enforced_and_names_the_overflow_and_archival(tiers: Tiers)
 
 def test_all_blocks_together_have_a_token_budget(tiers: Tiers) -> None:
     for number in range(6):
-        tiers.blocks.create(f"part{number}", "", "word " * 990, None, by())
+        tiers.blocks.create(f"part{number}", "", "word, " * 820, None, by())
     with pytest.raises(MemoryEditError, match="all blocks together"):
-        tiers.blocks.create("part7", "", "word " * 990, None, by())
+        tiers.blocks.create("part7", "", "word, " * 820, None, by())
 
 
 def test_the_same_operation_lands_once(tiers: Tiers) -> None:
@@ -189,9 +190,9 @@ def test_descriptions_are_short_and_take_of_the_budget(tiers: Tiers) -> None:
     with pytest.raises(MemoryEditError, match="5,000 characters, 500 are allowed"):
         tiers.blocks.create("notes", "d" * 5_000, "", None, by())
     with pytest.raises(MemoryEditError, match="all blocks together"):
-        for number in range(100):
+        for number in range(200):
             tiers.blocks.create(f"part{number}", "d" * 500, "", None, by())
-    assert sum(len(block.description) for block in tiers.blocks.list()) <= 4 * 8_000
+    assert sum(approximate_tokens(block.description) for block in tiers.blocks.list()) <= 8_000
 
 
 def test_a_label_must_be_a_plain_word(tiers: Tiers) -> None:
