@@ -106,7 +106,7 @@ def test_days_are_inclusive_and_a_wrong_one_is_an_error(
     assert found("--from", "2026-03-05", "--to", "2026-03-05") == 1
     assert found("--to", "2026-03-04") == 0
     assert found("--from", "2026-03-06") == 0
-    done = lcode("recall", "zebra", "--from", "yesterday")
+    done = lcode("recall", "zebra", "--from", "tomorrow")
     assert done.code == 1
     assert "YYYY-MM-DD" in done.err
     done = lcode("recall", "zebra", "--from", "2026-03-06", "--to", "2026-03-05")

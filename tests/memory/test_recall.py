@@ -92,8 +92,8 @@ def test_days_are_the_users_and_both_are_included(tiers: Tiers) -> None:
 
 
 def test_a_date_that_is_none_says_how_to_write_one(tiers: Tiers) -> None:
-    with pytest.raises(MemoryEditError, match="'last week' is not a date") as caught:
-        tiers.recall.search("x", start="last week")
+    with pytest.raises(MemoryEditError, match="'next week' is not a date") as caught:
+        tiers.recall.search("x", start="next week")
     assert "YYYY-MM-DD" in caught.value.hint
 
 
