@@ -14,10 +14,10 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from lcode.agent.checks import Check, check_of
 from lcode.agent.conversation import end_of
 from lcode.agent.outbox import NOT_NOW
 from lcode.errors import LcodeError
+from lcode.memory.checks import Check, check_of
 from lcode.memory.model import Actor, MessageRow, Source, Trust
 from lcode.redact import cut
 

@@ -7,6 +7,11 @@ from datetime import date, datetime, time, timedelta
 from lcode import clock
 from lcode.errors import MemoryEditError
 
+_AGES = (
+    (60, "minute", 60), (3_600, "hour", 36), (86_400, "day", 14), (7 * 86_400, "week", 9), (30 * 86_400, "month", 24),
+    (365 * 86_400, "year", 10_000),
+)  # fmt: skip
+
 
 def start_of(text: str) -> str:
     """The stamp at which the day, instant or period `text` begins. Raises MemoryEditError."""
@@ -40,3 +45,13 @@ def _instant(text: str, *, end: bool) -> datetime:
 def local(stamp: str) -> str:
     """A stamp as people read it: `2026-11-20 10:30` in the user's zone."""
     return clock.to_local(clock.parse(stamp)).strftime("%Y-%m-%d %H:%M")
+
+
+def age(stamp: str) -> str:
+    """How long ago a stamp was, as people say it: `3 days ago`."""
+    seconds = max(0, int((clock.now() - clock.parse(stamp)).total_seconds()))
+    for length, unit, most in _AGES:
+        if seconds < length * most:
+            number = seconds // length
+            return f"{number} {unit}{'' if number == 1 else 's'} ago" if number else "just now"
+    return "long ago"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lcode.ids import new_id
 from lcode.memory.citation import Citation
+
+if TYPE_CHECKING:
+    from lcode.memory.when import When
 
 
 class Scope(StrEnum):
@@ -209,8 +213,37 @@ class Passage:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What came of a message, as far as it is known: how the run that it belongs to ended ('' where it ended well), which files
+    that run edited, which checks (tests, builds, linters) passed or failed at their last run, and what it committed."""
+
+    ended: str = ""
+    edited: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.ended or self.edited or self.passed or self.failed or self.commits)
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Where the same was said again."""
+
+    message_id: str
+    session_id: str
+    created_at: str
+
+
+@dataclass(frozen=True)
 class RecallHit:
-    """A message that was found, with its neighbours in the same session (in order, itself not among them)."""
+    """A moment: a message that was found, with what was said around it in the same session (in order, itself not among them)
+    and what came of it.
+
+    `name` is who spoke it where its source said so, `source_id` what its source calls it, `origin` the program it was imported
+    from. `repeats` are later and earlier messages with the same text; `compacted`: it is of the asking session, out of sight.
+    """
 
     message: MessageRow
     session_title: str
@@ -218,3 +251,36 @@ class RecallHit:
     score: float
     before: tuple[MessageRow, ...] = ()
     after: tuple[MessageRow, ...] = ()
+    confidence: str = ""
+    name: str = ""
+    source_id: str = ""
+    origin: str = ""
+    outcome: Outcome = Outcome()
+    repeats: tuple[Repeat, ...] = ()
+    compacted: bool = False
+
+
+class Recalled(list[RecallHit]):
+    """The hits of one search of recall, best first, and how far they can be trusted.
+
+    `best` is the best score, from 0 to 1, `confidence` good, fair, weak or none. `dates` are the times that the question named;
+    `widened`: nothing was found at them, so that all times were searched. `unembedded` messages are found by their words alone
+    until the worker has embedded them.
+    """
+
+    def __init__(
+        self,
+        hits: Iterable[RecallHit] = (),
+        *,
+        best: float = 0.0,
+        confidence: str = "none",
+        dates: Sequence[When] = (),
+        widened: bool = False,
+        unembedded: int = 0,
+    ) -> None:
+        super().__init__(hits)
+        self.best = best
+        self.confidence = confidence
+        self.dates = tuple(dates)
+        self.widened = widened
+        self.unembedded = unembedded

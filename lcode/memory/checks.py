@@ -40,6 +40,11 @@ class Check:
     targets: tuple[str, ...]
     line: str
 
+    @property
+    def judges(self) -> bool:
+        """Whether it is known to judge code: a test runner, a linter, a build."""
+        return self.program in _CHECKING
+
     def covers(self, other: Check) -> bool:
         """Whether this one, passing, shows that the other one would: the same, or the same of more."""
         if (self.folder, self.program, self.task) != (other.folder, other.program, other.task):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lcode.agent.checks import check_of
+from lcode.memory.checks import check_of
 
 
 @pytest.mark.parametrize(
