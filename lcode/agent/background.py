@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lcode import clock
 from lcode.errors import LcodeError
 from lcode.index.reader import CodeReader, Standing
+from lcode.memory.meaning import Meaning
 from lcode.path_text import path_text
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ _JOBS = {"files": "indexing", "vectors": "vectors of", "history": "reading past 
 
 
 class Background:
-    """`code` is the index; nothing is opened before somebody asks. `mend`: damage that is met is put right. `close` it when
-    done."""
+    """`code` is the index, `meaning` the vectors of what memory holds; nothing is opened before somebody asks. `mend`: damage
+    that is met is put right. `close` it when done."""
 
     def __init__(
         self, paths: AgentPaths, root: Path, settings: Settings, environ: Mapping[str, str] = os.environ, *, mend: bool = False
@@ -35,6 +36,7 @@ class Background:
         self.code = CodeReader(
             paths, root, embedder=self.embedder, total=self.total, coming=self.coming, mend=mend, tell=lambda _: self.nudge()
         )
+        self.meaning = Meaning(lambda: self.code.database, self.embedder)
         self._paths = paths
         self._root = root
         self._line = ""

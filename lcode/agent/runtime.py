@@ -126,8 +126,8 @@ class Runtime:
     def memory(self) -> SessionMemory:
         """The three tiers as this worktree and branch see them, bound to no session."""
         limits = Limits(self.settings.block_limit, self.settings.core_memory_tokens)
-        code = self.background.code
-        return self.store.memory(self._database, self.place, limits, ephemeral_log=self._scratch, code=code)
+        code, meaning = self.background.code, self.background.meaning
+        return self.store.memory(self._database, self.place, limits, ephemeral_log=self._scratch, code=code, meaning=meaning)
 
     def _first_look(self) -> None:
         """Fill the blocks about the codebase from its files, without a model; marked unverified."""

@@ -15,7 +15,7 @@ import apsw
 
 from lcode.store.migrations import Schema
 
-VERSION = "3"  # of the tables below, as `meta` has it: the number of migrations is always one
+VERSION = "4"  # of the tables below, as `meta` has it: the number of migrations is always one
 APPLICATION_ID = 0x6C636978  # "lcix"
 
 _CODE = """
@@ -66,10 +66,24 @@ CREATE TABLE imports (content_id INTEGER PRIMARY KEY, names TEXT NOT NULL) STRIC
 CREATE INDEX edges_by_target ON edges (checkout_id, target_file);
 """
 
+# What memory.db says in words, by the numbers that its rows have there. `marks` names the last row of each kind: where memory
+# has another one at that number it went back, and none of these vectors is of what is there now.
+_TEXTS = """
+CREATE TABLE models (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, form TEXT NOT NULL, dimension INTEGER NOT NULL, UNIQUE (name, form)
+) STRICT;
+CREATE TABLE marks (kind TEXT PRIMARY KEY, seq INTEGER NOT NULL, row_id TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+_TEXTS_OF = """
+CREATE TABLE {kind}_vectors (seq INTEGER PRIMARY KEY, model_id INTEGER NOT NULL, vector BLOB NOT NULL) STRICT;
+CREATE TABLE {kind}_signs (seq INTEGER PRIMARY KEY, model_id INTEGER NOT NULL, signs BLOB NOT NULL) STRICT;
+"""
+TEXTS = ("message", "passage")
+
 
 def create(connection: apsw.Connection) -> None:
     """Make the tables in an empty database."""
-    connection.execute(_CODE + _HISTORY)
+    connection.execute(_CODE + _HISTORY + _TEXTS + "".join(_TEXTS_OF.format(kind=kind) for kind in TEXTS))
     values = (("schema", VERSION), ("generation", os.urandom(8).hex()))
     connection.executemany("INSERT INTO meta VALUES (?, ?)", values)
     connection.execute(f"PRAGMA user_version = 1; PRAGMA application_id = {APPLICATION_ID}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SUFFIXES = (".so", ".dylib", ".dll")
 _BLOCK = 4_096  # vectors that numpy holds at once
 
-_OF_CHUNKS = "FROM chunks WHERE id IN (SELECT value FROM json_each(?2)) AND length(vector) = length(?1)"
+_AMONG = "FROM {table} WHERE {key} IN (SELECT value FROM json_each(?2)) AND length(vector) = length(?1)"
 _OF_CHECKOUT = (
     "FROM (SELECT DISTINCT content_id AS live FROM files WHERE checkout_id = ?2{inside})"
     " JOIN chunks ON chunks.content_id = live WHERE length(vector) = length(?1){kind}"
@@ -47,16 +47,24 @@ def extension_path() -> Path | None:
 
 def similarities(connection: apsw.Connection, query: bytes, chunk_ids: Iterable[int]) -> dict[int, float]:
     """The cosine of the angle between `query` and each of these chunks that has a vector of its dimension."""
+    return cosines(connection, query, "chunks", "id", chunk_ids)
+
+
+def cosines(
+    connection: apsw.Connection, query: bytes, table: str, key: str, numbers: Iterable[int], only: str = ""
+) -> dict[int, float]:
+    """The same for the rows of any table with a `vector`, by their `key`; `only` is SQL that they must fulfil too."""
     if not query:
         return {}
-    bindings = (query, json.dumps(list(chunk_ids)))
+    among = _AMONG.format(table=table, key=key) + only
+    bindings = (query, json.dumps(list(numbers)))
     try:
-        found = connection.execute(f"SELECT id, {_DISTANCE} {_OF_CHUNKS}", bindings)
-        return {chunk: 1 - distance for chunk, distance in found}
+        found = connection.execute(f"SELECT {key}, {_DISTANCE} {among}", bindings)
+        return {number: 1 - distance for number, distance in found}
     except apsw.SQLError as error:
-        if not _is_missing(error):
+        if not is_missing(error):
             raise
-    rows: list[tuple[int, bytes]] = connection.execute(f"SELECT id, vector {_OF_CHUNKS}", bindings).fetchall()  # type: ignore[assignment]
+    rows: list[tuple[int, bytes]] = connection.execute(f"SELECT {key}, vector {among}", bindings).fetchall()  # type: ignore[assignment]
     distances = _by_numpy if "numpy" in sys.modules else _by_python
     return {chunk: 1 - distance for distance, chunk in distances(query, rows)}
 
@@ -77,7 +85,7 @@ def nearest(
         sql = f"SELECT chunks.id, {_DISTANCE} AS distance {source} ORDER BY distance, chunks.id LIMIT ?"
         return [(chunk, 1 - distance) for chunk, distance in connection.execute(sql, (*bindings, limit))]
     except apsw.SQLError as error:
-        if not _is_missing(error):
+        if not is_missing(error):
             raise
     rows = connection.execute(f"SELECT chunks.id, vector {source}", bindings)
     best: list[tuple[float, int]] = []
@@ -86,7 +94,7 @@ def nearest(
     return [(chunk, 1 - distance) for distance, chunk in best]
 
 
-def _is_missing(error: apsw.SQLError) -> bool:
+def is_missing(error: apsw.SQLError) -> bool:
     """Whether the extension is not there."""
     return "no such function" in str(error)
 

@@ -15,6 +15,7 @@ from lcode.memory import lives, passage_rows
 from lcode.memory.citation import Citation, parse
 from lcode.memory.dates import end_of, start_of
 from lcode.memory.lives import AsOf, Change, State
+from lcode.memory.meaning import Meaning
 from lcode.memory.model import Actor, Passage, Provenance, Source, Trust
 from lcode.memory.passage_rows import columns, passage
 from lcode.memory.subjects import NO_SUBJECT, subject_of
@@ -55,8 +56,9 @@ class _Given:
 class Archival:
     """The passages of one agent."""
 
-    def __init__(self, memory: Database, redactor: Redactor) -> None:
+    def __init__(self, memory: Database, redactor: Redactor, meaning: Meaning | None = None) -> None:
         self._memory = memory
+        self._meaning = meaning
         self._redact = redactor.redact
 
     # -- writing ------------------------------------------------------------------------------------------------------

@@ -8,16 +8,10 @@ forgotten since does not come back. Whatever is imported is unverified: its word
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from lcode.memory.recall import Recall
+from dataclasses import dataclass, field
+from typing import Any
 
 NAMED = 20  # damaged lines that are named; all are counted
-_AT_ONCE = 64  # messages of one transaction
-_LONGEST = 50_000  # characters of a tool's result: head and tail of what is longer
 
 
 @dataclass(eq=False)
@@ -92,34 +86,3 @@ class Summary:
 def digest(text: str) -> str:
     """128 bits of a text, in hex: what ids of imports are made of."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-class Import:
-    """Takes the messages of one program into `recall`; with `dry_run` it only counts them. What it came to so far is
-    `summary`."""
-
-    def __init__(self, recall: Recall, origin: str, *, dry_run: bool = False) -> None:
-        self._recall = recall
-        self._origin = origin
-        self._dry_run = dry_run
-        self._seen: set[int] = set()
-        self._sessions: set[str] = set()
-        self.summary = Summary()
-
-    def take(self, messages: Iterable[ImportedMessage], tell: Callable[[int], None] = lambda _: None) -> Summary:
-        """All of them; `tell` hears from time to time how many were read. Raises StoreError."""
-        batch: list[ImportedMessage] = []
-        for number, message in enumerate(messages, 1):
-            mark = int(digest(message.key)[:16], 16)
-            if mark in self._seen:
-                self.summary.repeated += 1
-                continue
-            self._seen.add(mark)
-            self.summary.saw(message.time)
-            batch.append(self._bounded(message))
-            if len(batch) == _AT_ONCE:
-                self._keep(batch)
-                batch = []
-                tell(number)
-        self._keep(batch)
-        return self.summary

@@ -22,6 +22,7 @@ from lcode.errors import UserError
 from lcode.events import Usage
 from lcode.ids import new_id
 from lcode.memory.compactions import Compaction, compactions, context_rows
+from lcode.memory.meaning import Meaning
 from lcode.memory.model import MessageRow, Provenance, RecallHit, SessionRow
 from lcode.memory.recall_search import MESSAGE, Filters, in_order, ranked, to_message
 from lcode.memory.recall_writes import Operation, apply, apply_later
@@ -58,10 +59,11 @@ class PendingCall:
 class Recall:
     """Sessions and messages of one agent."""
 
-    def __init__(self, log: Database, memory: Database, redactor: Redactor) -> None:
+    def __init__(self, log: Database, memory: Database, redactor: Redactor, meaning: Meaning | None = None) -> None:
         self._log = log
         self._memory = memory
         self._redactor = redactor
+        self._meaning = meaning
         self._recording = threading.local()
         self._unstored = itertools.count(_UNSTORED)
 

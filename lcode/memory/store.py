@@ -21,6 +21,7 @@ from lcode.memory import block_lines
 from lcode.memory.agents import AgentRow, Agents, Choose, Resolution
 from lcode.memory.archival import Archival
 from lcode.memory.blocks import Blocks, Limits
+from lcode.memory.meaning import Meaning
 from lcode.memory.recall import Recall
 from lcode.memory.session_memory import CodeNames, SessionMemory
 from lcode.path_text import path_text
@@ -103,16 +104,18 @@ class Store:
         *,
         ephemeral_log: Database | None = None,
         code: CodeNames | None = None,
+        meaning: Meaning | None = None,
     ) -> SessionMemory:
         """The three tiers over an agent's database, as the worktree and branch of `place` see them. `code` is what the
-        code index knows."""
+        code index knows, `meaning` the vectors by which searches go beside words."""
         worktree = path_text(place.root)
         written = partial(block_lines.note, database, place.root)
         blocks = Blocks(
             database, self.user, self.redactor, worktree=worktree, branch=place.branch, limits=limits, written=written
         )
         log = ephemeral_log or database
-        recall, archival = Recall(log, database, self.redactor), Archival(database, self.redactor)
+        recall = Recall(log, database, self.redactor, meaning)
+        archival = Archival(database, self.redactor, meaning)
         return SessionMemory(
             *(database, self.user, blocks, recall, archival),
             worktree=worktree,

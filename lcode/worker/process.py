@@ -63,7 +63,7 @@ class _Process:
 
         table = Table(self._paths)
         try:
-            self._worker = Worker(self._paths, self._lock, table.jobs, table.save, self._write)
+            self._worker = Worker(self._paths, self._lock, table.jobs, table.save, self._write, table.polls)
             if not self._told_to_end:
                 self._told_to_end = not self._worker.run()
         finally:

@@ -25,6 +25,7 @@ WORDS = {  # what each job is for people
     "commits": "noting new commits",
     "graph": "seeing which file uses which",
     "learn": "looking the repository over",
+    "texts": "making vectors of what was said",
     "vectors": "making vectors",
     "collection": "forgetting what is gone",
 }
@@ -126,7 +127,8 @@ def words(worker: WorkerStatus | None, root: str) -> str:
 
 
 def _share(checkout: CheckoutStatus) -> str:
-    return f"{checkout.done:,} of {checkout.total:,} {'commits' if checkout.job == 'commits' else 'files'}"
+    noun = {"commits": "commits", "texts": "texts"}.get(checkout.job, "files")
+    return f"{checkout.done:,} of {checkout.total:,} {noun}"
 
 
 def _duration(seconds: float) -> str:

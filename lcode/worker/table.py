@@ -17,6 +17,7 @@ from lcode.store.paths import AgentPaths
 from lcode.worker.digest import Commits
 from lcode.worker.jobs import Busy, Failed, Job, Stopped, Turn
 from lcode.worker.learn import Learn
+from lcode.worker.texts import Texts
 
 if TYPE_CHECKING:
     from lcode.config import Settings
@@ -29,7 +30,8 @@ CACHE = 512_000_000  # bytes of index from which on contents that no checkout ha
 
 
 class Table:
-    """`jobs` in their order, and `save`, which takes up what was saved. `close` when done."""
+    """`jobs` in their order, `polls` of those of which nothing tells that they are due, and `save`, which takes up what was
+    saved. `close` when done."""
 
     def __init__(self, paths: AgentPaths) -> None:
         from lcode.index.open import open_index
@@ -37,11 +39,13 @@ class Table:
         self._saves = open_index(paths)
         self._jobs = open_index(paths)
         self._building = threading.Event()  # a job of ours is indexing, and so keeps other processes out
-        model = _Model()
+        models = Models()
+        texts = Texts(paths, self._jobs, models)
+        self.polls: dict[str, Callable[[], bool]] = {texts.name: texts.due}
         self._commits = Commits(paths)
         self.jobs: list[Job] = [
             Files(self._jobs, self._building), History(self._jobs), Graph(self._jobs), Learn(paths, self._jobs), self._commits,
-            Vectors(self._jobs, self._building, model), Collection(self._jobs),
+            texts, Vectors(self._jobs, self._building, models), Collection(self._jobs),
         ]  # fmt: skip
 
     def save(self, place: Place, paths: frozenset[str]) -> None:
@@ -115,13 +119,13 @@ class Vectors:
     name = "vectors"
     then: ClassVar[Mapping[str, float]] = {}
 
-    def __init__(self, database: IndexDatabase, building: threading.Event, model: _Model) -> None:
+    def __init__(self, database: IndexDatabase, building: threading.Event, models: Models) -> None:
         self._database = database
         self._building = building
-        self._model = model
+        self._models = models
 
     def run(self, place: Place, turn: Turn) -> bool:
-        index = _index(self._database, place, self._model.now())
+        index = _index(self._database, place, self._models.now())
         with _set(self._building):
             report = index.update(_teller(turn), (), stop=turn.stopped)
         _check(report, turn)
@@ -142,7 +146,7 @@ class Collection:
         return _index(self._database, place).collect(CACHE) > 0
 
 
-class _Model:
+class Models:
     """The embedding that the user's settings name. They are read at each job: the worker outlives sessions."""
 
     def __init__(self) -> None:

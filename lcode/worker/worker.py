@@ -7,11 +7,12 @@ up here, at once, while the jobs run in a thread of their own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from types import MappingProxyType
 from typing import Protocol
 
 from lcode import __version__, clock
@@ -39,16 +40,24 @@ class Saves(Protocol):
 
 
 class Worker:
-    """Serves the agent at `paths` until nobody needs it. The caller holds the worker's lock."""
+    """Serves the agent at `paths` until nobody needs it. The caller holds the worker's lock. `polls` are asked at each tick
+    whether the job of that name, which is done for all checkouts at once, is due."""
 
     def __init__(
-        self, paths: AgentPaths, lock: NamedLock, jobs: Sequence[Job], saves: Saves, log: Callable[[str], None]
+        self,
+        paths: AgentPaths,
+        lock: NamedLock,
+        jobs: Sequence[Job],
+        saves: Saves,
+        log: Callable[[str], None],
+        polls: Mapping[str, Callable[[], bool]] = MappingProxyType({}),
     ) -> None:
         self._paths = paths
         self._lock = lock
         self._jobs = {job.name: job for job in jobs}
         self._saves = saves
         self._log = log
+        self._polls = polls
         self._wake: SimpleQueue[Outcome | None] = SimpleQueue()  # may be put into from a signal handler
         self._schedule = Schedule(list(self._jobs))
         self._runner = Runner(self._wake.put)
@@ -103,6 +112,8 @@ class Worker:
         if self._alone_since is not None:
             self._schedule.hurry()
         self._serve({client.root for client in live} | self._nudged())
+        for root in list(self._checkouts)[:1]:
+            self._schedule.add(root, [name for name, due in self._polls.items() if due()])
 
     def _nudged(self) -> set[Path]:
         """Take up what was dropped; the checkouts that are to be served because of it. A hook speaks only of repositories

@@ -1,0 +1,182 @@
+"""Messages and passages get their vectors in the background: the newest first, each once, of the memory that there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lcode.git.repository import Place, find
+from lcode.index import message_vectors as vectors
+from lcode.index.message_vectors import MESSAGES, PASSAGES
+from lcode.index.open import IndexDatabase, open_index
+from lcode.memory.meaning import Meaning
+from lcode.memory.model import Actor, Provenance, Source
+from lcode.memory.session_memory import SessionMemory
+from lcode.memory.store import Store
+from lcode.store.paths import AgentPaths
+from lcode.worker import texts
+from lcode.worker.jobs import Stopped, Turn
+from lcode.worker.texts import Texts
+from tests.e2e.program import until
+from tests.git.repositories import commit, make
+from tests.worker.harness import Agent
+
+
+class Counting:
+    """An embedding whose vectors say how long a text is, and that keeps what it was given."""
+
+    def __init__(self, name: str = "counting") -> None:
+        self.name = name
+        self.dimension = 8
+        self.given: list[str] = []
+
+    def documents(self, given: Sequence[str]) -> list[bytes]:
+        self.given += given
+        return [self.query(text) for text in given]
+
+    def query(self, text: str) -> bytes:
+        return bytes([1, len(text) % 100 + 1, 3, 4, 5, 6, 7, 8]) if text else b""
+
+
+class Models:
+    def __init__(self) -> None:
+        self.embedder = Counting()
+
+    def now(self) -> Counting:
+        return self.embedder
+
+
+class World:
+    """An agent's memory, its index, and the job."""
+
+    def __init__(self, memory: SessionMemory, paths: AgentPaths, place: Place) -> None:
+        self.memory, self.paths, self.place = memory, paths, place
+        self.index = open_index(paths)
+        self.models = Models()
+        self.job = Texts(paths, self.index, self.models)  # type: ignore[arg-type]
+
+    def say(self, *words: str) -> None:
+        session = self.memory.recall.create_session(branch="", worktree="", head="", model="")
+        for text in words:
+            by = Provenance(Actor.USER, Source.SAID, session)
+            self.memory.recall.add_message("user", "user", [{"type": "text", "text": text}], text, by)
+
+    def run(self, stopped: Callable[[], bool] = lambda: False) -> bool:
+        return self.job.run(self.place, Turn(lambda done, total: None, stopped, lambda count: None))
+
+    def held(self, kind: str = MESSAGES) -> dict[str, int]:
+        return {held.model.name: held.rows for held in self.index.read(lambda connection: vectors.held(connection, kind))}
+
+    def meaning(self) -> Meaning:
+        return Meaning(lambda: self.index, lambda: self.models.embedder)  # type: ignore[arg-type, return-value]
+
+    def waiting(self) -> int:
+        return self.memory.database.read(lambda connection: self.meaning().waiting(connection, MESSAGES))
+
+    def found(self, text: str) -> list[int]:
+        def ask(connection: object) -> list[int]:
+            asked = self.meaning().ask(connection, MESSAGES, text)  # type: ignore[arg-type]
+            return [seq for seq, _ in asked.nearest(5)] if asked is not None else []
+
+        return self.memory.database.read(ask)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("LCODE_HOME", str(tmp_path / "home"))
+    commit(make(tmp_path / "repo"), "a.py", "x = 1\n")
+    place = find(tmp_path / "repo")
+    with closing(Store({"LCODE_HOME": str(tmp_path / "home")})) as store:
+        agent = store.resolve(place, None).agent
+        made = World(store.memory(store.open(agent), place), store.agent_paths(agent), place)
+        yield made
+        made.index.close()
+
+
+def test_what_was_said_and_kept_gets_a_vector_once(world: World) -> None:
+    world.say("one", "and two")
+    world.memory.archival.insert("a fact", Provenance(Actor.USER, Source.SAID))
+    assert world.run()
+    assert world.held() == {"counting": 2} and world.held(PASSAGES) == {"counting": 1}
+    assert sorted(world.models.embedder.given) == ["a fact", "and two", "one"]
+    assert not world.run()
+    world.say("three")
+    assert world.waiting() == 1
+    assert world.run() and world.waiting() == 0
+    assert world.models.embedder.given[3:] == ["three"]
+
+
+def test_the_newest_come_first_and_nothing_is_lost_by_a_stop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_AT_ONCE", 2)
+    world.say("a", "b", "c", "d", "e")
+    looks = iter([False, False, True])
+    with pytest.raises(Stopped):
+        world.run(lambda: next(looks))
+    assert sorted(world.models.embedder.given) == ["b", "c", "d", "e"] and world.waiting() == 1
+    assert world.run()
+    assert world.models.embedder.given[4:] == ["a"]
+
+
+def test_a_long_backlog_lets_others_have_their_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_AT_ONCE", 1)
+    monkeypatch.setattr(texts, "_SLICE", 0.0)
+    world.say("a", "b")
+    assert world.run() and world.models.embedder.given == ["b"]
+    assert "texts" in world.job.then  # it is due again
+    assert world.run() and world.models.embedder.given == ["b", "a"]
+    assert not world.run()
+
+
+def test_another_model_makes_them_anew_and_the_question_goes_to_one_alone(world: World) -> None:
+    world.say("one", "and two")
+    world.run()
+    assert len(world.found("one")) == 2
+    world.models.embedder = Counting("another")
+    assert world.waiting() == 2
+    assert world.found("one") == []  # the old model is no more at hand
+    world.run()
+    assert world.held() == {"another": 2} and len(world.found("one")) == 2
+
+
+def test_vectors_of_a_memory_that_went_back_are_not_used_and_go(world: World) -> None:
+    world.say("one", "and two")
+    world.run()
+
+    def replace(connection: object) -> None:
+        connection.execute("UPDATE messages SET id = 'message-other' WHERE text = 'and two'")  # type: ignore[attr-defined]
+
+    world.memory.database.write(replace)
+    assert world.found("one") == []
+    world.run()
+    assert len(world.models.embedder.given) == 4 and len(world.found("one")) == 2
+
+
+def test_an_index_that_was_emptied_is_filled_again(world: World) -> None:
+    world.say("one")
+    world.run()
+    world.index.reset("for a test")
+    assert world.found("one") == []
+    assert world.run() and world.held() == {"counting": 1}
+
+
+def test_a_search_without_an_index_has_words_alone(world: World) -> None:
+    world.say("one")
+    with closing(IndexDatabase(None)) as none:
+        meaning = Meaning(lambda: none, lambda: world.models.embedder)  # type: ignore[arg-type, return-value]
+        assert world.memory.database.read(lambda connection: meaning.ask(connection, MESSAGES, "one")) is None
+
+
+def test_a_running_worker_hears_of_what_is_said(agent: Agent) -> None:
+    agent.enter()
+    agent.start()
+    agent.settled()
+    with closing(Store(os.environ)) as store:
+        memory = store.memory(store.open(store.agents.list()[0]), find(agent.root))
+        world = World(memory, agent.paths, find(agent.root))
+        world.say("the deploy failed because the certificate had expired")
+        until(lambda: world.held() != {}, "the message has its vector", 20)
+        world.index.close()
