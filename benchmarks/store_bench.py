@@ -144,7 +144,7 @@ def _faults(memory: Memory) -> list[str]:
         said = database.read(lambda connection: scalar(connection, "PRAGMA integrity_check"))
         if said != "ok":
             faults.append(f"{database.path}: {said}")
-    for rows, index in (("messages", "messages_fts"), ("passages", "passages_fts")):
+    for rows, index in (("said_messages", "messages_fts"), ("passages", "passages_fts")):
         sql = f"SELECT (SELECT count(*) FROM {rows}), (SELECT count(*) FROM {index}_docsize)"
         ((held, indexed),) = memory.memory.read(lambda connection, sql=sql: fetch_all(connection, sql))
         if held != indexed:

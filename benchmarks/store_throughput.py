@@ -29,7 +29,8 @@ from lcode.store import checksum
 from lcode.store.database import fetch_all
 
 Transaction = list[tuple[str, tuple[Any, ...]]]
-_FULL_TEXT = ("messages_fts", "passages_fts", "passage_tags")  # their first value is the row's number, known when it is made
+# their first value is the row's number, known when it is made
+_FULL_TEXT = ("messages_fts", "tool_messages_fts", "passages_fts", "passage_tags", "message_details")
 _PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA cell_size_check=ON")
 
 
@@ -144,12 +145,12 @@ def make_plain(home: Path) -> None:
     plain = apsw.Connection(str(home / "memory.db"))
     plain.execute("PRAGMA journal_mode=WAL")
     for name, sql in tables:
-        if name.startswith(("sqlite_", "messages_fts_", "passages_fts_")):
+        if name.startswith(("sqlite_", "messages_fts_", "tool_messages_fts_", "passages_fts_")):
             continue  # SQLite makes them itself
         for table in checksum.COLUMNS:
             sql = sql.replace(checksum.column(table), "crc INTEGER NOT NULL DEFAULT 0")  # noqa: PLW2901
         plain.execute(sql)
-    for index in ("messages_fts", "passages_fts"):
+    for index in ("messages_fts", "tool_messages_fts", "passages_fts"):
         plain.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('secure-delete', 1)")
     plain.close()
 

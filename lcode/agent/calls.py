@@ -306,7 +306,9 @@ class CallRunner:
         result = ToolResult(item.call.id, item.call.name, text, output.is_error)
         detail = _detail(output, item, self.make_context(item.operation_id, step_id)) if outcome == "ok" else output.summary
         row = await self.outbox.write(
-            lambda: store_result(self.memory, item.operation_id, result, run_id, step_id, outcome, detail)
+            lambda: store_result(
+                self.memory, item.operation_id, result, run_id, step_id, outcome, detail, item.arguments.get("path")
+            )
         )
         self.rows.append(row)
         stored = part_from_json(row.content[0])

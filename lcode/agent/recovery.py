@@ -31,15 +31,31 @@ CUT_OFF = Cause("interrupted: the session was cut off", "the session was cut off
 
 
 def store_result(
-    memory: SessionMemory, operation_id: str, result: ToolResult, run_id: str, step_id: str, outcome: str, detail: str
+    memory: SessionMemory,
+    operation_id: str,
+    result: ToolResult,
+    run_id: str,
+    step_id: str,
+    outcome: str,
+    detail: str,
+    path: object = None,
 ) -> MessageRow:
-    """Keep a call's result and its end in one transaction; the row as it was stored."""
+    """Keep a call's result and its end in one transaction; the row as it was stored. `path` is the argument of that name."""
     by = memory.provenance(Actor.PROGRAM, Source.TOOL, operation_id=operation_id, step_id=step_id, trust=Trust.UNVERIFIED)
     kind = "lookup" if result.name in LOOKUPS else "tool"
 
     def work() -> MessageRow:
         row = memory.recall.add_message(
-            "tool", kind, [part_to_json(result)], result.text, by, run_id=run_id, call_id=result.call_id
+            "tool",
+            kind,
+            [part_to_json(result)],
+            result.text,
+            by,
+            run_id=run_id,
+            call_id=result.call_id,
+            tool=result.name,
+            outcome=outcome,
+            paths=[path] if isinstance(path, str) else (),
         )
         memory.recall.finish_call(operation_id, outcome, detail)
         if result.name.startswith(("core_memory_", "memory_")):  # the result shows a block's new version
@@ -64,7 +80,11 @@ def settle_calls(memory: SessionMemory, session_id: str, cause: Cause = CUT_OFF)
     for call in memory.recall.pending_calls(session_id):
         text, outcome = verdict(memory, call, cause)
         result = ToolResult(call.call_id, call.name, text, outcome != "ok")
-        rows.append(store_result(memory, call.operation_id, result, "", call.step_id, outcome, "interrupted"))
+        rows.append(
+            store_result(
+                memory, call.operation_id, result, "", call.step_id, outcome, "interrupted", call.arguments.get("path")
+            )
+        )
     return rows
 
 

@@ -17,7 +17,7 @@ import apsw
 from lcode import clock
 from lcode.ids import new_id
 from lcode.memory.model import Actor, Source, Trust
-from lcode.store import checksum, salvage
+from lcode.store import checksum, full_text, salvage
 
 
 class Rule(NamedTuple):
@@ -35,6 +35,7 @@ _MEMORY = (
         "sessions", "id", "new.updated_at > old.updated_at OR new.updated_at = old.updated_at AND new.ended_at > old.ended_at"
     ),
     Rule("prompts", "id"),
+    Rule("session_origins", "session_id"),
     Rule("runs", "id", "new.ended_at > old.ended_at"),
     Rule("steps", "id"),
     Rule("tool_calls", "operation_id", "new.finished_at > old.finished_at"),
@@ -68,11 +69,11 @@ def bring_back(target: apsw.Connection, views: Sequence[apsw.Connection]) -> Cou
                 for row in _rows(view, rule.table):
                     brought[rule.table] += _put(target, view, rule, row)
             brought["blocks"] += _blocks(target, view)
+            brought["message_details"] += _details(target, view)
         if not user:
             brought["sessions"] += _stub_sessions(target)
             _settle_lives(target)
-            for table in _NUMBERED:
-                target.execute(f"INSERT INTO {table}_fts ({table}_fts) VALUES ('rebuild')")
+            full_text.rebuild(target)
     return +brought
 
 
@@ -118,6 +119,21 @@ def _replace(target: apsw.Connection, rule: Rule, row: dict[str, Any]) -> int:
         f" FROM new WHERE old.{rule.key} = new.{rule.key} AND ({rule.later})",
         [row[name] for name in names],
     )
+    return target.total_changes() - before
+
+
+def _details(target: apsw.Connection, view: apsw.Connection) -> int:
+    """The details of messages that have none yet, under the numbers that those have now; how many came."""
+    before = target.total_changes()
+    for row in _rows(view, "message_details"):
+        with suppress(apsw.Error, UnicodeDecodeError):
+            for (message_id,) in view.execute("SELECT id FROM messages WHERE seq = ?", (row["rowid"],)).fetchall():
+                names = checksum.COLUMNS["message_details"]
+                target.execute(
+                    f"INSERT INTO message_details (seq, {', '.join(names)}) SELECT seq, {', '.join('?' * len(names))}"
+                    " FROM messages WHERE id = ? ON CONFLICT DO NOTHING",
+                    (*(row[name] for name in names), message_id),
+                )
     return target.total_changes() - before
 
 
@@ -236,4 +252,5 @@ def _settle_lives(target: apsw.Connection) -> None:
 def tables_of(connection: apsw.Connection) -> list[str]:
     """The tables that rows are brought back into."""
     rules = _MEMORY if _has(connection, "messages") else _USER
-    return [*(rule.table for rule in rules), "block_versions"]
+    more = ["message_details"] if rules is _MEMORY else []
+    return [*(rule.table for rule in rules), *more, "block_versions"]

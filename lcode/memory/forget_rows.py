@@ -19,8 +19,8 @@ from lcode import clock
 from lcode.ids import new_id
 from lcode.memory.forget_context import SUMMARIES, settle_context
 from lcode.memory.scrub import Scrub
-from lcode.memory.terms import identifier_parts
-from lcode.store import checksum
+from lcode.memory.terms import message_terms
+from lcode.store import checksum, full_text
 from lcode.store.database import Row, fetch_all
 
 _LINES = {("blocks", "value"), ("block_versions", "value"), ("citations", "line")}
@@ -150,6 +150,7 @@ def _changes(table: str, scrub: Scrub) -> dict[str, Callable[[str], str]]:
     changes |= {column: lambda text: scrub.json(text, scrub.label) for name, column in _JSON_LABELS if name == table}
     changes |= {column: scrub.label for name, column in _LABELS if name == table}
     changes |= {"subject": scrub.small} if table == "passage_subjects" else {}
+    changes |= dict.fromkeys(("name", "paths", "source_id"), scrub.label) if table == "message_details" else {}
     return changes | ({"content": scrub.content} if table == "messages" else {})
 
 
@@ -157,15 +158,21 @@ def _update(connection: apsw.Connection, table: str, rowid: int, new: dict[str, 
     """Write the columns of a row, with its full text where it has one."""
     indexed = table in _INDEXED and "text" in new
     if indexed:
-        new = {**new, "terms": identifier_parts(new["text"])}
-        old = fetch_all(connection, f"SELECT seq, text, terms FROM {table} WHERE rowid = ?", (rowid,))[0]
-        connection.execute(f"INSERT INTO {table}_fts ({table}_fts, rowid, text, terms) VALUES ('delete', ?, ?, ?)", old)
+        new = {**new, "terms": terms_of(connection, new["text"], rowid if table == "messages" else 0)}
+        full_text.remove(connection, table, "seq = ?", (rowid,))
     columns = ", ".join(f"{name} = ?" for name in new)
     connection.execute(f"UPDATE {table} SET {columns} WHERE rowid = ?", (*new.values(), rowid))
     if indexed:
-        connection.execute(
-            f"INSERT INTO {table}_fts (rowid, text, terms) SELECT seq, text, terms FROM {table} WHERE rowid = ?", (rowid,)
-        )
+        full_text.add(connection, table, "seq = ?", (rowid,))
+    if table == "message_details":  # what is searched of a message holds them too
+        _update(connection, "messages", rowid, {"text": _key(connection, "messages", "text", rowid)[0]})
+
+
+def terms_of(connection: apsw.Connection, text: str, message: int) -> str:
+    """What is searched of a row beside its text; `message` is the number of one."""
+    known = fetch_all(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'message_details'") if message else []
+    sql = "SELECT tool, paths FROM message_details WHERE seq = ?"
+    return message_terms(text, *next(iter(fetch_all(connection, sql, (message,)) if known else ()), ("", "")))
 
 
 def _scrub_tags(connection: apsw.Connection, scrub: Scrub, found: Found) -> None:
@@ -223,6 +230,8 @@ def _forget_messages(connection: apsw.Connection, wish: Wish, found: Found, tabl
         found.outputs.update(_OUTPUT.findall(content))
         if len(found.quotes) < 5 and text != wish.scrub.mark:
             found.quotes.append(" ".join(text.split())[:60])
+        if "message_details" in tables:
+            connection.execute("UPDATE message_details SET paths = '' WHERE seq = ?", (seq,))
         _update(connection, "messages", seq, {"content": wish.scrub.emptied(content), "text": wish.scrub.mark})
         found.counts["messages"] += 1
         for one in json.loads(content):

@@ -13,10 +13,12 @@ import apsw
 from lcode import clock
 from lcode.ids import new_id
 from lcode.memory.model import SessionRow
+from lcode.store import checksum, full_text
 from lcode.store.database import fetch_all, fetch_one, scalar
 
 _FORKED = re.compile(r" \(fork(?: \d+)?\)$")
 _KEPT = "run_id, role, kind, content, text, terms, call_id, created_at, actor, source, trust, step_id, commit_id, worktree"
+_DETAILS = ", ".join(checksum.COLUMNS["message_details"])
 _NEW_ID = "'message-' || lower(hex(randomblob(16)))"
 _ORIGINAL = "CASE copy_of WHEN '' THEN id ELSE copy_of END"
 
@@ -70,6 +72,9 @@ def copy_session(connection: apsw.Connection, source: SessionRow, fork_id: str, 
     connection.execute(f"{copy} AND seq = ?", (fork_id, source.id, summary))
     connection.execute(f"{copy} AND seq > ? AND kind != 'summary' ORDER BY seq", (fork_id, source.id, cut))
     connection.execute(
-        "INSERT INTO messages_fts (rowid, text, terms) SELECT seq, text, terms FROM messages WHERE session_id = ? ORDER BY seq",
+        f"INSERT INTO message_details (seq, {_DETAILS}) SELECT copy.seq, {_DETAILS} FROM messages AS copy"
+        " JOIN messages AS original ON original.id = copy.copy_of JOIN message_details ON message_details.seq = original.seq"
+        " WHERE copy.session_id = ?",
         (fork_id,),
     )
+    full_text.add(connection, "messages", "session_id = ?", (fork_id,))

@@ -17,10 +17,19 @@ from lcode.errors import UserError
 from lcode.memory import lives
 from lcode.memory.model import Actor, Provenance, Source
 from lcode.memory.terms import identifier_parts
-from lcode.store import migrations
+from lcode.store import full_text, migrations
 from lcode.store.database import Database
 
-_ROWS = ("sessions", "prompts", "runs", "steps", "tool_calls", "compactions", "elisions")  # in the order of their references
+_ROWS = (
+    "sessions",
+    "session_origins",
+    "prompts",
+    "runs",
+    "steps",
+    "tool_calls",
+    "compactions",
+    "elisions",
+)  # in the order of their references
 # what belongs to passages, and the column that says to which
 _OF_PASSAGES = (("passage_states", "passage_id"), ("passage_links", "passage_id"), ("passage_subjects", "passage_id"),
                 ("citations", "owner"), ("commit_digests", "passage_id"))  # fmt: skip
@@ -37,9 +46,10 @@ def merge_agents(source: Path, target: Database, name: str) -> dict[str, int]:
     def work(connection: apsw.Connection) -> dict[str, int]:
         sessions = _new_sessions(connection, tables["sessions"])
         copied = {table: _copy(connection, table, *tables[table]) for table in _ROWS}
-        messages, moved = _copy_indexed(connection, "messages", "messages_fts", *tables["messages"])
+        messages, moved = _copy_indexed(connection, "messages", *tables["messages"])
+        _copy_details(connection, tables["message_details"], moved)
         _settle(connection, sessions, moved)
-        passages, fresh = _copy_indexed(connection, "passages", "passages_fts", *tables["passages"])
+        passages, fresh = _copy_indexed(connection, "passages", *tables["passages"])
         _copy_tags(connection, tables["passage_tags"], fresh)
         _copy_lives(connection, tables, fresh)
         passages += sum(_keep_block(connection, block, name) for block in _blocks(tables["blocks"]))
@@ -51,7 +61,7 @@ def merge_agents(source: Path, target: Database, name: str) -> dict[str, int]:
 def _read(source: Path) -> dict[str, _Table]:
     """Every table of the source as one state of it: nobody writes to it meanwhile."""
     database = Database(source, migrations.MEMORY, lock=source.parent / "locks" / "memory.lock")
-    names = (*_ROWS, "messages", "passages", "passage_tags", "blocks", *(table for table, _ in _OF_PASSAGES))
+    names = (*_ROWS, "messages", "message_details", "passages", "passage_tags", "blocks", *(table for table, _ in _OF_PASSAGES))
     try:
         return database.write(lambda connection: {table: _table(connection, table) for table in names})
     finally:
@@ -73,7 +83,7 @@ def _copy(connection: apsw.Connection, table: str, columns: list[str], rows: lis
 
 
 def _copy_indexed(
-    connection: apsw.Connection, table: str, index: str, columns: list[str], rows: list[tuple[Any, ...]]
+    connection: apsw.Connection, table: str, columns: list[str], rows: list[tuple[Any, ...]]
 ) -> tuple[int, dict[int, int]]:
     """The same for a table with full text, whose rows get new sequence numbers: how many, and old number to new."""
     names = [column for column in columns if column != "seq"]
@@ -86,8 +96,15 @@ def _copy_indexed(
         connection.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", [values[column] for column in names])
         seq = connection.last_insert_rowid()
         fresh[values["seq"]] = seq
-        connection.execute(f"INSERT INTO {index} (rowid, text, terms) VALUES (?, ?, ?)", (seq, values["text"], values["terms"]))
+    full_text.add(connection, table, "seq IN (SELECT value FROM json_each(?))", (json.dumps([*fresh.values()]),))
     return len(fresh), fresh
+
+
+def _copy_details(connection: apsw.Connection, details: _Table, moved: dict[int, int]) -> None:
+    columns, rows = details
+    at = columns.index("seq")
+    fresh = [(*row[:at], moved[row[at]], *row[at + 1 :]) for row in rows if row[at] in moved]
+    _copy(connection, "message_details", columns, fresh)
 
 
 def _new_sessions(connection: apsw.Connection, sessions: _Table) -> dict[str, int]:
@@ -155,6 +172,6 @@ def _keep_block(connection: apsw.Connection, block: dict[str, Any], name: str) -
          block["session_id"], block["step_id"], block["commit_id"], block["worktree"]),
     )  # fmt: skip
     seq = connection.last_insert_rowid()
-    connection.execute("INSERT INTO passages_fts (rowid, text, terms) VALUES (?, ?, ?)", (seq, text, terms))
+    full_text.add(connection, "passages", "seq = ?", (seq,))
     connection.executemany("INSERT INTO passage_tags VALUES (?, ?)", [(seq, "merged"), (seq, block["label"])])
     return 1

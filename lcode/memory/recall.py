@@ -26,7 +26,7 @@ from lcode.memory.meaning import Meaning
 from lcode.memory.model import MessageRow, Provenance, RecallHit, SessionRow
 from lcode.memory.recall_search import MESSAGE, Filters, in_order, ranked, to_message
 from lcode.memory.recall_writes import Operation, apply, apply_later
-from lcode.memory.terms import identifier_parts
+from lcode.memory.terms import message_terms
 from lcode.redact import Redactor, cut
 from lcode.redact_content import redacted_json, redacted_parts
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
@@ -241,16 +241,20 @@ class Recall:
         *,
         run_id: str = "",
         call_id: str = "",
+        tool: str = "",
+        outcome: str = "",
+        paths: Sequence[str] = (),
     ) -> MessageRow:
         """Store a message and return it as it was stored: redacted. The same operation id is stored once.
 
         `text` is what people and search see of it; where that is cut or flattened it must be made of redacted content, and is
-        given as a function of it.
+        given as a function of it. A tool's result is of that `tool`, ended so (`outcome`), on those files (`paths`).
         """
         clean = redacted_parts(content, self._redactor.redact)
         shown = self._redactor.redact(text if isinstance(text, str) else text(clean))
         indexed = shown if len(shown) <= _INDEXED else f"{cut(shown, _INDEXED // 2)}\n…\n{shown[-_INDEXED // 2 :]}"
-        terms = identifier_parts(indexed)
+        files = "\n".join(map(self.redacted, paths))
+        terms = message_terms(indexed, tool, files)
         message_id = by.operation_id.replace("op-", "message-", 1)
         now = clock.stamp()
 
@@ -258,6 +262,7 @@ class Recall:
             "add_message", id=message_id, run_id=run_id, role=role, kind=kind, content=json.dumps(clean, ensure_ascii=False),
             text=indexed, terms=terms, call_id=call_id, created_at=now, actor=by.actor.value, source=by.source.value,
             trust=by.trust.value, session_id=by.session_id, step_id=by.step_id, commit_id=by.commit, worktree=by.worktree,
+            tool=tool, outcome=outcome, paths=files,
         )  # fmt: skip
         seq = next(self._unstored) if seq is None else seq
         return MessageRow(seq, message_id, by.session_id, run_id, by.step_id, role, kind, clean, indexed, now)

@@ -72,12 +72,13 @@ def ranked(connection: apsw.Connection, query: str, filters: Filters, limit: int
     expression = match_expression(query)
     if expression:
         columns = ", ".join(f"messages.{name}" for name in MESSAGE.split(", "))
-        sql = (
-            f"SELECT {columns}, -bm25(messages_fts, 1.0, 0.5) * {_WEIGHT} AS score FROM messages_fts"
-            f" JOIN messages ON messages.seq = messages_fts.rowid WHERE messages_fts MATCH ?{where}"
-            " ORDER BY score DESC, messages.seq DESC LIMIT ?"
+        each = (
+            f"SELECT {columns}, -bm25({index}, 1.0, 0.5) * {_WEIGHT} AS score FROM {index}"
+            f" JOIN messages ON messages.seq = {index}.rowid WHERE {index} MATCH ?{where}"
+            for index in ("messages_fts", "tool_messages_fts")
         )
-        values = [expression, *values]
+        sql = f"{' UNION ALL '.join(each)} ORDER BY score DESC, seq DESC LIMIT ?"
+        values = [expression, *values, expression, *values]
     else:
         sql = f"SELECT {MESSAGE}, 0.0 FROM messages WHERE 1{where} ORDER BY seq DESC LIMIT ?"
     rows = fetch_all(connection, sql, (*values, limit * _OVER))

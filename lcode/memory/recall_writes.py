@@ -15,6 +15,7 @@ import apsw
 
 from lcode import clock
 from lcode.memory import compactions
+from lcode.store import checksum
 from lcode.store.database import fetch_one
 
 Operation = tuple[str, dict[str, Any]]
@@ -38,6 +39,8 @@ _MESSAGE = (
     "id", "run_id", "role", "kind", "content", "text", "terms", "call_id", "created_at", "actor", "source", "trust",
     "session_id", "step_id", "commit_id", "worktree",
 )  # fmt: skip
+_DETAILS = checksum.COLUMNS["message_details"]
+_FULL_TEXT = {"tool": "tool_messages_fts", "lookup": ""}  # as the views say that they are of
 _STEP = (
     "id", "run_id", "number", "model", "created_at", "tokens_input", "tokens_cached", "tokens_written", "tokens_output",
     "tokens_reasoning", "latency_ms", "stop_reason",
@@ -130,7 +133,11 @@ def _add_message(connection: apsw.Connection, **row: Any) -> int:
         return int(found[0])
     _insert(connection, "messages", _MESSAGE, row)
     seq = connection.last_insert_rowid()
-    connection.execute("INSERT INTO messages_fts (rowid, text, terms) VALUES (?, ?, ?)", (seq, row["text"], row["terms"]))
+    if any(row.get(name) for name in _DETAILS):
+        details = {name: row.get(name, "") for name in _DETAILS}
+        _insert(connection, "message_details", ("seq", *_DETAILS), {"seq": seq, **details})
+    if index := _FULL_TEXT.get(row["kind"], "messages_fts"):
+        connection.execute(f"INSERT INTO {index} (rowid, text, terms) VALUES (?, ?, ?)", (seq, row["text"], row["terms"]))
     connection.execute(
         "UPDATE sessions SET updated_at = max(updated_at, ?), ended_at = '' WHERE id = ?",
         (row["created_at"], row["session_id"]),

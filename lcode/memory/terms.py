@@ -90,6 +90,12 @@ def identifier_parts(text: str, limit: int = 2_000) -> str:
     return " ".join(parts)
 
 
+def message_terms(text: str, tool: str = "", paths: str = "") -> str:
+    """What is searched of a message beside its text: the parts of identifiers, the tool and the files (one a line) it is of."""
+    parts = identifier_parts(f"{text} {paths}" if paths else text)
+    return " ".join(filter(None, (parts, tool, *paths.split("\n"))))
+
+
 def query_terms(query: str) -> list[str]:
     """The words of a question that carry meaning, compound identifiers also in parts; all words where none would be left."""
     words = [word.lower() for word in _WORDS.findall(query)]

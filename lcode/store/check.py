@@ -18,14 +18,13 @@ from pathlib import Path
 import apsw
 
 from lcode.errors import StoreDamaged, StoreError, StoreNewer
-from lcode.store import checksum, migrations
+from lcode.store import checksum, full_text, migrations
 from lcode.store.commits import Note, State, state_of
 from lcode.store.connect import connect, copy_database
 from lcode.store.paths import create_private_file
 
 QUICK = 1_000_000  # bytes up to which a database is checked whole when it is opened: 4 to 6 ms
 _IN_MEMORY = 64_000_000  # bytes up to which the copy that is checked stays in memory
-FULL_TEXT = (("messages", "messages_fts"), ("passages", "passages_fts"))
 MEND = "`lcode doctor --fix` mends it, from the newest good backup if it must"
 
 _UNKNOWN = "what it says of itself is missing or another store's (a foreign -wal file)"
@@ -214,9 +213,7 @@ def _references(connection: apsw.Connection) -> Iterator[Problem]:
 
 
 def _full_text(connection: apsw.Connection) -> Iterator[Problem]:
-    for rows, index in FULL_TEXT:
-        if not _exists(connection, rows):
-            continue
+    for rows, index in full_text.indexes(connection):
         try:
             connection.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('integrity-check', 1)")
             entries = connection.execute(f"SELECT count(*), min(id), max(id) FROM {index}_docsize").fetchall()

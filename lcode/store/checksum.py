@@ -65,6 +65,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("duration_ms", "trigger", "method", "created_at", "undone_at"),
     ),
     "elisions": ("session_id", "message_id", "call_id", "form", "text", "handle", "reason", "created_at"),
+    "message_details": ("name", "tool", "outcome", "paths", "origin", "source_id"),
+    "session_origins": ("session_id", "origin", "source_id"),
 }  # fmt: skip
 
 

@@ -14,14 +14,13 @@ from typing import TypeVar
 import apsw
 
 from lcode.errors import StoreError
-from lcode.store import migrations
+from lcode.store import full_text, migrations
 from lcode.store.check import in_a_line
 from lcode.store.connect import connect
 from lcode.store.database import Database
 
 T = TypeVar("T")
 
-_INDEXES = (("messages", "messages_fts"), ("passages", "passages_fts"))
 _COUNTED = {"sessions": "sessions", "messages": "messages", "passages": "passages", "blocks": "blocks WHERE NOT deleted"}
 
 
@@ -53,7 +52,7 @@ def inspect(path: Path, schema: migrations.Schema) -> Health:
             version = migrations.version(connection)
             migrations.check(connection, schema, path)
             tables = _tables(connection)
-            unindexed = tuple(rows for rows, index in _INDEXES if index in tables and not _indexed(connection, rows, index))
+            unindexed = tuple(rows for rows, index in full_text.indexes(connection) if not _indexed(connection, rows, index))
             return Health(path, True, problem, version, newest, _counts(connection, tables), unindexed, size)
     except (apsw.Error, StoreError) as error:
         return Health(path, True, str(error), known_schema=newest, size=size)
@@ -102,11 +101,7 @@ def _indexed(connection: apsw.Connection, rows: str, index: str) -> bool:
 def rebuild_full_text(path: Path, schema: migrations.Schema) -> None:
     """Make the full text anew from the rows, which stay as they are. Raises StoreError where its own tables are damaged."""
 
-    def work(connection: apsw.Connection) -> None:
-        for _, index in _INDEXES:
-            connection.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")
-
-    _repaired(path, schema, lambda database: database.write(work))
+    _repaired(path, schema, lambda database: database.write(full_text.rebuild))
 
 
 def shorten_log(path: Path, schema: migrations.Schema) -> bool:

@@ -218,6 +218,53 @@ def _memory_2(connection: apsw.Connection) -> None:
     )
 
 
+def _memory_3(connection: apsw.Connection) -> None:
+    """What a message has beside its words: who is named as its speaker, the tool and the files that it is of, and where it
+    was imported from. What tools print has full text of its own: in that of what was said it would drown speech.
+
+    Results of searches of memory (`lookup`) are in neither: they would be found in the place of what they repeat.
+    """
+    _statements(
+        connection,
+        f"""
+        CREATE TABLE message_details (
+            seq INTEGER PRIMARY KEY REFERENCES messages (seq), name TEXT NOT NULL DEFAULT '', tool TEXT NOT NULL DEFAULT '',
+            outcome TEXT NOT NULL DEFAULT '', paths TEXT NOT NULL DEFAULT '', origin TEXT NOT NULL DEFAULT '',
+            source_id TEXT NOT NULL DEFAULT '', {checksum.column("message_details")}
+        ) STRICT;
+        CREATE INDEX message_details_by_name ON message_details (name) WHERE name != '';
+        CREATE INDEX message_details_by_tool ON message_details (tool, outcome) WHERE tool != '';
+        CREATE TABLE session_origins (
+            session_id TEXT PRIMARY KEY REFERENCES sessions (id), origin TEXT NOT NULL, source_id TEXT NOT NULL DEFAULT '',
+            {checksum.column("session_origins")}
+        ) STRICT;
+        CREATE VIEW said_messages AS SELECT seq, text, terms FROM messages WHERE kind NOT IN ('tool', 'lookup');
+        CREATE VIEW tool_messages AS SELECT seq, text, terms FROM messages WHERE kind = 'tool';
+        INSERT INTO message_details (seq, tool, outcome, paths)
+        SELECT messages.seq, tool_calls.name, tool_calls.outcome,
+        coalesce(json_extract(iif(json_valid(arguments), arguments, '{{}}'), '$.path'), '')
+        FROM messages JOIN tool_calls ON tool_calls.session_id = messages.session_id
+        AND tool_calls.step_id = messages.step_id AND tool_calls.call_id = messages.call_id
+        WHERE messages.kind = 'tool' AND messages.copy_of = '' ON CONFLICT DO NOTHING;
+        UPDATE messages SET terms = ltrim(terms || ' ' || tool || ' ' || paths) FROM message_details
+        WHERE message_details.seq = messages.seq;
+        DROP TABLE messages_fts;
+        """,
+    )
+    for index, rows in (("messages_fts", "said_messages"), ("tool_messages_fts", "tool_messages")):
+        _statements(
+            connection,
+            f"""
+            CREATE VIRTUAL TABLE {index} USING fts5 (
+                text, terms, content = '{rows}', content_rowid = 'seq', tokenize = 'porter unicode61'
+            );
+            INSERT INTO {index} ({index}, rank) VALUES ('secure-delete', 1);
+            INSERT INTO {index} ({index}) VALUES ('rebuild');
+            CREATE VIRTUAL TABLE {index}_terms USING fts5vocab ({index}, instance);
+            """,
+        )
+
+
 def _memory_4(connection: apsw.Connection) -> None:
     """What was taken out of the prompts of sessions: by compactions, and message by message (elisions).
 
@@ -243,7 +290,7 @@ def _memory_4(connection: apsw.Connection) -> None:
 
 
 USER = Schema("user", (_user_1,))
-MEMORY = Schema("memory", (_memory_1, _memory_2, _memory_4))
+MEMORY = Schema("memory", (_memory_1, _memory_2, _memory_3, _memory_4))
 
 
 def _number(connection: apsw.Connection, sql: str) -> int:

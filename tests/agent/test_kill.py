@@ -69,7 +69,7 @@ def check_acknowledged(harness: Harness, facts: list[dict[str, Any]], repo: Path
     rows = memory.database.read(
         lambda connection: [
             next(iter(connection.execute(f"SELECT count(*) FROM {name}")))[0]
-            for name in ("messages", "messages_fts_docsize", "passages", "passages_fts_docsize")
+            for name in ("said_messages", "messages_fts_docsize", "passages", "passages_fts_docsize")
         ]
     )
     assert rows[0] == rows[1]

@@ -92,7 +92,8 @@ def assert_all_stored(session: Session) -> None:
     assert len({row.seq for row in session.rows}) == len(session.rows)
     counts = session.memory.database.read(
         lambda connection: [
-            next(iter(connection.execute(f"SELECT count(*) FROM {name}")))[0] for name in ("messages", "messages_fts_docsize")
+            next(iter(connection.execute(f"SELECT count(*) FROM {name}")))[0]
+            for name in ("said_messages", "messages_fts_docsize")
         ]
     )
     assert counts[0] == counts[1]

@@ -281,13 +281,17 @@ def _damage(database: Database) -> Iterator[str]:
     if verdict != "ok":
         yield f"{database.path}: {verdict}"
     tables = database.read(lambda connection: fetch_all(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'"))
-    for table in ("messages", "passages"):
-        if (f"{table}_fts",) in tables:
+    for table, index in (
+        ("said_messages", "messages_fts"),
+        ("tool_messages", "tool_messages_fts"),
+        ("passages", "passages_fts"),
+    ):
+        if (index,) in tables:
             rows = database.read(
-                lambda connection, table=table: fetch_all(
+                lambda connection, table=table, index=index: fetch_all(
                     connection,
-                    f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {table}_fts_docsize),"
-                    f" (SELECT total(seq) FROM {table}), (SELECT total(id) FROM {table}_fts_docsize)",
+                    f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {index}_docsize),"
+                    f" (SELECT total(seq) FROM {table}), (SELECT total(id) FROM {index}_docsize)",
                 )
             )[0]
             if rows[:2] != (rows[1], rows[0]) or rows[2] != rows[3]:
