@@ -156,10 +156,10 @@ def _grouped(dialogue: Dialogue, rng: random.Random) -> Iterator[Question]:
     groups: dict[str, list[Instance]] = defaultdict(list)
     for instance in dialogue.instances:
         groups[instance.scene.name].append(instance)
+    named = {"release": "we released {version}", "outage": "the outage of the {component}"}
     events = [
-        (instance.slots.fill("{we} released {version}", {"we": "we"}), instance.evidence["e1"].time)
-        for instance in groups["release"]
-    ] + [(instance.slots.fill("the outage of the {component}"), instance.evidence["e1"].time) for instance in groups["outage"]]
+        (each.slots.fill(text), each.evidence["e1"].time) for name, text in named.items() for each in groups.get(name, ())
+    ]
     for instances in groups.values():
         for asking in instances[0].scene.asks:
             if asking.grouped and "{when}" in asking.texts[0]:

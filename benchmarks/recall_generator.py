@@ -225,7 +225,7 @@ class Dialogue:
     def _echoed(self, instance: Instance, text: str, line: Line) -> str:
         """A line that does not say what it is about, saying it now and then."""
         about = [value for name in instance.scene.key if (value := instance.slots.value(name)[0]).lower() not in text.lower()]
-        if not about or self.rng.random() > (0.4 if line.evidence else 0.15):
+        if not about or self.rng.random() > (0.6 if line.evidence else 0.2):
             return text
         what = about[0]
         forms = (

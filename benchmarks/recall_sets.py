@@ -12,12 +12,13 @@ from datetime import datetime
 from functools import cache
 
 _STOP_WORDS = (
-    "a about after again all also am an and any are as at be because been before being but by can could did do does done for"
-    " from get gets go goes got had has have he her here him his how i if in into is it its just like made make me more my no"
-    " not of off on once only or other our out over own same she should so some such t s d ll re ve m than that the their them"
-    " then there these they thing things this those through to too under until up us very was we were what when where which"
-    " while who whom whose why will with would you your yes ok one two last next now today"
+    "a about after again all am an and any are as at be because been before being but by can could did do does doing don"
+    " down during each few for from further had has have having he her here hers him his how i if in into is it its just"
+    " me more most my no nor not now of off on once only or other our out over own s same she should so some such t than"
+    " that the their them then there these they this those through to too under until up very was we were what when where"
+    " which while who whom why will with would you your yours"
 )
+_SAY_LITTLE = "also d get gets go goes got like ll made make next last ok one re thing things today two us ve m whose yes"
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
 
@@ -91,7 +92,8 @@ def _tokenizer() -> Callable[[str], list[str]]:
 
 @cache
 def _stop_stems() -> frozenset[str]:
-    return frozenset(_tokenizer()(_STOP_WORDS)) | frozenset(_STOP_WORDS.split())
+    listed = f"{_STOP_WORDS} {_SAY_LITTLE}"
+    return frozenset(_tokenizer()(listed)) | frozenset(listed.split())
 
 
 def words(text: str) -> list[str]:
