@@ -23,16 +23,16 @@ from lcode.events import Answer, ApprovalRequested, Decision, Emit, MemoryChange
 from lcode.ids import new_id
 from lcode.llm.protocol import ToolCall, ToolResult
 from lcode.llm.wire import part_from_json, parts_from_json
-from lcode.memory.model import MessageRow
-from lcode.memory.recall import PendingCall
+from lcode.memory.model import MessageRow, PendingCall
 from lcode.memory.render import diff_values
 from lcode.memory.session_memory import SessionMemory
 from lcode.safety.permission import Permission, Verdict
-from lcode.tools import schema
+from lcode.tools import kept, schema
 from lcode.tools.base import Effect, Preview, Tool, ToolContext, ToolError, ToolOutput, moved
 from lcode.tools.seen import came_from
 
 PARALLEL = 8
+_MOST = 60_000  # characters of one result, more than any tool gives
 ONCE_ONLY = "nothing: while memory cannot be written each call is asked about"
 NOT_KEPT = (
     "Memory cannot be written now ({reason}). Nothing was kept. Go on with the work; you are told when it can be written again."
@@ -82,6 +82,7 @@ class CallRunner:
     make_context: Callable[[str, str], ToolContext]
     log_bug: Callable[[BaseException], str]
     interactive: bool = False
+    result_room: Callable[[], int] = lambda: _MOST  # characters that one result may have
     refused: int = 0
     rows: list[MessageRow] = field(default_factory=list)  # stored results that the session has not taken yet
     ask_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -302,9 +303,11 @@ class CallRunner:
     async def _stored(
         self, item: Prepared, run_id: str, step_id: str, output: ToolOutput, outcome: str, emit: Emit
     ) -> ToolResult:
-        text = "\n\n".join(filter(None, [output.text or "(no output)", item.beside]))
+        room, context = self.result_room(), self.make_context(item.operation_id, step_id)
+        shown = kept.shortened(context, output.text or "(no output)", room // 3, room - room // 3)
+        text = "\n\n".join(filter(None, [shown, item.beside]))
         result = ToolResult(item.call.id, item.call.name, text, output.is_error)
-        detail = _detail(output, item, self.make_context(item.operation_id, step_id)) if outcome == "ok" else output.summary
+        detail = _detail(output, item, context) if outcome == "ok" else output.summary
         row = await self.outbox.write(
             lambda: store_result(
                 self.memory, item.operation_id, result, run_id, step_id, outcome, detail, item.arguments.get("path")

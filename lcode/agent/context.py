@@ -14,6 +14,7 @@ from lcode.tokens import approximate_tokens
 if TYPE_CHECKING:
     from lcode.agent.session import Session
 
+_SHORTEST_RESULT, _LONGEST_RESULT = 4_000, 60_000  # characters
 _TOOLS = 2_500  # tokens of the tools' schemas, about
 
 
@@ -29,6 +30,10 @@ class Context:
         """Tokens that fit into one request and its reply."""
         environment = self._session.environment
         return context_window(self._session.provider.name, environment.providers, environment.window_override)
+
+    def result_room(self) -> int:
+        """Characters that one result of a call may have: about an eighth of the window, or more than any tool gives."""
+        return min(max(self.window // 2, _SHORTEST_RESULT), _LONGEST_RESULT)
 
     def note_usage(self, usage: Usage) -> None:
         self.tokens = usage.input + usage.output or self.estimate()

@@ -8,8 +8,7 @@ from lcode.errors import UserError
 from lcode.ids import new_id
 from lcode.llm.protocol import ToolResult
 from lcode.memory.fork import copy_session
-from lcode.memory.model import SessionRow
-from lcode.memory.recall import PendingCall
+from lcode.memory.model import PendingCall, SessionRow
 from lcode.memory.session_memory import SessionMemory
 
 FORKED = Cause("no result here: this session was forked from another one", "this session was forked from another one")

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from lcode.agent.conversation import LOOKUPS
 from lcode.llm.protocol import ToolResult
 from lcode.llm.wire import part_to_json
-from lcode.memory.model import Actor, MessageRow, Source, Trust
-from lcode.memory.recall import PendingCall
+from lcode.memory.model import Actor, MessageRow, PendingCall, Source, Trust
 from lcode.memory.session_memory import SessionMemory
 
 

@@ -88,6 +88,7 @@ class Session:
         self.outbox.saved = self._number_rows
         self.prompt = SentPrompt(self)
         self.context = Context(self)
+        self.calls.result_room = self.context.result_room
 
     # -- what a face may ask ----------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ _TABLES = [
     if table not in ("agents", "agent_paths", "identity", "steps", "passage_links", "compactions")
 ]
 _INDEXED = ("messages", "passages")
-_OUTPUT = re.compile(r"output-[0-9a-f]{32}\.txt")
+_OUTPUT = re.compile(r"output-[0-9a-f]{8,32}")
 _NAMES = {
     **{"blocks": "blocks", "block_versions": "versions of blocks", "messages": "messages", "passages": "passages"},
     **{"sessions": "sessions (titles, notes)", "prompts": "prompts that were sent", "tool_calls": "tool calls"},
@@ -227,7 +227,7 @@ def _forget_messages(connection: apsw.Connection, wish: Wish, found: Found, tabl
     rows = fetch_all(connection, sql, (_among(wish.messages), _among(wish.sessions)))
     settle_context(connection, [row[6] for row in rows], {row[6]: row[5] for row in rows if row[7] == "summary"}, tables)
     for seq, content, text, step, call, session, *_ in rows:
-        found.outputs.update(_OUTPUT.findall(content))
+        found.outputs.update(f"{name}.txt" for name in _OUTPUT.findall(content))
         if len(found.quotes) < 5 and text != wish.scrub.mark:
             found.quotes.append(" ".join(text.split())[:60])
         if "message_details" in tables:

@@ -138,6 +138,20 @@ class MessageRow:
 
 
 @dataclass(frozen=True)
+class PendingCall:
+    """A tool call that was stored and has no result yet."""
+
+    operation_id: str
+    step_id: str
+    call_id: str
+    number: int
+    name: str
+    arguments: dict[str, Any]
+    effect: str
+    state: str
+
+
+@dataclass(frozen=True)
 class SessionRow:
     """A session. `live` is whether a process holds it now: then `owner` says who, `pid`, `terminal` and `since` say it apart,
     `branch` is where that process works, and `activity` says what it does."""

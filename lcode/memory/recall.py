@@ -12,7 +12,6 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import apsw
@@ -23,9 +22,10 @@ from lcode.events import Usage
 from lcode.ids import new_id
 from lcode.memory.compactions import Compaction, compactions, context_rows
 from lcode.memory.meaning import Meaning
-from lcode.memory.model import MessageRow, Provenance, RecallHit, SessionRow
+from lcode.memory.model import MessageRow, PendingCall, Provenance, RecallHit, SessionRow
 from lcode.memory.recall_search import MESSAGE, Filters, in_order, ranked, to_message
 from lcode.memory.recall_writes import Operation, apply, apply_later
+from lcode.memory.results import Result, result
 from lcode.memory.terms import message_terms
 from lcode.redact import Redactor, cut
 from lcode.redact_content import redacted_json, redacted_parts
@@ -40,20 +40,6 @@ _SESSION = (
     "SELECT id, title, created_at, updated_at, ended_at, archived, branch, worktree, model,"
     " (SELECT count(*) FROM messages WHERE session_id = sessions.id), note, forked_from FROM sessions"
 )
-
-
-@dataclass(frozen=True)
-class PendingCall:
-    """A tool call that was stored and has no result yet."""
-
-    operation_id: str
-    step_id: str
-    call_id: str
-    number: int
-    name: str
-    arguments: dict[str, Any]
-    effect: str
-    state: str
 
 
 class Recall:
@@ -301,6 +287,11 @@ class Recall:
             )
         )
         return [to_message(row) for row in rows]
+
+    def result(self, digits: str, session_id: str = "") -> Result | None:
+        """What a call returned, by the digits of its handle: of any session, of `session_id` where it is not one alone."""
+        found = self._log.read(lambda connection: result(connection, digits, session_id))
+        return found or self._memory.read(lambda connection: result(connection, digits, session_id))
 
     def add_calls(self, calls: Sequence[PendingCall], session_id: str) -> None:
         """Store the calls a reply asks for, before any of them runs."""

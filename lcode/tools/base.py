@@ -62,9 +62,9 @@ class ToolContext:
     when permission was decided on it, it means until the call is done.
 
     `operation_id` is made by the loop before the call and stands with the stored call: every memory write of the call
-    carries it, so that an interrupted call can be checked and is not repeated. `output_dir` takes full outputs that
-    were cut. `environment` is what child processes get (provider keys are already out of it). `redact` is the gate for
-    what a tool itself writes to disk (default: one made for `environment`).
+    carries it, so that an interrupted call can be checked and is not repeated. `output_dir` takes outputs
+    whole that were cut. `environment` is what child processes get (provider keys are already out of it). `redact` is the
+    gate for what a tool itself writes to disk (default: one made for `environment`).
     """
 
     root: Path

@@ -15,10 +15,11 @@ def file_tools() -> list[Tool]:
     from lcode.tools.grep import Grep
     from lcode.tools.list_dir import ListDir
     from lcode.tools.read_file import ReadFile
+    from lcode.tools.read_result import ReadResult
     from lcode.tools.shell import Shell
     from lcode.tools.write_file import WriteFile
 
-    return [EditFile(), Glob(), Grep(), ListDir(), ReadFile(), Shell(), WriteFile()]
+    return [EditFile(), Glob(), Grep(), ListDir(), ReadFile(), ReadResult(), Shell(), WriteFile()]
 
 
 def memory_tools() -> list[Tool]:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from lcode.tools import truncate
+from lcode.tools import kept, truncate
 from lcode.tools.base import Effect, Preview, Tool, ToolContext, ToolError, ToolOutput
 
 if TYPE_CHECKING:
     from lcode.tools.process import Finished
 
-_HEAD, _TAIL = 10_000, 20_000  # characters of the output that the model is shown
+_HEAD, _TAIL = 5_000, 11_000  # characters of the output that the model is shown
 _KEPT = 4_000_000  # bytes of each end that the file with the full output may hold
 _LONGEST = 3_600  # seconds
 
@@ -106,10 +106,7 @@ def _result(context: ToolContext, finished: Finished, seconds: int) -> ToolOutpu
     if finished.timed_out:
         status = f"timed out after {seconds} s and was ended"
     lines = truncate.plural(text.count("\n") + 1, "line") if text else "no output"
-    shown = text
-    if len(text) > _HEAD + _TAIL:  # redacted first: half of a secret would not be known as one
-        whole = context.redacted(text)
-        shown = truncate.head_tail(whole, _HEAD, _TAIL, _cut_note(context, whole))
+    shown = kept.shortened(context, text, _HEAD, _TAIL)
     context.seen.output(shown)
     text = f"{shown}\n" if shown else ""
     return ToolOutput(
@@ -117,22 +114,3 @@ def _result(context: ToolContext, finished: Finished, seconds: int) -> ToolOutpu
         f"{status}, {lines}",
         is_error=finished.code != 0 or finished.timed_out,
     )
-
-
-def _cut_note(context: ToolContext, text: str) -> str:
-    """Keeps the whole of `text` (redacted) in a file, and says where it is."""
-    from lcode.errors import StoreUnwritable
-    from lcode.ids import new_id
-    from lcode.store.paths import private_folder
-
-    path = context.output_dir / f"{new_id('output')}.txt"
-    try:
-        private_folder(context.output_dir)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 (a descriptor)
-            file.write(text)
-    except (OSError, StoreUnwritable) as error:
-        kept = f"could not be kept: {getattr(error, 'strerror', None) or error}"
-    else:
-        kept = f"is in {path}"
-    return "[{cut} characters cut; the full output " + kept.replace("{", "{{").replace("}", "}}") + "]"

@@ -34,9 +34,9 @@ class Harness:
     events: list[Event] = field(default_factory=list)
 
     @classmethod
-    def open(cls, folder: Path, **settings: Any) -> Harness:
+    def open(cls, folder: Path, *, ephemeral: bool = False, **settings: Any) -> Harness:
         flags = {"permission_mode": "yolo", **settings}
-        return cls(Runtime.open(load(None, os.environ, flags), folder))
+        return cls(Runtime.open(load(None, os.environ, flags), folder, ephemeral=ephemeral))
 
     def script(self, answers: Sequence[Answer], *, api: str = "openai") -> ScriptedProvider:
         """Let the sessions opened from now on be answered by `answers`."""

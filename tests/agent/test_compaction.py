@@ -117,15 +117,17 @@ def test_a_system_prompt_that_alone_overflows_ends_the_run(repo: Path) -> None:
 def test_results_that_the_model_has_not_seen_are_never_evicted(repo: Path) -> None:
     async def work() -> None:
         harness = Harness.open(repo, context_window=9_000)
-        (repo / "big.txt").write_text("\n".join(f"line {number} of a long file" for number in range(900)))
+        big = [f"big{at}.txt" for at in range(4)]
+        for name in big:
+            (repo / name).write_text("\n".join(f"line {number} of a long file" for number in range(900)))
 
         def answer(request: Request) -> object:
             if is_summary(request):
                 return reply("Summary.")
             if "line 0 of a long file" in str(request.messages):
-                assert "line 899 of a long file" in str(request.messages)
+                assert str(request.messages).count("line 899 of a long file") == len(big)
                 return reply("Seen.")
-            return reply("", ("read_file", {"path": "README.md"}), ("read_file", {"path": "big.txt"}))
+            return reply("", *(("read_file", {"path": name}) for name in big))
 
         harness.script([answer] * 9)  # type: ignore[list-item]
         session = await harness.runtime.new_session()

@@ -286,9 +286,9 @@ def test_an_ephemeral_session_keeps_a_long_output_until_it_ends_and_logs_nothing
         secret = Harness(Runtime.open(load(None, os.environ, {"permission_mode": "yolo"}), repo, ephemeral=True))
         script = secret.script([reply("", ("shell", {"command": "seq 1 20000"})), reply("ok")])
         await secret.ask(await secret.runtime.new_session(), "count")
-        told = re.search(r"the full output is in (.*)\]", str(script.requests[-1].messages[-1].parts[0].text))  # type: ignore[union-attr]
+        told = re.search(r"read_result (output-\w+) has all\]", str(script.requests[-1].messages[-1].parts[0].text))  # type: ignore[union-attr]
         assert told is not None
-        path = Path(told[1])
+        path = secret.runtime._outputs / f"{told[1]}.txt"
         assert path.read_text().endswith("20000")
         assert (path.parent.stat().st_mode & 0o077, path.stat().st_mode & 0o077) == (0, 0)
         assert "no log" in secret.runtime.log_bug(ValueError("x"))

@@ -208,10 +208,10 @@ def test_a_session_of_one_agent_concerns_no_other(lcode: Lcode, planted: Path, t
 
 
 def test_what_a_tool_put_out_in_full_goes_with_its_message(lcode: Lcode, planted: Path) -> None:
-    output = agent_of(planted) / "outputs" / f"output-{'0' * 32}.txt"
+    output = agent_of(planted) / "outputs" / "output-3f2a91bc.txt"
     output.write_text("pages and pages")
     message = lcode("recall", "entirely", "--role", "user", "--json").json()[0]["message"]["id"]
-    content = f'[{{"type": "tool_result", "call_id": "c", "name": "shell", "text": "in full: {output}"}}]'
+    content = '[{"type": "tool_result", "call_id": "c", "name": "shell", "text": "read_result output-3f2a91bc has all"}]'
     execute(agent_of(planted) / "memory.db", ("UPDATE messages SET content = ? WHERE id = ?", (content, message)))
     assert lcode("forget", message, "--yes").code == 0
     assert not output.exists()

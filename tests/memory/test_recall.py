@@ -9,8 +9,7 @@ import pytest
 
 from lcode import clock
 from lcode.errors import MemoryEditError, UserError
-from lcode.memory.model import Actor, Source
-from lcode.memory.recall import PendingCall
+from lcode.memory.model import Actor, PendingCall, Source
 from tests.memory.conftest import Tiers, by
 
 

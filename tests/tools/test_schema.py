@@ -18,7 +18,7 @@ def arguments(name: str, **given: object) -> dict[str, object]:
 def test_tools_are_sorted_and_offered_once() -> None:
     names = [tool.name for tool in all_tools()]
     assert names == sorted(set(names)) and set(TOOLS) <= set(names)
-    assert list(TOOLS) == ["edit_file", "glob", "grep", "list_dir", "read_file", "shell", "write_file"]
+    assert list(TOOLS) == ["edit_file", "glob", "grep", "list_dir", "read_file", "read_result", "shell", "write_file"]
 
 
 def test_file_tools_are_described_in_few_bytes() -> None:

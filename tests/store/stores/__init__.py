@@ -16,8 +16,8 @@ from typing import Any
 from lcode.events import Usage
 from lcode.memory.archival import Archival
 from lcode.memory.blocks import Blocks
-from lcode.memory.model import Actor, Provenance, Source, Trust
-from lcode.memory.recall import PendingCall, Recall
+from lcode.memory.model import Actor, PendingCall, Provenance, Source, Trust
+from lcode.memory.recall import Recall
 from lcode.redact import Redactor
 from lcode.store import migrations
 from lcode.store.database import Database
