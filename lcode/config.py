@@ -14,9 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from lcode.config_keys import KEYS, Value, checked, parsed, provider, unknown, variable
+from lcode.config_keys import KEYS, Value, checked, model, parsed, provider, unknown, variable
 from lcode.errors import ConfigError
-from lcode.provider_settings import ProviderSettings
+from lcode.provider_settings import ModelSettings, ProviderSettings
 
 BUILT_IN = "built-in"
 COMMAND_LINE = "command line"
@@ -37,6 +37,8 @@ class Settings:
     block_limit: int = 5_000
     core_memory_tokens: int = 8_000
     context_window: int | None = None
+    max_cost: float | None = None
+    debug: bool = False
     shell_timeout: float = 120.0
     worker: bool = True
     embedding_provider: Literal["static", "openai", "ollama"] = "static"
@@ -47,6 +49,7 @@ class Settings:
     vi_mode: bool = False
     history: bool = True
     providers: Mapping[str, ProviderSettings] = field(default_factory=lambda: MappingProxyType({}))
+    models: Mapping[str, ModelSettings] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
@@ -55,10 +58,14 @@ class Settings:
         return self.origins.get(key, BUILT_IN)
 
     def rows(self) -> list[tuple[str, Any, str]]:
-        """Key, value and origin of everything, providers last (by their address: headers may be confidential)."""
+        """Key, value and origin of everything, last the user's own providers (by their address: headers may be confidential)
+        and models."""
         rows = [(key, getattr(self, key), self.origin(key)) for key in KEYS]
         for name, its in self.providers.items():
             rows.append((f"providers.{name}", f"{its.api} at {its.base_url}", self.origin(f"providers.{name}")))
+        for name, said in self.models.items():
+            known = ", ".join(f"{field} {value}" for field, value in vars(said).items() if value is not None)
+            rows.append((f"models.{name}", known, self.origin(f"models.{name}")))
         return rows
 
 
@@ -92,7 +99,7 @@ def load(root: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]
     user_file = config_path(environ)
     if root is not None and not _same(repository_path(root), user_file):
         _take_repository(repository_path(root), values, origins, warnings)
-    providers = _take_user(user_file, values, origins)
+    providers, models = _take_user(user_file, values, origins)
     for key in KEYS:
         if text := environ.get(variable(key), "").strip():
             try:
@@ -107,6 +114,7 @@ def load(root: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]
     return Settings(
         **values,  # type: ignore[arg-type]
         providers=MappingProxyType(providers),
+        models=MappingProxyType(models),
         warnings=tuple(warnings),
         origins=MappingProxyType(origins),
     )
@@ -183,25 +191,32 @@ def _shown(text: str) -> str:
     return clean(text).replace("\n", " ")[:300]
 
 
-def _take_user(file: Path, values: dict[str, Value], origins: dict[str, str]) -> dict[str, ProviderSettings]:
+def _take_user(
+    file: Path, values: dict[str, Value], origins: dict[str, str]
+) -> tuple[dict[str, ProviderSettings], dict[str, ModelSettings]]:
+    """The user's own providers and models; the keys go into `values`."""
     tables, text = read_toml(file)
     providers: dict[str, ProviderSettings] = {}
+    models: dict[str, ModelSettings] = {}
     for key, value in tables.items():
         try:
-            if key == "providers":
+            if key in ("providers", "models"):
                 if not isinstance(value, dict):
-                    raise ValueError("providers must be tables: [providers.NAME]")
+                    raise ValueError(f"{key} must be tables: [{key}.NAME]")
                 for name, table in value.items():
-                    providers[name] = provider(name, table)
-                    origins[f"providers.{name}"] = f"user: {file}"
+                    if key == "providers":
+                        providers[name] = provider(name, table)
+                    else:
+                        models[name] = model(name, table)
+                    origins[f"{key}.{name}"] = f"user: {file}"
             elif key not in KEYS:
-                raise ValueError(unknown(key, (*KEYS, "providers")))
+                raise ValueError(unknown(key, (*KEYS, "providers", "models")))
             else:
                 values[key] = checked(key, value)
                 origins[key] = f"user: {file}"
         except ValueError as error:
             raise ConfigError(f"{file}{_line(text, key)}: {error}", "`lcode config` lists the keys; correct the file") from None
-    return providers
+    return providers, models
 
 
 def _line(text: str, key: str) -> str:

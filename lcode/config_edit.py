@@ -43,8 +43,9 @@ def unset(key: str, environ: Mapping[str, str]) -> Path:
 def _known(key: str) -> None:
     if key in KEYS:
         return
-    if key.partition(".")[0] == "providers":
-        raise ConfigError("providers are not set from here", "edit the file that `lcode config` names")
+    table = key.partition(".")[0]
+    if table in ("providers", "models"):
+        raise ConfigError(f"{table} are not set from here", "edit the file that `lcode config path` names")
     raise ConfigError(unknown(key), f"keys: {', '.join(KEYS)}")
 
 

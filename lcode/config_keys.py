@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lcode.provider_settings import ProviderSettings
+from lcode.provider_settings import ModelSettings, ProviderSettings
 
 Value = str | int | float | bool | None
 
@@ -39,6 +39,8 @@ KEYS: Mapping[str, Key] = {
     "block_limit": Key(int, 5_000, "characters of a new memory block", least=100, most=100_000, from_repository=True),
     "core_memory_tokens": Key(int, 8_000, "tokens of all blocks", least=500, most=100_000, from_repository=True),
     "context_window": Key(int, None, "tokens the model takes; unset: as its provider says", least=1_000),
+    "max_cost": Key(float, None, "dollars that one process may spend on models; unset: no limit", least=0, most=1_000_000),
+    "debug": Key(bool, False, "tell of decisions and lost caches on standard error and in the log"),
     "shell_timeout": Key(float, 120.0, "seconds a command may run", least=1, most=3_600, from_repository=True),
     "worker": Key(bool, True, "keep the code index current with a process in the background"),
     "embedding_provider": Key(
@@ -51,6 +53,9 @@ KEYS: Mapping[str, Key] = {
     "vi_mode": Key(bool, False, "vi keys at the prompt"),
     "history": Key(bool, True, "keep what was typed at the prompt"),
 }
+_LEAST_COUNT = {"context_window": 1_000, "max_output": 1}
+_DEAREST = 1_000_000  # dollars a million tokens
+_MODEL_FIELDS = (*_LEAST_COUNT, "price_input", "price_cached", "price_written", "price_output")
 _PROVIDER_FIELDS = ("api", "base_url", "key_env", "headers", "context_window")
 _TYPES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -139,3 +144,24 @@ def provider(name: str, table: Any) -> ProviderSettings:
     if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1_000):
         raise ValueError(f"{where}.context_window must be a whole number of at least 1000")
     return ProviderSettings(table.get("api", "openai"), table["base_url"], key_env, dict(headers), window)
+
+
+def model(name: str, table: Any) -> ModelSettings:
+    """The checked table `[models."PROVIDER/NAME"]` of the user's file. Raises ValueError."""
+    where = f'models."{name}"'
+    if not isinstance(table, dict):
+        raise ValueError(f"{where} must be a table")
+    if "/" not in name.strip("/"):
+        raise ValueError(f'{where}: a model is named with its provider, as in [models."openai/gpt-5.2"]')
+    for key, value in table.items():
+        if key not in _MODEL_FIELDS:
+            raise ValueError(f"{where}: {unknown(key, _MODEL_FIELDS)} (known: {', '.join(_MODEL_FIELDS)})")
+        if key in _LEAST_COUNT:
+            if not isinstance(value, int) or isinstance(value, bool) or value < _LEAST_COUNT[key]:
+                raise ValueError(f"{where}.{key} must be a whole number of at least {_LEAST_COUNT[key]}")
+        elif isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _DEAREST:
+            raise ValueError(f"{where}.{key} must be dollars for a million tokens, from 0 to {_DEAREST}")
+    prices = [key for key in table if key.startswith("price_")]
+    if prices and not {"price_input", "price_output"} <= set(prices):
+        raise ValueError(f"{where}: a price needs both price_input and price_output")
+    return ModelSettings(**table)

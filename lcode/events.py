@@ -32,13 +32,15 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one step or their sum over a run. `input` counts everything sent; `cached` and `written` are parts of it."""
+    """Tokens of one step or their sum over a run. `input` counts everything sent; `cached` and `written` are parts of it,
+    `written_hour` is the part of `written` that the provider keeps for an hour; `reasoning` is a part of `output`."""
 
     input: int = 0
     cached: int = 0
     written: int = 0
     output: int = 0
     reasoning: int = 0
+    written_hour: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -47,6 +49,7 @@ class Usage:
             self.written + other.written,
             self.output + other.output,
             self.reasoning + other.reasoning,
+            self.written_hour + other.written_hour,
         )
 
 

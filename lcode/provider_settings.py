@@ -1,4 +1,4 @@
-"""A provider of the user's own, as the settings describe it: at the bottom, so that settings and providers share it."""
+"""Providers and models of the user's own, as the settings describe them: at the bottom, for settings and llm alike."""
 
 from __future__ import annotations
 
@@ -17,3 +17,15 @@ class ProviderSettings:
     key_env: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     context_window: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What the user says of a model; it holds over the catalogue and the price table. Prices are dollars a million tokens."""
+
+    context_window: int | None = None
+    max_output: int | None = None
+    price_input: float | None = None
+    price_cached: float | None = None
+    price_written: float | None = None
+    price_output: float | None = None

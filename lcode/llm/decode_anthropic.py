@@ -136,6 +136,9 @@ class AnthropicDecoder:
         details = object_of(usage.get("output_tokens_details"))
         if details:
             self._usage["thinking_tokens"] = count_of(details.get("thinking_tokens"))
+        kept = object_of(usage.get("cache_creation"))
+        if kept:
+            self._usage["written_hour"] = count_of(kept.get("ephemeral_1h_input_tokens"))
 
     def reply(self) -> Reply:
         """The whole reply. Raises ProviderError (retryable) where `message_stop` or the stop reason never came."""
@@ -170,10 +173,12 @@ class AnthropicDecoder:
         return "tool_calls" if calls and finish == "stop" else finish
 
     def _total(self) -> Usage:
+        """Of its three counts of input each leaves out the others; together they are what was sent."""
         cached, written = self._usage.get("cache_read_input_tokens", 0), self._usage.get("cache_creation_input_tokens", 0)
         fresh = self._usage.get("input_tokens", 0)
         output, reasoning = self._usage.get("output_tokens", 0), self._usage.get("thinking_tokens", 0)
-        return Usage(fresh + cached + written, cached, written, output, reasoning)
+        hour = min(self._usage.get("written_hour", 0), written)
+        return Usage(fresh + cached + written, cached, written, output, reasoning, hour)
 
 
 def _call(block: _Block, call_id: str, cut: bool) -> ToolCall:

@@ -117,18 +117,7 @@ class OpenAIDecoder:
     def _take_usage(self, data: Mapping[str, Any]) -> None:
         usage = object_of(data.get("usage"))
         if usage:
-            prompt, completion = (
-                object_of(usage.get("prompt_tokens_details")),
-                object_of(usage.get("completion_tokens_details")),
-            )
-            cached = count_of(prompt.get("cached_tokens")) or count_of(usage.get("prompt_cache_hit_tokens"))
-            self._usage = Usage(
-                input=count_of(usage.get("prompt_tokens")),
-                cached=cached,
-                written=count_of(prompt.get("cache_write_tokens")),
-                output=count_of(usage.get("completion_tokens")),
-                reasoning=count_of(completion.get("reasoning_tokens")),
-            )
+            self._usage = _usage(usage)
 
     def reply(self) -> Reply:
         """The whole reply. Raises ProviderError (retryable) where no `finish_reason` came."""
@@ -165,6 +154,17 @@ class OpenAIDecoder:
         if self._calls:
             return "tool_calls"  # some servers say `stop`
         return "refusal" if self._refused else "stop"
+
+
+def _usage(usage: Mapping[str, Any]) -> Usage:
+    """Input holds what was cached and written; output holds reasoning, which some services count in the total alone."""
+    sent, said = object_of(usage.get("prompt_tokens_details")), object_of(usage.get("completion_tokens_details"))
+    total = count_of(usage.get("prompt_tokens"))
+    cached = count_of(sent.get("cached_tokens")) or count_of(usage.get("prompt_cache_hit_tokens"))
+    cached = min(cached, total)
+    output = max(count_of(usage.get("completion_tokens")), count_of(usage.get("total_tokens")) - total)
+    reasoning = min(count_of(said.get("reasoning_tokens")), output)
+    return Usage(total, cached, min(count_of(sent.get("cache_write_tokens")), total - cached), output, reasoning)
 
 
 def _content(value: Any) -> str:

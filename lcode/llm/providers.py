@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from lcode.errors import ConfigError, UserError
-from lcode.provider_settings import ProviderSettings
+from lcode.provider_settings import ModelSettings, ProviderSettings
 from lcode.sanitize import encodable
 
 if TYPE_CHECKING:
@@ -171,12 +171,18 @@ def secret_names(environ: Mapping[str, str], providers: Mapping[str, ProviderSet
     return frozenset(name for name in known if name and name in environ)
 
 
-def context_window(name: str, providers: Mapping[str, ProviderSettings], override: int | None = None) -> int:
-    """Tokens that fit for `provider/model`: the user's word for all, then for the provider, then the catalogue's."""
+def context_window(
+    name: str,
+    providers: Mapping[str, ProviderSettings],
+    override: int | None = None,
+    models: Mapping[str, ModelSettings] | None = None,
+) -> int:
+    """Tokens that fit for `provider/model`: the user's word for all, for the model, for its provider, then the catalogue's."""
     from lcode.llm import catalogue
 
-    own = providers.get(name.partition("/")[0])
-    return catalogue.context_window(name, override or (own.context_window if own else None))
+    model, own = (models or {}).get(name), providers.get(name.partition("/")[0])
+    said = override or (model.context_window if model else None) or (own.context_window if own else None)
+    return catalogue.context_window(name, said)
 
 
 def _own_row(name: str, settings: ProviderSettings) -> ProviderRow:

@@ -14,7 +14,7 @@ from lcode.events import Usage
 from lcode.llm.protocol import Finish, Message, Part, Reply, Role, Text, Thinking, ToolCall, ToolResult
 
 _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
-_USAGE = ("input", "cached", "written", "output", "reasoning")
+_USAGE = ("input", "cached", "written", "output", "reasoning", "written_hour")
 
 
 def clean(text: str) -> str:
