@@ -30,6 +30,7 @@ from lcode.llm.providers import default_model, resolve, secret_names
 from lcode.memory.agents import AgentRow, Choose
 from lcode.memory.blocks import Limits
 from lcode.memory.model import Actor, Block, SessionRow, Source, Trust
+from lcode.memory.model_calls import last_usage
 from lcode.memory.session_memory import SessionMemory
 from lcode.memory.store import Store
 from lcode.path_text import path_text
@@ -248,9 +249,9 @@ class Runtime:
             same_place = (row.branch, row.worktree) == (branch, where)
             await memory.run(session.prompt.restore, last_message, same_place)
             compacted = next((message.created_at for message in session.rows if message.kind == "summary"), "")
-            usage: Usage | None = await memory.run(memory.recall.last_usage, row.id, compacted)
+            usage: Usage | None = await memory.run(last_usage, memory.recall, row.id, compacted)
             if usage is None and row.forked_from:
-                usage = await memory.run(memory.recall.last_usage, row.forked_from, compacted)
+                usage = await memory.run(last_usage, memory.recall, row.forked_from, compacted)
             session.context.note_usage(usage or Usage())
             if not same_place:
                 await memory.run(memory.recall.update_session, row.id, branch=branch, worktree=where)

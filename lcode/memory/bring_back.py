@@ -50,6 +50,7 @@ _MEMORY = (
     Rule("git_state", "key"),
     Rule("compactions", "id", "new.undone_at > old.undone_at"),
     Rule("elisions", "session_id, message_id, call_id"),
+    Rule("model_calls", "id"),
 )
 _USER = (
     Rule("agents", "id", "new.deleted_at > old.deleted_at OR new.initialised > old.initialised"),

@@ -49,6 +49,7 @@ _WORDS = {  # the other columns that hold words
     "citations": ("path", "symbol"),
     "commit_digests": ("branch", "reason"),
     "elisions": ("text",),
+    "model_calls": ("model", "answered_by"),
 }
 _TABLES = [
     table

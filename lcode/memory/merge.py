@@ -20,16 +20,8 @@ from lcode.memory.terms import identifier_parts
 from lcode.store import full_text, migrations
 from lcode.store.database import Database
 
-_ROWS = (
-    "sessions",
-    "session_origins",
-    "prompts",
-    "runs",
-    "steps",
-    "tool_calls",
-    "compactions",
-    "elisions",
-)  # in the order of their references
+# in the order of their references
+_ROWS = ("sessions", "session_origins", "prompts", "runs", "steps", "tool_calls", "compactions", "elisions", "model_calls")
 # what belongs to passages, and the column that says to which
 _OF_PASSAGES = (("passage_states", "passage_id"), ("passage_links", "passage_id"), ("passage_subjects", "passage_id"),
                 ("citations", "owner"), ("commit_digests", "passage_id"))  # fmt: skip

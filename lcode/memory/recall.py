@@ -23,6 +23,7 @@ from lcode.ids import new_id
 from lcode.memory.compactions import Compaction, compactions, context_rows
 from lcode.memory.meaning import Meaning
 from lcode.memory.model import MessageRow, PendingCall, Provenance, RecallHit, SessionRow
+from lcode.memory.model_calls import ModelCall, to_row
 from lcode.memory.recall_search import MESSAGE, Filters, in_order, ranked, to_message
 from lcode.memory.recall_writes import Operation, apply, apply_later
 from lcode.memory.results import Result, result
@@ -202,18 +203,13 @@ class Recall:
             tokens_reasoning=usage.reasoning, latency_ms=int(latency * 1000), stop_reason=stop_reason,
         )  # fmt: skip
 
-    def last_usage(self, session_id: str, since: str = "") -> Usage | None:
-        """What the session's last step took, as its provider reported it; None without one after the stamp `since`."""
-        row = self._log.read(
-            lambda connection: fetch_one(
-                connection,
-                "SELECT tokens_input, tokens_cached, tokens_written, tokens_output, tokens_reasoning FROM steps JOIN runs"
-                " ON runs.id = steps.run_id WHERE runs.session_id = ? AND steps.created_at > ?"
-                " ORDER BY steps.rowid DESC LIMIT 1",
-                (session_id, since),
-            )
-        )
-        return Usage(*row) if row else None
+    def add_model_call(self, call: ModelCall) -> None:
+        """Keep what a call of a model took and cost."""
+        self._write("add_model_call", **to_row(call) | {"model": self.redacted(call.model)})
+
+    def read(self, work: Callable[[apsw.Connection], T]) -> T:
+        """`work` on what this session sees of its own, for modules that have their own SQL."""
+        return self._log.read(work)
 
     # -- messages ---------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,10 @@ _STEP = (
     "id", "run_id", "number", "model", "created_at", "tokens_input", "tokens_cached", "tokens_written", "tokens_output",
     "tokens_reasoning", "latency_ms", "stop_reason",
 )  # fmt: skip
+_MODEL_CALL = (
+    "id", "session_id", "run_id", "purpose", "model", "answered_by", "created_at", "tokens_input", "tokens_cached",
+    "tokens_written", "tokens_written_hour", "tokens_output", "tokens_reasoning", "tokens_estimated", "cost", "price",
+)  # fmt: skip
 _CALL = (
     "operation_id", "step_id", "session_id", "call_id", "number", "name", "arguments", "effect", "state", "started_at",
 )  # fmt: skip
@@ -126,6 +130,10 @@ def _add_step(connection: apsw.Connection, **row: Any) -> None:
     _insert(connection, "steps", _STEP, row)
 
 
+def _add_model_call(connection: apsw.Connection, **row: Any) -> None:
+    _insert(connection, "model_calls", _MODEL_CALL, row)
+
+
 def _add_message(connection: apsw.Connection, **row: Any) -> int:
     """The message's sequence number."""
     found = fetch_one(connection, "SELECT seq FROM messages WHERE id = ?", (row["id"],))
@@ -177,6 +185,7 @@ OPERATIONS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "end_run": _end_run,
         "end_open_runs": _end_open_runs,
         "add_step": _add_step,
+        "add_model_call": _add_model_call,
         "add_message": _add_message,
         "add_calls": _add_calls,
         "ask_call": _ask_call,

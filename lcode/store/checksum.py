@@ -67,6 +67,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "elisions": ("session_id", "message_id", "call_id", "form", "text", "handle", "reason", "created_at"),
     "message_details": ("name", "tool", "outcome", "paths", "origin", "source_id"),
     "session_origins": ("session_id", "origin", "source_id"),
+    "model_calls": (
+        *("id", "session_id", "run_id", "purpose", "model", "answered_by", "created_at", "tokens_input", "tokens_cached"),
+        *("tokens_written", "tokens_written_hour", "tokens_output", "tokens_reasoning", "tokens_estimated", "cost", "price"),
+    ),
 }  # fmt: skip
 
 

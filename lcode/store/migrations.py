@@ -289,8 +289,33 @@ def _memory_4(connection: apsw.Connection) -> None:
     )
 
 
+def _memory_5(connection: apsw.Connection) -> None:
+    """Every call of a model, of steps and beside them: what it took, what that cost, and by which price (empty: not known).
+
+    Costs are whole picodollars. Steps of before have their tokens here and no cost.
+    """
+    _statements(
+        connection,
+        f"""
+        CREATE TABLE model_calls (
+            id TEXT PRIMARY KEY, session_id TEXT NOT NULL, run_id TEXT NOT NULL DEFAULT '', purpose TEXT NOT NULL,
+            model TEXT NOT NULL, answered_by TEXT NOT NULL, created_at TEXT NOT NULL, tokens_input INTEGER NOT NULL,
+            tokens_cached INTEGER NOT NULL, tokens_written INTEGER NOT NULL, tokens_written_hour INTEGER NOT NULL,
+            tokens_output INTEGER NOT NULL, tokens_reasoning INTEGER NOT NULL, tokens_estimated INTEGER NOT NULL,
+            cost INTEGER NOT NULL, price TEXT NOT NULL, {checksum.column("model_calls")}
+        ) STRICT;
+        CREATE INDEX model_calls_by_session ON model_calls (session_id);
+        CREATE INDEX model_calls_by_model ON model_calls (model);
+        INSERT INTO model_calls
+            SELECT steps.id, session_id, run_id, 'step', steps.model, steps.model, steps.created_at, tokens_input,
+                tokens_cached, tokens_written, 0, tokens_output, tokens_reasoning, 0, 0, ''
+            FROM steps JOIN runs ON runs.id = steps.run_id ORDER BY steps.rowid;
+        """,
+    )
+
+
 USER = Schema("user", (_user_1,))
-MEMORY = Schema("memory", (_memory_1, _memory_2, _memory_3, _memory_4))
+MEMORY = Schema("memory", (_memory_1, _memory_2, _memory_3, _memory_4, _memory_5))
 
 
 def _number(connection: apsw.Connection, sql: str) -> int:

@@ -24,8 +24,9 @@ from lcode.memory.operations import replay
 from lcode.redact import Redactor
 from lcode.store import migrations
 from lcode.store.database import Database
+from lcode.tokens import approximate_tokens as tokens
 
-BASE = sum(len((default.value + default.description).encode()) // 4 + 1 for default in DEFAULTS)  # what is there from the start
+BASE = sum(tokens(default.value) + tokens(default.description) for default in DEFAULTS)  # what is there from the start
 LIMITS = Limits(block=100, tokens=BASE + 45)
 WORDS = "what it is for"
 SECRET = "correct-horse-battery"
@@ -125,10 +126,6 @@ class Model:
         total = sum(tokens(other.value) + tokens(other.description) for other in others) + tokens(held.description)
         if total + tokens(value) > LIMITS.tokens and (new or tokens(value) > tokens(before)):
             raise Refused
-
-
-def tokens(text: str) -> int:
-    return (len(text.encode()) + 3) // 4
 
 
 def redact(text: str) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from lcode import clock
 from lcode.errors import MemoryEditError, UserError
+from lcode.events import Usage
 from lcode.memory.model import Actor, PendingCall, Source
+from lcode.memory.model_calls import STEP, ModelCall, estimates, last_usage, model_calls
 from tests.memory.conftest import Tiers, by
 
 
@@ -179,8 +182,6 @@ def test_a_summary_stands_before_what_came_after_its_cut(tiers: Tiers) -> None:
 def test_calls_without_a_result_are_known(tiers: Tiers) -> None:
     where = session(tiers)
     run = tiers.recall.start_run(where)
-    from lcode.events import Usage
-
     tiers.recall.add_step("step-1", run, 1, model="m", usage=Usage(1, 2, 3, 4, 5), latency=0.5, stop_reason="tool_calls")
     calls = [PendingCall(f"op-{n}", "step-1", f"call_{n}", n, "shell", {"command": "ls"}, "execute", "asked") for n in range(2)]
     tiers.recall.add_calls(calls, where)
@@ -188,7 +189,23 @@ def test_calls_without_a_result_are_known(tiers: Tiers) -> None:
     tiers.recall.finish_call("op-1", "ok", "exit 0")
     assert [(call.operation_id, call.state) for call in tiers.recall.pending_calls(where)] == [("op-0", "started")]
     assert tiers.recall.finished_calls(where) == [("shell", {"command": "ls"}, "ok", "exit 0", "execute")]
-    assert tiers.recall.last_usage(where) == Usage(1, 2, 3, 4, 5)
+
+
+def test_what_calls_of_models_took_is_kept_once_and_in_order(tiers: Tiers) -> None:
+    where = session(tiers)
+    used = Usage(100, 60, 20, 7, 3, 5)
+    step = ModelCall("step-1", where, "run-1", STEP, "anthropic/m", "m-1", "2026-01-02T00:00:00.000Z", used, 90, 1234, "{}")
+    side = replace(step, id="call-1", purpose="compaction", created_at="2026-01-03T00:00:00.000Z", usage=Usage(5), price="")
+    for call in (step, side, step):
+        tiers.recall.add_model_call(call)
+    assert model_calls(tiers.recall, session_id=where) == [step, side]
+    assert model_calls(tiers.recall, start="2026-01-02T12:00") == [side]
+    assert model_calls(tiers.recall, end="2026-01-02T12:00") == [step]
+    assert model_calls(tiers.recall, session_id="session-other") == []
+    assert (step.priced, side.priced) == (True, False)
+    assert last_usage(tiers.recall, where) == used
+    assert last_usage(tiers.recall, where, "2026-01-02T12:00") is None
+    assert estimates(tiers.recall, "anthropic/m", 8) == [(90, 5), (90, 100)]
 
 
 def test_neighbours_that_match_fold_into_the_better_hit(tiers: Tiers) -> None:

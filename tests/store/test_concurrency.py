@@ -15,6 +15,7 @@ import pytest
 from benchmarks import store_writers
 from benchmarks.store_bench import Memory, by
 from lcode.errors import StoreBusy
+from lcode.memory.model_calls import last_usage
 from lcode.store import database as store
 from lcode.store import migrations
 from lcode.store.database import Database, fetch_all
@@ -194,7 +195,7 @@ def test_no_read_of_memory_leaves_a_snapshot_open(tmp_path: Path) -> None:
         lambda: memory.recall.messages(session, limit=3),
         lambda: memory.recall.context(session),
         lambda: memory.recall.prompt(session),
-        lambda: memory.recall.last_usage(session),
+        lambda: last_usage(memory.recall, session),
         lambda: memory.recall.pending_calls(session),
         lambda: memory.recall.finished_calls(session),
         lambda: memory.recall.search("parser", limit=3),
