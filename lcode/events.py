@@ -171,10 +171,25 @@ class MemoryChanged(Event):
 
 
 @dataclass(frozen=True)
+class CompactionStarted(Event):
+    """Old messages are about to be summarised, which may take the model a while."""
+
+    messages: int
+    tokens: int
+
+
+@dataclass(frozen=True)
 class Compacted(Event):
+    """Old messages were taken out of the prompt. `trigger` says why, `method` who wrote the summary (see `Compaction`),
+    `number` how many there were in the session by now."""
+
     messages: int
     tokens_before: int
     tokens_after: int
+    seconds: float = 0.0
+    trigger: str = "budget"
+    method: str = "model"
+    number: int = 1
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,38 @@
-"""When the context window fills: old messages are replaced by a summary; recall still holds them.
+"""Compaction: old messages leave the prompt, a summary and what the store knows to the letter take their place.
 
-The summary is the model's, or an extract where the model fails. The store's truth is never summarised: core memory is
-rendered anew after it, and the user's words are quoted, not told again.
+It never owns the truth: core memory, the user's words and the plan are rendered from the store, and recall keeps every
+message. What is written is one transaction, so that a process may die at any point; until then nothing has changed. It frees
+at least MUST_FREE of what was there, or more goes, in a fixed order.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from lcode.errors import ProviderError
-from lcode.llm.protocol import Message, Provider, Reply, Request, Text
-from lcode.memory.model import MessageRow
+from lcode import clock
+from lcode.agent.outbox import NOT_NOW
+from lcode.agent.restated import Known, render
+from lcode.agent.summary import Asked, Summary, framed, summarise
+from lcode.agent.touched_files import Touched, touched
+from lcode.errors import LcodeError
+from lcode.ids import new_id
+from lcode.memory.compactions import Compaction
+from lcode.memory.model import Actor, MessageRow, Source, Trust
+from lcode.memory.thread import file_calls, thread
 from lcode.tokens import content_tokens
 
-TRIGGER = 0.8  # of the window
-KEEP = 0.3  # of the window is kept verbatim at the end
+if TYPE_CHECKING:
+    from lcode.agent.session import Session
+
 MUST_FREE = 0.3  # of what was there, or more is evicted
-WORDS = 8_000  # characters of the user's own words that a summary quotes
-_ASK = (
-    "The context window is full: the conversation above will be replaced by your summary. Write it for yourself, in"
-    " at most 500 words:"
-    " the goal; what was done, with exact paths, symbols, commands and identifiers; decisions and why; errors and"
-    " their fixes, what was"
-    " tried and failed; the present state and the very next action. No greeting, no tool call."
-)
+_KEPT = (0.25, 0.12, 0.06, 0.03, 0.0)  # of the budget are kept verbatim at the end: the first that frees enough
+_SUMMARY, _RESTATED = 0.06, 0.10  # of the budget that the summary, and what is rendered anew, may take at the most
+_MOST = (6_000, 24_000)  # characters of them in the largest windows
+_LETTERS = 3.5  # characters of a token, about
 
 
 @dataclass(frozen=True)
@@ -35,98 +42,132 @@ class Cut:
     evicted: list[MessageRow]
     kept: list[MessageRow]
 
+    @property
+    def possible(self) -> bool:
+        """Whether anything but a summary would go."""
+        return any(row.kind != "summary" for row in self.evicted)
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """Characters that may be written in the place of what goes."""
+
+    summary: int
+    restated: int
+
+    @classmethod
+    def of(cls, budget: int) -> Rooms:
+        most = (budget * share * _LETTERS for share in (_SUMMARY, _RESTATED))
+        return cls(*(int(min(limit, chars)) for limit, chars in zip(_MOST, most, strict=True)))
+
+    @property
+    def tokens(self) -> int:
+        return int((self.summary + self.restated) / _LETTERS)
+
 
 def row_tokens(row: MessageRow) -> int:
     """Tokens of a stored message, about."""
     return content_tokens(row.content)
 
 
-def choose_cut(rows: Sequence[MessageRow], window: int, used: int) -> Cut:
-    """Keep the newest rows that fit in a share of the window, ever fewer until enough of the `used` tokens is freed."""
-    share = KEEP
-    cut = _cut(rows, window, share)
-    while share > 0.02 and sum(map(row_tokens, cut.evicted)) < used * MUST_FREE:
-        share /= 2
-        cut = _cut(rows, window, share)
+def choose_cut(rows: Sequence[MessageRow], budget: int, used: int) -> Cut:
+    """Keep the newest rows that fit in a share of the budget, ever fewer until enough of the `used` tokens is freed, whatever
+    is written in their place."""
+    added = Rooms.of(budget).tokens
+    cut = Cut([], list(rows))
+    for share in _KEPT:
+        cut = _cut(rows, int(budget * share))
+        if sum(map(row_tokens, cut.evicted)) - added >= used * MUST_FREE:
+            break
     return cut
 
 
-def _cut(rows: Sequence[MessageRow], window: int, share: float) -> Cut:
+def last_cut(rows: Sequence[MessageRow]) -> Cut:
+    """All but the last step."""
+    return _cut(rows, 0)
+
+
+def _cut(rows: Sequence[MessageRow], room: int) -> Cut:
     """Never parts a call from its result, and keeps the last step (or message) whatever its size: the model has not seen
     those results yet."""
-    budget = int(window * share)
     at = _step_start(rows, len(rows) - 1)
     used = sum(map(row_tokens, rows[at:]))
     while at:
         earlier = _step_start(rows, at - 1)
         used += sum(map(row_tokens, rows[earlier:at]))
-        if used > budget:
+        if used > room:
             break
         at = earlier
     return Cut(list(rows[:at]), list(rows[at:]))
 
 
 def _step_start(rows: Sequence[MessageRow], at: int) -> int:
-    """Where the step begins that the row `at` belongs to: results stand behind the reply that asked for them."""
-    while at > 0 and rows[at].role == "tool":
+    """Where the step begins that the row `at` belongs to: results stand behind the reply that asked for them, and what the
+    program said meanwhile behind these."""
+    while at > 0 and (rows[at].role == "tool" or rows[at].kind == "notice"):
         at -= 1
     return max(at, 0)
 
 
-async def summarise(
-    provider: Provider, request: Request, evicted: Sequence[MessageRow], messages: Sequence[Message], words: Sequence[str]
-) -> str:
-    """The summary of `evicted`: the model's own over `messages`, or an extract where it gives none.
-
-    `words` is everything the user said in the session before the cut, from the store: quoted, not told again.
-    """
-    asked = (*messages, Message("user", (Text(_ASK),)))
-    ask = Request(request.model, request.system, request.tools, asked, request.max_tokens, "off", request.cache_key)
-    try:
-        async with aclosing(provider.stream(ask)) as stream:
-            async for delta in stream:
-                if isinstance(delta, Reply) and delta.text.strip() and not delta.calls:
-                    return _framed(delta.text.strip(), len(evicted), words)
-    except ProviderError:
-        pass
-    return _framed(_extract(evicted), len(evicted), words)
-
-
-def _framed(summary: str, count: int, words: Sequence[str]) -> str:
-    return (
-        f"<summary>\n{count} earlier messages of this session were taken out of the prompt; conversation_search still"
-        f" finds them.\n\n{summary}\n\nThe user's own words so far, which still bind unless they took them back:\n"
-        + "\n".join(f"- {text}" for text in _quoted(words))
-        + "\n</summary>"
-    )
+async def compact(session: Session, cut: Cut, *, trigger: str, keep: str, before: int) -> Compaction:
+    """Make the compaction of `session` at `cut` and put it in force; `before` are the tokens that it comes from. Raises
+    CancelledError, with nothing changed, and StoreError."""
+    started, at = clock.monotonic(), clock.stamp()
+    budget, context = session.context.budget, session.context
+    rooms, request = Rooms.of(budget), await session.request()
+    known = await known_of(session, cut)
+    asked = Asked(session.provider, request, cut.evicted, budget, rooms.summary, keep)
+    summary = await summarise(asked, session.seen.origins)
+    content = _content(summary, known, rooms, cut)
+    now = context.estimate() - sum(map(row_tokens, cut.evicted)) + content_tokens(content)
+    made = Compaction(
+        new_id("compaction"), session.id, "", _last(cut.evicted).id,
+        sum(row.kind != "summary" for row in cut.evicted), before, round(now * before / max(1, context.estimate())),
+        int((clock.monotonic() - started) * 1_000), trigger, summary.method, at,
+    )  # fmt: skip
+    return await put_in_force(session, made, content, cut)
 
 
-def _quoted(words: Sequence[str]) -> list[str]:
-    """The first thing the user said and the newest ones, as many as fit; the newest whole, as far as it is not endless."""
-    shortened = [_shorten(text, 4_000 if at == len(words) - 1 else 800) for at, text in enumerate(words)]
-    kept: list[str] = []
-    room = WORDS - len(shortened[0]) if shortened else 0
-    for text in reversed(shortened[1:]):
-        room -= len(text)
-        if room < 0:
-            kept.append(f"(earlier words left out; {len(shortened) - 1 - len(kept)} messages)")
-            break
-        kept.append(text)
-    return [*shortened[:1], *reversed(kept)]
+def _content(summary: Summary, known: Known, rooms: Rooms, cut: Cut) -> list[dict[str, Any]]:
+    """The message that takes the place of what goes: the summary, then what the store knows."""
+    count = sum(row.kind != "summary" for row in cut.evicted)
+    texts = [framed(summary, count), render(known, rooms.restated)]
+    return [{"type": "text", "text": text} for text in texts if text]
 
 
-def _shorten(text: str, limit: int) -> str:
-    flat = " ".join(text.split())
-    return (
-        flat
-        if len(flat) <= limit
-        else f"{flat[:limit]} … ({len(flat) - limit} more characters: conversation_search finds them)"
-    )
+async def put_in_force(session: Session, made: Compaction, content: list[dict[str, Any]], cut: Cut) -> Compaction:
+    """Store the message and the compaction in one transaction, and have the rows in context that follow from it."""
+    recall = session.memory.recall
+    by = session.memory.provenance(Actor.AGENT, Source.INFERRED, trust=Trust.UNVERIFIED)
+    text = "\n\n".join(part["text"] for part in content)
+
+    def work() -> tuple[MessageRow, Compaction]:
+        row = recall.add_message("user", "summary", content, text, by)
+        whole = replace(made, summary_id=row.id)
+        recall.add_compaction(whole)
+        return row, whole
+
+    row, whole = await session.outbox.write(work)
+    session.rows = [row, *cut.kept]
+    session.memory.in_context = (session.id, _last(cut.evicted).seq)
+    session.prompt.stale = "compaction"
+    return whole
 
 
-def _extract(evicted: Sequence[MessageRow]) -> str:
-    """Without a model: the last answers and what was called."""
-    said = [row.text for row in evicted if row.kind == "assistant"]
-    failed = [row.text.splitlines()[0][:160] for row in evicted if row.kind == "tool" and "error" in row.text[:200].lower()]
-    parts = ["Last answers and calls:", *(f"- {text[:300]}" for text in said[-8:])]
-    return "\n".join([*parts, *(["Errors seen:", *(f"- {line}" for line in failed[-5:])] if failed else [])])
+async def known_of(session: Session, cut: Cut) -> Known:
+    """What the store, git and the disk know; of a store that cannot be read now what is in context."""
+    recall, stored, calls = session.memory.recall, [], []
+    if await session.outbox.reachable():
+        with suppress(*NOT_NOW):
+            stored = await session.memory.run(recall.ask, thread, session.id)
+            calls = await session.memory.run(recall.ask, file_calls, session.id)
+    ids = {row.id for row in stored}
+    said = [*stored, *(row for row in session.rows if row.id not in ids and row.kind in ("user", "assistant"))]
+    files = Touched()
+    with suppress(LcodeError, OSError):
+        files = await asyncio.to_thread(touched, calls, session.calls.make_context("", ""))
+    return Known(said, {row.id for row in cut.kept}, files)
+
+
+def _last(evicted: Sequence[MessageRow]) -> MessageRow:
+    return next(row for row in reversed(evicted) if row.kind != "summary")

@@ -1,21 +1,29 @@
-"""The context window of one session: how full it is, and how room is made in it, in the order in which that is tried."""
+"""The context window of one session: how full it is, and how room is made in it, in the order in which that is tried.
+
+At PRESSURE of the budget the agent is told, once, and has a step to save what matters; at COMPACT old messages are
+summarised. Never twice without a reply of the model between: what one compaction did not free, the next would not either.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lcode.agent import compaction
-from lcode.agent.conversation import to_messages, user_parts
-from lcode.events import Compacted, Emit, Usage
+from lcode import clock
+from lcode.agent import compaction, further, pressure
+from lcode.errors import UserError
+from lcode.events import Compacted, CompactionStarted, Emit, Notice, Usage
 from lcode.llm.providers import context_window
-from lcode.memory.model import Actor, MessageRow, Source, Trust
+from lcode.memory.compactions import Compaction, compactions, in_force, rows_before
 from lcode.tokens import approximate_tokens
 
 if TYPE_CHECKING:
     from lcode.agent.session import Session
 
 _SHORTEST_RESULT, _LONGEST_RESULT = 4_000, 60_000  # characters
+PRESSURE, AGAIN, COMPACT = 0.75, 0.6, 0.9  # of the budget; below AGAIN it may fill, and be told of, anew
+_RESERVE, _RESERVED = 16_384, 0.2  # tokens for the reply, and the share of a small window
 _TOOLS = 2_500  # tokens of the tools' schemas, about
+_NOTHING = "the context window is nearly full and nothing more can be taken out of it: {tokens:,} of {window:,} tokens"
 
 
 class Context:
@@ -24,6 +32,8 @@ class Context:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.tokens = 0
+        self.made: Compaction | None = None  # the last one of this process
+        self._told_stuck = False
 
     @property
     def window(self) -> int:
@@ -35,6 +45,11 @@ class Context:
         """Characters that one result of a call may have: about an eighth of the window, or more than any tool gives."""
         return min(max(self.window // 2, _SHORTEST_RESULT), _LONGEST_RESULT)
 
+    @property
+    def budget(self) -> int:
+        """Tokens that a request may have, so that a reply still fits."""
+        return self.window - min(_RESERVE, int(self.window * _RESERVED))
+
     def note_usage(self, usage: Usage) -> None:
         self.tokens = usage.input + usage.output or self.estimate()
 
@@ -43,38 +58,115 @@ class Context:
         session = self._session
         return approximate_tokens(session.prompt.system) + sum(map(compaction.row_tokens, session.rows)) + _TOOLS
 
+    def used(self) -> int:
+        return max(self.tokens, self.estimate())
+
+    # -- making room ------------------------------------------------------------------------------------------------
+
     async def make_room(self, emit: Emit) -> None:
-        """Compact when the window is nearly full."""
-        if max(self.tokens, self.estimate()) > self.window * compaction.TRIGGER:
+        """Before each request: tell the agent that the window fills, or compact. Steps are whole then: calls have results."""
+        used, budget = self.used(), self.budget
+        if used < PRESSURE * budget:
+            self._told_stuck = False
+            return
+        if not self._told_of_pressure():
+            cut = self._cut()
+            if self._saves_itself and used < budget and cut.possible:
+                return await self._session.add_notice(pressure.notice(cut, used, budget))
+            await pressure.save_extract(self._session, cut)
+        if used >= COMPACT * budget and self._replied():
             await self.compact(emit)
 
-    async def compact(self, emit: Emit) -> bool:
-        """Replace old messages by a summary; False if there is nothing that could go."""
-        session = self._session
-        recall, outbox = session.memory.recall, session.outbox
-        saved = await outbox.flush()
-        before = max(self.tokens, self.estimate())
-        cut = compaction.choose_cut(session.rows, min(self.window, before), before)
-        if not cut.evicted or all(row.kind == "summary" for row in cut.evicted):
+    @property
+    def _saves_itself(self) -> bool:
+        """Whether there is a model that can save something, and memory to save it in."""
+        return self._session.provider.api != "offline" and not self._session.memory.ephemeral
+
+    def _told_of_pressure(self) -> bool:
+        """Whether the notice stands in the prompt, and the window was not much emptier since."""
+        size, fixed = 0, self.estimate() - sum(map(compaction.row_tokens, self._session.rows))
+        told = False
+        for row in self._session.rows:
+            size += compaction.row_tokens(row)
+            told = (told or pressure.is_notice(row)) and row.kind != "summary"
+        return told and fixed + size >= AGAIN * self.budget
+
+    def _replied(self) -> bool:
+        """Whether the model answered since the last compaction."""
+        rows = self._session.rows
+        if not rows or rows[0].kind != "summary":
+            return True
+        return any(row.role == "assistant" and row.seq > rows[0].seq for row in rows)
+
+    def _cut(self) -> compaction.Cut:
+        return compaction.choose_cut(self._session.rows, self.budget, self.estimate())
+
+    async def overflowed(self, emit: Emit) -> bool:
+        """The provider says that the request is too long: whether it was made shorter. The first time by a compaction, after
+        that by taking the same one further."""
+        if self._replied():
+            return await self.compact(emit, trigger="overflow")
+        before = self.used()
+        made = await further.take(self._session, self.made)
+        if made is None:
             return False
-        request = await session.request()
-        last = max(row.seq for row in cut.evicted if row.kind != "summary")
-        said = await session.memory.run(recall.messages, session.id) if saved else session.rows
-        words = [row.text for row in said if row.kind == "user" and row.seq <= last]
-        text = await compaction.summarise(session.provider, request, cut.evicted, to_messages(cut.evicted), words)
-        by = session.memory.provenance(Actor.AGENT, Source.INFERRED, trust=Trust.UNVERIFIED)
-
-        def work() -> MessageRow:
-            row = recall.add_message("user", "summary", user_parts(text, ""), text, by)
-            if saved:  # else only here: the store gets everything that was said, and a later resume compacts it again
-                recall.update_session(session.id, context_from=last)
-            return row
-
-        summary: MessageRow = await outbox.write(work)
-        session.rows = [summary, *cut.kept]
-        if saved:
-            session.memory.in_context = (session.id, last)
-        session.prompt.stale = "compaction"
-        self.tokens = self.estimate()
-        emit(Compacted(len(cut.evicted), before, self.tokens))
+        self.made, self.tokens = made, self.estimate()
+        emit(Notice(f"still too long for the model: made shorter, {before:,} to {self.tokens:,} tokens"))
         return True
+
+    # -- compaction -------------------------------------------------------------------------------------------------
+
+    async def compact(self, emit: Emit, *, trigger: str = "budget", keep: str = "") -> bool:
+        """Replace old messages by a summary; False, and said once, if there is nothing that could go."""
+        session, before, cut = self._session, self.used(), self._cut()
+        await session.outbox.flush()
+        if not cut.possible:
+            return self._stuck(emit)
+        emit(CompactionStarted(len(cut.evicted), before))
+        made = await compaction.compact(session, cut, trigger=trigger, keep=keep, before=before)
+        await session.prompt.render()
+        self.made, self.tokens = made, made.tokens_after
+        number = (
+            len(await session.memory.run(session.memory.recall.ask, compactions, session.id))
+            if not session.outbox.waiting
+            else 1
+        )
+        emit(Compacted(made.messages, before, made.tokens_after, made.duration_ms / 1_000, trigger, made.method, number))
+        return True
+
+    def _stuck(self, emit: Emit) -> bool:
+        if not self._told_stuck:
+            self._told_stuck = True
+            emit(Notice(_NOTHING.format(tokens=self.used(), window=self.window), "warning"))
+        return False
+
+    async def uncompact(self, emit: Emit) -> Compaction:
+        """Take back the last compaction that stands: its messages are in the prompt again. Raises UserError: there is none, or
+        they do not fit."""
+        session, recall = self._session, self._session.memory.recall
+        if not await session.outbox.flush():
+            raise UserError(f"memory cannot be written now: {session.outbox.reason}", "try again in a while")
+        made: Compaction | None = await session.memory.run(recall.ask, in_force, session.id)
+        if made is None:
+            raise UserError("there is no compaction to take back in this session", "`/status` counts them")
+        rows = await session.memory.run(recall.ask, rows_before, session.id)
+        needed = self.estimate() + sum(map(compaction.row_tokens, rows)) - sum(map(compaction.row_tokens, session.rows))
+        if needed > COMPACT * self.budget:
+            raise UserError(
+                f"what was taken out does not fit: {needed:,} tokens, of which {int(COMPACT * self.budget):,} fit",
+                "conversation_search and `lcode recall` find it; a model with a larger window takes it",
+            )
+        await session.outbox.write(lambda: recall.undo_compaction(made.id))
+        session.rows = await session.memory.run(recall.context, session.id)
+        await session.memory.run(self.locate)
+        session.prompt.stale = "compaction undone"
+        before, self.tokens = self.used(), 0
+        self.tokens = self.estimate()
+        emit(Notice(f"compaction of {clock.parse(made.created_at):%H:%M} taken back: {before:,} to {self.tokens:,} tokens"))
+        return made
+
+    def locate(self) -> None:
+        """Note after which of the session's messages the prompt begins, so that a search prefers what is not in it."""
+        memory = self._session.memory
+        cut = int(memory.recall.session_value(self._session.id, "context_from") or 0)
+        memory.in_context = (self._session.id, cut)

@@ -62,6 +62,11 @@ def reply_text(content: list[dict[str, Any]]) -> str:
     return "\n".join(filter(None, lines))
 
 
+def said(row: MessageRow) -> str:
+    """The words of a stored reply, without its calls and its reasoning."""
+    return "".join(str(part.get("text", "")) for part in row.content if part.get("type") == "text")
+
+
 def call_line(call: ToolCall) -> str:
     """A redacted call in one line: its name and its short arguments."""
     values = [str(value) for value in (call.arguments or {}).values() if isinstance(value, str | int)]

@@ -147,7 +147,7 @@ class Run:
             try:
                 return await self._stream(), clock.monotonic() - start
             except ProviderError as error:
-                if not error.overflow or attempt == _OVERFLOWS or not await self.session.context.compact(self.emit):
+                if not error.overflow or attempt == _OVERFLOWS or not await self.session.context.overflowed(self.emit):
                     raise
         raise AssertionError
 

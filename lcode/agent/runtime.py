@@ -239,8 +239,8 @@ class Runtime:
             session = self._session(memory, provider, mode, lock, self._outbox(memory))
             session.title, session.forked_from = row.title, row.forked_from
             session.rows = await memory.run(memory.recall.context, row.id)
-            cut = int(await memory.run(memory.recall.session_value, row.id, "context_from") or 0)
-            memory.in_context = (row.id, cut)
+            await memory.run(session.context.locate)
+            cut = memory.in_context[1]
             recalling = {tool.name for tool in session.calls.tools.values() if tool.recalls}
             earlier = await memory.run(memory.recall.messages, row.id) if cut else []
             session.calls.make_context("", "").seen.again(session.rows, recalling, earlier)

@@ -258,6 +258,7 @@ class Session:
         for rows in (self.rows, self.calls.rows):
             numbers = self.memory.recall.numbers([row.id for row in rows])
             rows[:] = [replace(row, seq=numbers.get(row.id, row.seq)) for row in rows]
+        self.context.locate()
 
     def take(self, results: Sequence[ToolResult]) -> None:
         """The results of a step are stored; have them in context too."""

@@ -17,8 +17,6 @@ from lcode.memory.model import MessageRow
 from lcode.memory.recall_search import MESSAGE, to_message
 from lcode.store.database import fetch_all, fetch_one, scalar
 
-_UNDONE = "SELECT summary_id FROM compactions WHERE session_id = ?1 AND undone_at != ''"
-
 
 @dataclass(frozen=True)
 class Compaction:
@@ -29,7 +27,6 @@ class Compaction:
     id: str
     session_id: str
     summary_id: str
-    cut_before: str
     cut_after: str
     messages: int
     tokens_before: int
@@ -39,6 +36,7 @@ class Compaction:
     method: str
     created_at: str
     undone_at: str = ""
+    cut_before: str = ""  # found when it is recorded
 
     @property
     def row(self) -> dict[str, Any]:
@@ -56,10 +54,40 @@ _COLUMNS = tuple(field.name for field in fields(Compaction))
 def context_rows(connection: apsw.Connection, session_id: str) -> list[MessageRow]:
     """The messages of a session that are in its prompt: the summary in force, then what came after its cut."""
     cut = int(scalar(connection, "SELECT context_from FROM sessions WHERE id = ?", (session_id,)) or 0)
-    sql = f"SELECT {MESSAGE} FROM messages WHERE session_id = ?1 AND seq > ?2 AND id NOT IN ({_UNDONE}) ORDER BY seq"
-    rows = [to_message(row) for row in fetch_all(connection, sql, (session_id, cut))]
-    summaries = [row for row in rows if row.kind == "summary"]
-    return [*summaries[-1:], *(row for row in rows if row.kind != "summary")]
+    return _rows(connection, session_id, cut, in_summary(connection, session_id))
+
+
+def rows_before(connection: apsw.Connection, session_id: str) -> list[MessageRow]:
+    """What would be in the prompt if the last compaction that stands were undone."""
+    standing = _standing(connection, session_id)
+    if not standing:
+        return context_rows(connection, session_id)
+    cut = int(scalar(connection, "SELECT seq FROM messages WHERE id = ?", (standing[-1].cut_before,)) or 0)
+    summary = standing[-2].summary_id if len(standing) > 1 else _inherited(connection, session_id)
+    return _rows(connection, session_id, cut, summary)
+
+
+def _rows(connection: apsw.Connection, session_id: str, cut: int, summary: str) -> list[MessageRow]:
+    sql = (
+        f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND seq > ? AND (kind != 'summary' OR id = ?)"
+        " ORDER BY kind != 'summary', seq"
+    )
+    return [to_message(row) for row in fetch_all(connection, sql, (session_id, cut, summary))]
+
+
+def in_summary(connection: apsw.Connection, session_id: str) -> str:
+    """The id of the summary that is in the session's prompt; '' for none."""
+    made = in_force(connection, session_id)
+    return made.summary_id if made else _inherited(connection, session_id)
+
+
+def _inherited(connection: apsw.Connection, session_id: str) -> str:
+    """A summary without a compaction of its own came with a fork, and is older than the session's compactions."""
+    sql = (
+        "SELECT id FROM messages WHERE session_id = ?1 AND kind = 'summary' AND created_at <"
+        " coalesce((SELECT min(created_at) FROM compactions WHERE session_id = ?1), '~') ORDER BY seq DESC LIMIT 1"
+    )
+    return str(scalar(connection, sql, (session_id,)) or "")
 
 
 def compactions(connection: apsw.Connection, session_id: str) -> list[Compaction]:
@@ -68,8 +96,23 @@ def compactions(connection: apsw.Connection, session_id: str) -> list[Compaction
     return [Compaction(*row) for row in fetch_all(connection, sql, (session_id,))]
 
 
+def in_force(connection: apsw.Connection, session_id: str) -> Compaction | None:
+    """The last compaction of a session that stands."""
+    return next(reversed(_standing(connection, session_id)), None)
+
+
+def _standing(connection: apsw.Connection, session_id: str) -> list[Compaction]:
+    return [made for made in compactions(connection, session_id) if not made.undone_at]
+
+
 def add(connection: apsw.Connection, **row: Any) -> None:
     """Record a compaction and put it in force. Recorded again, it takes the place of what it was: it was taken further."""
+    before = fetch_one(connection, "SELECT cut_before FROM compactions WHERE id = ?", (row["id"],)) or fetch_one(
+        connection,
+        "SELECT messages.id FROM sessions JOIN messages ON messages.seq = context_from WHERE sessions.id = ?",
+        (row["session_id"],),
+    )
+    row["cut_before"] = before[0] if before else ""
     names, marks = ", ".join(_COLUMNS), ", ".join("?" * len(_COLUMNS))
     connection.execute(f"INSERT OR REPLACE INTO compactions ({names}) VALUES ({marks})", [row[name] for name in _COLUMNS])
     _cut_at(connection, row["session_id"], row["cut_after"])
@@ -77,8 +120,8 @@ def add(connection: apsw.Connection, **row: Any) -> None:
 
 def undo(connection: apsw.Connection, compaction_id: str, undone_at: str) -> None:
     """Have in the prompt what was there before the compaction, and what came since."""
-    found = fetch_one(connection, "SELECT session_id, cut_before FROM compactions WHERE id = ?", (compaction_id,))
-    if found is not None:
+    sql = "SELECT session_id, cut_before FROM compactions WHERE id = ? AND undone_at = ''"
+    if found := fetch_one(connection, sql, (compaction_id,)):
         connection.execute("UPDATE compactions SET undone_at = ? WHERE id = ?", (undone_at, compaction_id))
         _cut_at(connection, found[0], found[1])
 

@@ -12,6 +12,7 @@ import apsw
 
 from lcode import clock
 from lcode.ids import new_id
+from lcode.memory.compactions import in_summary
 from lcode.memory.model import SessionRow
 from lcode.store import checksum, full_text
 from lcode.store.database import fetch_all, fetch_one, scalar
@@ -59,17 +60,12 @@ def copy_session(connection: apsw.Connection, source: SessionRow, fork_id: str, 
         (prompt_id, fork_id, prompt_id),
     )
     cut = int(scalar(connection, "SELECT context_from FROM sessions WHERE id = ?", (source.id,)) or 0)
-    summary = scalar(
-        connection,
-        "SELECT max(seq) FROM messages WHERE session_id = ?1 AND seq > ?2 AND kind = 'summary' AND id NOT IN"
-        " (SELECT summary_id FROM compactions WHERE session_id = ?1 AND undone_at != '')",
-        (source.id, cut),
-    )
+    summary = in_summary(connection, source.id)
     copy = (
         f"INSERT INTO messages (id, session_id, copy_of, {_KEPT}) SELECT {_NEW_ID}, ?, {_ORIGINAL}, {_KEPT} FROM messages"
         " WHERE session_id = ?"
     )
-    connection.execute(f"{copy} AND seq = ?", (fork_id, source.id, summary))
+    connection.execute(f"{copy} AND id = ? AND seq > ?", (fork_id, source.id, summary, cut))
     connection.execute(f"{copy} AND seq > ? AND kind != 'summary' ORDER BY seq", (fork_id, source.id, cut))
     connection.execute(
         f"INSERT INTO message_details (seq, {_DETAILS}) SELECT copy.seq, {_DETAILS} FROM messages AS copy"

@@ -20,7 +20,7 @@ from lcode import clock
 from lcode.errors import UserError
 from lcode.events import Usage
 from lcode.ids import new_id
-from lcode.memory.compactions import Compaction, compactions, context_rows
+from lcode.memory.compactions import Compaction, context_rows
 from lcode.memory.meaning import Meaning
 from lcode.memory.model import MessageRow, PendingCall, Provenance, RecallHit, SessionRow
 from lcode.memory.model_calls import ModelCall, to_row
@@ -261,9 +261,9 @@ class Recall:
         """The messages of a session that are in its prompt: the newest summary, then what came after its cut."""
         return self._log.read(lambda connection: context_rows(connection, session_id))
 
-    def compactions(self, session_id: str) -> list[Compaction]:
-        """The compactions of a session, oldest first; also those that were undone."""
-        return self._memory_or_log(session_id).read(lambda connection: compactions(connection, session_id))
+    def ask(self, question: Callable[[apsw.Connection, str], T], session_id: str) -> T:
+        """The answer to `question` (such as `compactions` or `thread`) about a session."""
+        return self._memory_or_log(session_id).read(lambda connection: question(connection, session_id))
 
     def add_compaction(self, made: Compaction) -> None:
         """Record a compaction and put it in force: with its summary, in one transaction."""

@@ -1,0 +1,159 @@
+"""What the store renders anew after a compaction, to the letter: nothing of it is told again by a model.
+
+The user's words that still bind, what they asked first and last, the open plan, the files touched and how they are now, what
+was started in the background, the next action, exact names. Core memory is in the system text, which is rendered anew too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from lcode.agent.binding import still_binding
+from lcode.agent.conversation import said
+from lcode.agent.identifiers import identifiers
+from lcode.agent.open_plan import open_items
+from lcode.agent.touched_files import Touched
+from lcode.memory.model import MessageRow
+from lcode.tools.truncate import head_tail
+
+FIRST, NEWEST = 1_000, 4_000  # characters of the first thing that the user asked, and of the last
+_SHARES = {"binding": 0.4, "plan": 0.2, "files": 0.2, "names": 0.12}  # of the room
+_NEXT_WORDS = 600  # characters of what the agent said last
+_FRAME = re.compile(
+    r"<(?=\s*/?\s*(?:summary|restated|context|core_memory|memory_update|memory_pressure|system|instructions?|block)\b)", re.I
+)
+_NEXT = re.compile(
+    r"\b(?:next(?:\s+(?:step|action|up|thing|task))?\s*(?:[:,]|is\b|i\b|we\b)|(?:then|now)\s+i(?:'ll|\s+will|\s+am\s+going)\b"
+    r"|i(?:'ll|\s+will)\s+(?:now|next)\b)",
+    re.I,
+)
+_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*-])|\n+")
+_LEFT_OUT = "({count} older ones are left out; conversation_search finds them)"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What there is to render from. `thread` is everything that user and agent said, the oldest first; `kept` are the ids of
+    the messages that stay in the prompt and need not be said again."""
+
+    thread: Sequence[MessageRow]
+    kept: AbstractSet[str]
+    touched: Touched
+
+
+def render(known: Known, room: int) -> str:
+    """The text, in about `room` characters."""
+    parts = [
+        *_requests(known, room),
+        _section("The user's words that still bind, as typed (where two differ, the later one holds):", _binding(known, room)),
+        _section("Open plan (not seen done):", _plan(known, room)),
+        _files(known.touched, int(room * _SHARES["files"])),
+        *_next(known),
+    ]
+    text = "\n\n".join(filter(None, parts))
+    if names := _names(known, text, int(room * _SHARES["names"])):
+        text += f"\n\nExact names from the messages taken out: {', '.join(names)}"
+    return f"<restated>\nFrom the store, not from the summary.\n\n{text}\n</restated>" if text else ""
+
+
+def unframed(text: str) -> str:
+    """`text` without what could open or close a part of the prompt."""
+    return _FRAME.sub("‹", text)
+
+
+def _requests(known: Known, room: int) -> list[str]:
+    """What the user asked first, and last, where these do not stay in the prompt."""
+    asked = [row for row in known.thread if row.kind == "user"]
+    gone = [row for row in asked if row.id not in known.kept]
+    if not gone:
+        return []
+    parts = []
+    if gone[0] is asked[0]:
+        most = NEWEST if len(asked) == 1 else FIRST
+        parts.append(f"What the user asked first:\n{_quoted(gone[0].words, min(most, room // 3))}")
+    if len(asked) > 1 and gone[-1] is asked[-1]:
+        parts.append(f"What the user asked last, which you are working on:\n{_quoted(gone[-1].words, min(NEWEST, room // 3))}")
+    return parts
+
+
+def _quoted(words: str, limit: int) -> str:
+    text = head_tail(
+        unframed(words.strip()), limit * 2 // 3, limit // 3, "… ({cut} characters: conversation_search finds them) …"
+    )
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _binding(known: Known, room: int) -> list[str]:
+    asked = [row for row in known.thread if row.kind == "user"]
+    rules = [text for at, text in still_binding([row.words for row in asked]) if asked[at].id not in known.kept]
+    return _newest([f"- {unframed(text)}" for text in rules], int(room * _SHARES["binding"]))
+
+
+def _plan(known: Known, room: int) -> list[str]:
+    spoken = (row.words if row.kind == "user" else said(row) for row in known.thread)
+    return _newest([f"- [ ] {unframed(item)}" for item in open_items(spoken)], int(room * _SHARES["plan"]))
+
+
+def _files(touched: Touched, room: int) -> str:
+    changed = _newest([f"- {line}" for line in touched.changed][::-1], room)[::-1]
+    parts = [_section("Files changed in this session, as they are now (the last one first):", changed)]
+    parts += [f"Read only: {', '.join(touched.read)}"] if touched.read else []
+    started = [f"- {unframed(line)}" for line in touched.started]
+    parts += [_section("Started in the background, perhaps running still (check before you start it again):", started)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _next(known: Known) -> list[str]:
+    """The next action as the agent said it, and its last words, where these do not stay in the prompt."""
+    spoken = [(row, words) for row in known.thread if row.kind == "assistant" and (words := _words(row))]
+    if not spoken:
+        return []
+    parts = []
+    planned = (
+        (row, sentence)
+        for row, words in reversed(spoken)
+        for sentence in reversed(_SENTENCES.split(words))
+        if _NEXT.search(sentence)
+    )
+    found = next(planned, None)
+    if found is not None and found[0].id not in known.kept:
+        parts.append(f"The next action, as you said it: {unframed(' '.join(found[1].split()))[:_NEXT_WORDS]}")
+    last, words = spoken[-1]
+    if last.id not in known.kept and (found is None or found[0] is not last or len(words) > len(found[1])):
+        parts.append(f"What you said last:\n{_quoted(words, _NEXT_WORDS)}")
+    return parts
+
+
+def _words(row: MessageRow) -> str:
+    return said(row).strip()
+
+
+def _names(known: Known, text: str, room: int) -> list[str]:
+    spoken = [row.words if row.kind == "user" else row.text for row in known.thread if row.id not in known.kept]
+    kept: list[str] = []
+    for name in identifiers(spoken, text):
+        room -= len(name) + 2
+        if room < 0:
+            break
+        kept.append(unframed(name))
+    return kept
+
+
+def _newest(lines: Sequence[str], room: int) -> list[str]:
+    """Of `lines` (the oldest first) the newest that fit, in their order."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        room -= len(line) + 1
+        if room < 0:
+            kept.append(_LEFT_OUT.format(count=len(lines) - len(kept)))
+            break
+        kept.append(line)
+    return kept[::-1]
+
+
+def _section(head: str, lines: Iterable[str]) -> str:
+    body = "\n".join(lines)
+    return f"{head}\n{body}" if body else ""
