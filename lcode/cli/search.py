@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lcode import clock
-from lcode.cli.find import KINDS, hit_json, passage_json, show_facts, show_messages
+from lcode.cli.find import KINDS, passage_json, show_facts
+from lcode.cli.message_hits import hit_json, show_messages
 from lcode.cli.options import LIMIT, Options, TextCommand, json_option, place_options
 from lcode.cli.output import Styled, say, say_json
 from lcode.errors import EXIT_ERROR, EXIT_OK, UsageError
@@ -187,7 +188,7 @@ def _show(found: Found, scopes: Sequence[str], asked: Asked, words: str, standin
         "code": lambda: show_code(found.code, words, explain=asked.explain, whole=whole, note=found.note),
         "facts": lambda: show_facts(found.facts, found.verdicts),
         "commits": lambda: show_commits(found.commits, read=read),
-        "messages": lambda: show_messages(found.messages),
+        "messages": lambda: show_messages(found.messages, words),
     }
     labels = {"code": "Code", "facts": "Kept in memory", "commits": "Past commits", "messages": "Said in sessions"}
     for at, scope in enumerate(scopes):

@@ -85,21 +85,29 @@ def _find(runtime: Runtime, name: str) -> tuple[SessionRow, list[MessageRow]]:
 
 @sessions.command()
 @click.argument("name", metavar="ID")
-@click.option("--at", metavar="MESSAGE", help="Only the messages around this one.")
+@click.option("--at", metavar="MESSAGE", help="Only the messages around this one: its id, or what its source calls it.")
+@click.option(
+    "--context", type=click.IntRange(0, 10_000), default=None, metavar="N", help=f"With --at: N on each side ({AROUND})."
+)
 @click.option("--full", is_flag=True, help="Results of tools in full.")
 @json_option
 @place_options
 @click.pass_obj
-def show(options: Options, name: str, at: str | None, full: bool, as_json: bool) -> None:
+def show(options: Options, name: str, at: str | None, context: int | None, full: bool, as_json: bool) -> None:
     """What was said and done in a session."""
     from lcode.cli import transcript
     from lcode.cli.place import opened
+    from lcode.errors import UsageError
 
+    if context is not None and at is None:
+        raise UsageError("--context goes with --at", "name the message in the middle")
     with opened(options) as runtime:
-        row, messages = _find(runtime, name)
-        found = _position(messages, at) if at is not None else None
-        if found is not None:
-            messages = messages[max(0, found - AROUND) : found + AROUND + 1]
+        recall, marked = runtime.memory().recall, ""
+        row = recall.session(name)
+        if at is not None:
+            marked, messages = recall.around(row.id, at, AROUND if context is None else context)
+        else:
+            messages = recall.messages(row.id)
         if as_json:
             say_json(transcript.document(row, runtime.agent, messages))
             return
@@ -108,23 +116,7 @@ def show(options: Options, name: str, at: str | None, full: bool, as_json: bool)
     say(" · ".join(filter(None, [row.id, origin, row.branch, row.model, plural(row.messages, "message")])))
     say()
     for message in messages:
-        marked = at is not None and _names(message, at)
-        transcript.show(message, full=full, marked=marked)
-
-
-def _names(message: MessageRow, name: str) -> bool:
-    start = name.removeprefix("message-")
-    return bool(start) and message.id.removeprefix("message-").startswith(start)
-
-
-def _position(messages: list[MessageRow], name: str) -> int:
-    from lcode.errors import UserError
-
-    found = [at for at, message in enumerate(messages) if _names(message, name)]
-    if len(found) == 1:
-        return found[0]
-    fault = f"there is no message '{name}' in this session" if not found else f"'{name}' fits several messages"
-    raise UserError(fault, "give more of its id")
+        transcript.show(message, full=full, marked=message.id == marked)
 
 
 @sessions.command()

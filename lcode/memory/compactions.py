@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 
 from lcode.memory.model import MessageRow
-from lcode.memory.recall_search import MESSAGE, to_message
+from lcode.memory.recall_moments import MESSAGE, to_message
 from lcode.store.database import fetch_all, fetch_one, scalar
 
 

@@ -22,9 +22,11 @@ from lcode.events import Usage
 from lcode.ids import new_id
 from lcode.memory.compactions import Compaction, context_rows
 from lcode.memory.meaning import Meaning
-from lcode.memory.model import MessageRow, PendingCall, Provenance, RecallHit, SessionRow
+from lcode.memory.model import MessageRow, PendingCall, Provenance, Recalled, RecallHit, SessionRow
 from lcode.memory.model_calls import ModelCall, to_row
-from lcode.memory.recall_search import MESSAGE, Filters, in_order, ranked, to_message
+from lcode.memory.recall_filters import Filters
+from lcode.memory.recall_moments import MESSAGE, around, to_message
+from lcode.memory.recall_search import in_order, search
 from lcode.memory.recall_writes import Operation, apply, apply_later
 from lcode.memory.results import Result, result
 from lcode.memory.terms import message_terms
@@ -349,30 +351,24 @@ class Recall:
 
     # -- search -----------------------------------------------------------------------------------------------------
 
-    def search(
-        self,
-        query: str,
-        *,
-        roles: Sequence[str] = (),
-        start: str = "",
-        end: str = "",
-        limit: int = 10,
-        session_id: str = "",
-        in_context: tuple[str, int] = ("", 0),
-    ) -> list[RecallHit]:
-        """Messages that match words of `query` in any inflection, best first, each with its neighbours.
+    def search(self, query: str, *, limit: int = 10, context: int = 1, **filters: Any) -> Recalled:
+        """Messages that match words of `query` in any inflection, best first, as moments with `context` messages on each side.
 
-        `start` and `end` are days (inclusive) or instants in the user's zone. `in_context` is a session and the sequence
-        number after which its messages are in the caller's sight already: those are left out, as are results of earlier
-        searches. Without a query: the newest messages that pass the filters.
+        The filters are those of `Filters`. `in_context` is a session and the sequence number after which its messages are in
+        the caller's sight already: those are left out. Without a query: the newest messages that pass the filters.
         """
-        filters = Filters(tuple(roles), start, end, session_id, in_context)
-        return self._memory.read(lambda connection: ranked(connection, query, filters, limit))
+        given = Filters(**filters)
+        return self._memory.read(lambda connection: search(connection, query, given, limit=limit, context=context))
 
     def by_date(self, start: str, end: str, *, limit: int = 20, in_context: tuple[str, int] = ("", 0)) -> list[RecallHit]:
         """What users and the agent said from `start` to `end` (days included), oldest first; see `search` for `in_context`."""
         filters = Filters(("user", "assistant"), start, end, in_context=in_context, spoken=True)
         return self._memory.read(lambda connection: in_order(connection, filters, limit))
+
+    def around(self, session_id: str, name: str, count: int) -> tuple[str, list[MessageRow]]:
+        """The id of the message that `name` names in a session (its id, the beginning of it, or what its source calls it), and
+        the messages from `count` before it to `count` after it. Raises UserError."""
+        return self._memory_or_log(session_id).read(lambda connection: around(connection, session_id, name, count))
 
     def count(self) -> int:
         """How many messages recall holds, each once."""

@@ -165,8 +165,8 @@ def test_a_merge_brings_sessions_passages_and_blocks(lcode: Lcode, shop: Path, o
     done = lcode("agents", "merge", "shop", "depot")
     assert done.code == 0
     assert facts(lcode, other) >= {"the shop sells tea", "the depot stores tea"}
-    hits = lcode("-C", str(other), "recall", "tea", "come", "--json").json()
-    assert hits[0]["message"]["text"] == "where does tea come from?"
+    hits = lcode("-C", str(other), "recall", "tea", "come", "--json").json()["hits"]
+    assert hits[0]["text"] == "where does tea come from?"
     blocks = lcode("-C", str(other), "search", "tabs", "--tag", "merged", "--json").json()["facts"]
     assert "tabs in the shop" in blocks[0]["text"]
     assert facts(lcode, shop) == {"the shop sells tea"}

@@ -1,10 +1,8 @@
-"""`lcode remember`, `recall` and `search`: what is kept is found again."""
+"""`lcode remember` and `search`: what is kept is found again."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-import pytest
 
 from lcode.cli import find, remember
 from lcode.memory import archival
@@ -74,46 +72,6 @@ def test_the_scope_chooses_where_to_search(lcode: Lcode, repository: Path) -> No
     assert not messages["facts"]
 
 
-def test_recall_finds_what_was_said_in_any_inflection(lcode: Lcode, repository: Path) -> None:
-    lcode("-p", "we are deploying on Tuesdays")
-    hits = lcode("recall", "deploy", "tuesday", "--role", "user", "--json").json()
-    assert hits[0]["message"]["text"] == "we are deploying on Tuesdays"
-    assert hits[0]["session_title"] == "we are deploying on Tuesdays"
-    shown = lcode("recall", "deploy").out
-    assert "we are deploying on Tuesdays" in shown
-    assert f"lcode sessions show {hits[0]['message']['session_id'][8:16]} --at " in shown
-
-
-@pytest.mark.parametrize("count", [0, 1, 2])
-def test_context_says_how_many_neighbours_are_shown(lcode: Lcode, repository: Path, count: int) -> None:
-    for text in ("first zebra", "second", "third"):
-        lcode(*(["-c"] if text != "first zebra" else []), "-p", text)
-    hit = lcode("recall", "zebra", "--role", "user", "--context", str(count), "--json").json()[0]
-    assert hit["before"] == []
-    assert len(hit["after"]) == count
-
-
-def test_days_are_inclusive_and_a_wrong_one_is_an_error(
-    lcode: Lcode, repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LCODE_CLOCK", "2026-03-05T12:00:00+00:00")
-    lcode("-p", "we chose zebra stripes")
-    monkeypatch.delenv("LCODE_CLOCK")
-
-    def found(*dates: str) -> int:
-        return len(lcode("recall", "zebra", *dates, "--role", "user", "--json").json())
-
-    assert found("--from", "2026-03-05", "--to", "2026-03-05") == 1
-    assert found("--to", "2026-03-04") == 0
-    assert found("--from", "2026-03-06") == 0
-    done = lcode("recall", "zebra", "--from", "tomorrow")
-    assert done.code == 1
-    assert "YYYY-MM-DD" in done.err
-    done = lcode("recall", "zebra", "--from", "2026-03-06", "--to", "2026-03-05")
-    assert done.code == 2
-    assert "later than --to" in done.err
-
-
 def test_without_a_query_the_newest_come_first(lcode: Lcode, repository: Path) -> None:
     for text in ("alpha", "beta"):
         lcode("remember", text)
@@ -132,7 +90,6 @@ def test_an_ephemeral_command_does_not_pretend_to_keep_anything(lcode: Lcode, re
 
 def test_nothing_found_is_said(lcode: Lcode, repository: Path) -> None:
     lcode("remember", "alpha")
-    assert lcode("recall", "unicorn") == (0, "nothing found in the sessions\n", "")
     done = lcode("search", "unicorn")
     assert "nothing found in archival memory" in done.out
     assert done.code == 0

@@ -115,8 +115,8 @@ def test_everything_else_works_as_before(lcode: Lcode, planted: Path) -> None:
     assert (human["value"], human["actor"]) == ("likes tea", "user")
     log = lcode("memory", "log", "conventions", "--json").json()
     assert [entry["value"].split("\n")[-1] for entry in log][:2] == ["third", "second"]
-    assert lcode("recall", "zanzibar", "--json").json() == []
-    assert [hit["message"]["text"] for hit in lcode("recall", "entirely", "--json").json()]
+    assert lcode("recall", "zanzibar", "--json").json()["hits"] == []
+    assert lcode("recall", "entirely", "--json").json()["hits"]
     newest = [fact["text"] for fact in lcode("memory", "facts", "--json").json()]
     assert newest[0] == "The deploy region is Oslo."
     assert newest[1].startswith("The deploy region is [forgotten by the user on")
@@ -182,7 +182,7 @@ def test_a_message_goes_with_what_it_is_a_copy_of_and_all_copies_in_forks(lcode:
         copies = "SELECT id FROM messages WHERE text LIKE '%entirely%' AND role = 'user' AND copy_of != ''"
         copy = str(connection.execute(copies).fetchall()[0][0])
     assert lcode("forget", copy, "--yes").code == 0
-    assert lcode("recall", "entirely", "--role", "user", "--json").json() == []
+    assert lcode("recall", "entirely", "--role", "user", "--json").json()["hits"] == []
     with closing(connect(memory, read_only=True)) as connection:
         rows = connection.execute("SELECT text FROM messages WHERE text LIKE '%entirely%' AND role = 'user'").fetchall()
     assert rows == []
@@ -210,7 +210,7 @@ def test_a_session_of_one_agent_concerns_no_other(lcode: Lcode, planted: Path, t
 def test_what_a_tool_put_out_in_full_goes_with_its_message(lcode: Lcode, planted: Path) -> None:
     output = agent_of(planted) / "outputs" / "output-3f2a91bc.txt"
     output.write_text("pages and pages")
-    message = lcode("recall", "entirely", "--role", "user", "--json").json()[0]["message"]["id"]
+    message = lcode("recall", "entirely", "--role", "user", "--json").json()["hits"][0]["message"]
     content = '[{"type": "tool_result", "call_id": "c", "name": "shell", "text": "read_result output-3f2a91bc has all"}]'
     execute(agent_of(planted) / "memory.db", ("UPDATE messages SET content = ? WHERE id = ?", (content, message)))
     assert lcode("forget", message, "--yes").code == 0
