@@ -82,6 +82,17 @@ class StaticEmbedder:
         ids = self._ids(text)
         return scaled(self._table.total(array("i", ids))) if ids else b""
 
+    def pieces(self) -> list[str]:
+        """The vocabulary of the table, in its order."""
+        return list(self._table.vocabulary)
+
+    def vectors_of(self, pieces: Sequence[str]) -> NDArray[np.float64]:
+        """The rows of these pieces as they stand in the table."""
+        import numpy as np
+
+        numbers = [self._table.vocabulary[piece] for piece in pieces]
+        return self._rows[numbers].astype(np.float64)
+
     @cached_property
     def _table(self) -> _Table:
         return _Table(self._path)

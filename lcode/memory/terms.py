@@ -7,73 +7,12 @@ import re
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_./:-][A-Za-z0-9]+)+|[A-Za-z]+[0-9]*[A-Z][A-Za-z0-9]*")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _WORDS = re.compile(r"\w+", re.UNICODE)
-_STOP = frozenset(
-    [
-        "a",
-        "about",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "how",
-        "i",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "me",
-        "my",
-        "of",
-        "on",
-        "or",
-        "our",
-        "should",
-        "so",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "us",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-    ]
-)
+_STOP_WORDS = """
+a about an and any are as at be been but by can could did do does for from had has have how i in into is it its me my
+of on or our should so than that the their them then there these they this to us was we were what when where which who
+why will with would you your
+"""
+STOP = frozenset(_STOP_WORDS.split())
 
 
 def identifier_parts(text: str, limit: int = 2_000) -> str:
@@ -96,12 +35,17 @@ def message_terms(text: str, tool: str = "", paths: str = "") -> str:
     return " ".join(filter(None, (parts, tool, *paths.split("\n"))))
 
 
+def compounds(text: str) -> list[str]:
+    """The compound identifiers and paths in `text`, each once, as they are written."""
+    return list(dict.fromkeys(_IDENTIFIER.findall(text)))
+
+
 def query_terms(query: str) -> list[str]:
     """The words of a question that carry meaning, compound identifiers also in parts; all words where none would be left."""
     words = [word.lower() for word in _WORDS.findall(query)]
     words += identifier_parts(query).split()
     words += [part for word in words if "_" in word for part in word.split("_") if part]
-    kept = [word for word in dict.fromkeys(words) if word not in _STOP]
+    kept = [word for word in dict.fromkeys(words) if word not in STOP]
     return kept or list(dict.fromkeys(words))
 
 

@@ -1,0 +1,172 @@
+"""Which of the messages that may answer a question are shown first, and how far they can be trusted.
+
+Each candidate is scored by a weighted sum of a few signals, each from 0 to about 1: what it says, what is said around it, what
+its session is about, who says it, when, and whether it is the sort of message that answers. A signal that a question gives no
+cause for (no speaker named, no date, no vectors) is zero for every candidate, so that the others decide alone. A vector adds
+to a score; a message found by words is never lost for lack of one.
+
+The weights were fitted by `benchmarks/fit_recall.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lcode.memory.recall_question import Asks, Question
+from lcode.memory.recall_times import nearness
+
+# For each term of a question: how often its own forms occur, and the greatest weight of any form that does (own ones have 1).
+Counts = tuple[tuple[float, float], ...]
+
+SIGNALS = {
+    "own": 0.9,
+    "window": 1.5,
+    "session": 2.6,
+    "covered": 2.3,
+    "reply": 0.8,
+    "speaker": 2.3,
+    "date": 3.7,
+    "time_words": 1.5,
+    "asking": -0.7,
+    "cosine": 3.0,
+    "tool": -1.0,
+}
+_K1 = 1.2
+_OWN_B, _WINDOW_B, _SESSION_B = 0.75, 0.3, 0.75  # how far a long text is held against it
+_BEFORE, _AFTER = (0.4, 0.1), (0.1, 0.1)  # what a word in the neighbours counts
+_COVERED_NEAR = 0.6  # what a word that stands only in a neighbour covers of the question
+_LOOKED_AT = 2_000  # characters of a message in which words of time are looked for
+_TIMES = re.compile(
+    r"\b(yesterday|today|tomorrow|tonight|last|next|ago|weeks?|weekend|months?|years?|days?|hours?|morning|evening|recently|since|"
+    r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|january|february|march|april|may|june|july|august|"
+    r"september|october|november|december|\d{4}|\d{1,2}:\d\d)\b",
+    re.I,
+)
+_SENTENCE = re.compile(r"[^.!?\n]*[.!?\n]?")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A message that may be meant. `length` is in words; `before` and `after` are the counts of the two messages on either
+    side that somebody spoke, the nearest first; `asked`: the one before holds a question. `topic` sums the counts over the
+    whole session, of `topic_length` words."""
+
+    seq: int
+    session: str
+    role: str
+    kind: str
+    name: str
+    time: str
+    text: str
+    length: int
+    counts: Counts
+    before: tuple[Counts, ...] = ()
+    after: tuple[Counts, ...] = ()
+    asked: bool = False
+    topic: Counts = ()
+    topic_length: int = 0
+    compacted: bool = False
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What is known of all messages: how many, of how many words, in how many sessions, and for each term of the question how
+    many messages and sessions hold it."""
+
+    messages: int
+    words: int
+    sessions: int
+    found: tuple[int, ...]
+    found_sessions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Numbers of messages with their scores, best first. `confidence` is good, fair, weak or none."""
+
+    order: tuple[tuple[int, float], ...]
+    best: float = 0.0
+    confidence: str = "none"
+
+
+def rank(
+    question: Question, corpus: Corpus, candidates: Sequence[Candidate], cosines: Mapping[int, float] | None = None
+) -> Ranked:
+    """The candidates in the order in which they answer the question; of equals the newer first."""
+    found = signals(question, corpus, candidates, cosines or {})
+    scores = [sum(SIGNALS[name] * value for name, value in row.items()) for row in found]
+    order = sorted(zip(candidates, scores, strict=True), key=lambda pair: (-pair[1], -pair[0].seq))
+    return Ranked(tuple((candidate.seq, score) for candidate, score in order))
+
+
+def signals(
+    question: Question, corpus: Corpus, candidates: Sequence[Candidate], cosines: Mapping[int, float]
+) -> list[dict[str, float]]:
+    """The signals of each candidate, in the order given."""
+    weights = [term.weight * _rarity(found, corpus.messages) for term, found in zip(question.terms, corpus.found, strict=True)]
+    of_session = [
+        term.weight * _rarity(found, corpus.sessions) for term, found in zip(question.terms, corpus.found_sessions, strict=True)
+    ]
+    length = corpus.words / corpus.messages if corpus.messages else 1.0
+    session_length = corpus.words / corpus.sessions if corpus.sessions else 1.0
+    rows = [
+        {
+            "own": _bm25(weights, [count for count, _ in one.counts], one.length / length, _OWN_B),
+            "window": _bm25(weights, _window(one), one.length / length, _WINDOW_B),
+            "session": _bm25(of_session, [max(pair) for pair in one.topic], one.topic_length / session_length, _SESSION_B),
+            "covered": _covered(weights, one),
+            "reply": _bm25(weights, [count for count, _ in one.before[0]], 1.0, 0.0) if one.asked and one.before else 0.0,
+            "speaker": float(bool(one.name) and one.name in question.names),
+            "date": nearness(one.time, question.dates) if question.dates else 0.0,
+            "time_words": float(Asks.TIME in question.asks and _TIMES.search(one.text[:_LOOKED_AT]) is not None),
+            "asking": _asking(one.text),
+            "cosine": max(0.0, cosines.get(one.seq, 0.0)),
+            "tool": float(one.kind == "tool"),
+        }
+        for one in candidates
+    ]
+    for name in ("own", "window", "session", "reply"):
+        highest = max((row[name] for row in rows), default=0.0)
+        if highest > 0:
+            for row in rows:
+                row[name] /= highest
+    return rows
+
+
+def _rarity(found: int, total: int) -> float:
+    return math.log(1 + (total - found + 0.5) / (found + 0.5))
+
+
+def _bm25(weights: Sequence[float], counts: Sequence[float], relative_length: float, b: float) -> float:
+    room = _K1 * (1 - b + b * relative_length)
+    return sum(weight * count * (_K1 + 1) / (count + room) for weight, count in zip(weights, counts, strict=False) if count)
+
+
+def _window(one: Candidate) -> list[float]:
+    """How often each term occurs in a message, what its neighbours say counted in part."""
+    totals = [count for count, _ in one.counts]
+    for shares, near in ((_BEFORE, one.before), (_AFTER, one.after)):
+        for share, counts in zip(shares, near, strict=False):
+            totals = [total + share * count for total, (count, _) in zip(totals, counts, strict=True)]
+    return totals
+
+
+def _covered(weights: Sequence[float], one: Candidate) -> float:
+    """The share of the question that a message and its neighbours speak of, in its words or in words of like meaning."""
+    best = [near for _, near in one.counts]
+    for counts in (*one.before, *one.after):
+        best = [max(so_far, _COVERED_NEAR * near) for so_far, (_, near) in zip(best, counts, strict=True)]
+    total = sum(weights)
+    return sum(weight * near for weight, near in zip(weights, best, strict=True)) / total if total else 0.0
+
+
+def _asking(text: str) -> float:
+    """The share of a message that is questions."""
+    text = text[:_LOOKED_AT]
+    if "?" not in text:
+        return 0.0
+    sentences: list[str] = _SENTENCE.findall(text)
+    return sum(len(sentence) for sentence in sentences if sentence.endswith("?")) / len(text)
