@@ -17,7 +17,7 @@ from typing import NamedTuple
 import apsw
 
 from lcode.index.vectors import cosines, is_missing
-from lcode.store.database import fetch_all, fetch_one
+from lcode.store.database import fetch_all, fetch_one, scalar
 
 MESSAGES, PASSAGES = "message", "passage"
 _LOOKED_AT = 1_000  # rows that are compared exactly, at the least
@@ -37,11 +37,10 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True)
 class Held:
-    """A model of which there are vectors, and how many."""
+    """A model of which there are vectors."""
 
     id: int
     model: Model
-    rows: int
 
 
 def signs(vector: bytes) -> bytes:
@@ -97,12 +96,18 @@ def mark(connection: apsw.Connection, kind: str) -> tuple[int, str]:
 
 
 def held(connection: apsw.Connection, kind: str) -> list[Held]:
-    """The models of which there are vectors, the one with the most first."""
-    sql = (
-        f"SELECT models.id, name, form, count(*) AS rows FROM {kind}_signs JOIN models ON models.id = model_id"
-        " GROUP BY model_id ORDER BY rows DESC, models.id DESC"
-    )
-    return [Held(row[0], Model(row[1], row[2]), row[3]) for row in fetch_all(connection, sql)]
+    """The models of which there are vectors, the one with the most first. Rows are made anew from the newest to the oldest, so
+    that the one in the middle tells of which model most are."""
+    found: dict[int, Held] = {}
+    for which in (
+        f"seq >= (SELECT (min(seq) + max(seq)) / 2 FROM {kind}_signs) ORDER BY seq LIMIT 1",
+        "1 ORDER BY seq DESC LIMIT 1",
+        "1 ORDER BY seq LIMIT 1",
+    ):
+        sql = f"SELECT models.id, name, form FROM models JOIN {kind}_signs ON models.id = model_id WHERE {which}"
+        for row in fetch_all(connection, sql):
+            found.setdefault(row[0], Held(row[0], Model(row[1], row[2])))
+    return list(found.values())
 
 
 def done(connection: apsw.Connection, kind: str, model: Model, after: int) -> list[int]:
@@ -114,8 +119,11 @@ def done(connection: apsw.Connection, kind: str, model: Model, after: int) -> li
 
 def count(connection: apsw.Connection, kind: str, model: Model) -> int:
     """How many rows have a vector of this model."""
-    sql = f"SELECT count(*) FROM {kind}_signs WHERE model_id = (SELECT id FROM models WHERE name = ? AND form = ?)"
-    return int(fetch_all(connection, sql, model)[0][0])
+    models = held(connection, kind)
+    if [one.model for one in models] == [model]:
+        return int(scalar(connection, f"SELECT count(*) FROM {kind}_signs"))
+    of_model = "(SELECT id FROM models WHERE name = ? AND form = ?)"
+    return int(scalar(connection, f"SELECT count(*) FROM {kind}_signs WHERE model_id = {of_model}", model))
 
 
 # -- questions --------------------------------------------------------------------------------------------------------

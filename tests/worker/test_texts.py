@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from lcode.git.repository import Place, find
@@ -69,7 +70,11 @@ class World:
         return self.job.run(self.place, Turn(lambda done, total: None, stopped, lambda count: None))
 
     def held(self, kind: str = MESSAGES) -> dict[str, int]:
-        return {held.model.name: held.rows for held in self.index.read(lambda connection: vectors.held(connection, kind))}
+        def count(connection: apsw.Connection) -> dict[str, int]:
+            models = [held.model for held in vectors.held(connection, kind)]
+            return {model.name: vectors.count(connection, kind, model) for model in models}
+
+        return self.index.read(count)
 
     def meaning(self) -> Meaning:
         return Meaning(lambda: self.index, lambda: self.models.embedder)  # type: ignore[arg-type, return-value]
@@ -78,7 +83,7 @@ class World:
         return self.memory.database.read(lambda connection: self.meaning().waiting(connection, MESSAGES))
 
     def found(self, text: str) -> list[int]:
-        def ask(connection: object) -> list[int]:
+        def ask(connection: apsw.Connection) -> list[int]:
             asked = self.meaning().ask(connection, MESSAGES, text)  # type: ignore[arg-type]
             return [seq for seq, _ in asked.nearest(5)] if asked is not None else []
 
@@ -146,8 +151,8 @@ def test_vectors_of_a_memory_that_went_back_are_not_used_and_go(world: World) ->
     world.say("one", "and two")
     world.run()
 
-    def replace(connection: object) -> None:
-        connection.execute("UPDATE messages SET id = 'message-other' WHERE text = 'and two'")  # type: ignore[attr-defined]
+    def replace(connection: apsw.Connection) -> None:
+        connection.execute("UPDATE messages SET id = 'message-other' WHERE text = 'and two'")
 
     world.memory.database.write(replace)
     assert world.found("one") == []
