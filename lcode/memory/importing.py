@@ -8,10 +8,17 @@ forgotten since does not come back. Whatever is imported is unverified: its word
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lcode.redact import Redactor
+    from lcode.store.database import Database
 
 NAMED = 20  # damaged lines that are named; all are counted
+_AT_ONCE = 64  # messages of one transaction
+_TITLED = 2_000  # characters of a message that a title is made of
 
 
 @dataclass(eq=False)
@@ -86,3 +93,88 @@ class Summary:
 def digest(text: str) -> str:
     """128 bits of a text, in hex: what ids of imports are made of."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+class Import:
+    """Takes the messages of one program, called `origin`, into the recall of `database`; with `dry_run` it only counts them.
+    What it came to so far is `summary`."""
+
+    def __init__(self, database: Database, redactor: Redactor, origin: str, *, dry_run: bool = False) -> None:
+        self._database = database
+        self._redactor = redactor
+        self._origin = origin
+        self._dry_run = dry_run
+        self._seen: set[int] = set()
+        self._sessions: dict[str, _Titled] = {}
+        self.summary = Summary()
+
+    def take(self, messages: Iterable[ImportedMessage], tell: Callable[[int], None] = lambda _: None) -> Summary:
+        """All of them; `tell` hears from time to time how many were read. Raises StoreError."""
+        batch: list[ImportedMessage] = []
+        for number, message in enumerate(messages, 1):
+            mark = int(digest(message.key)[:16], 16)
+            if mark in self._seen:
+                self.summary.repeated += 1
+                continue
+            self._seen.add(mark)
+            self.summary.saw(message.time)
+            batch.append(message)
+            if len(batch) == _AT_ONCE:
+                self._keep(batch)
+                batch = []
+                tell(number)
+        self._keep(batch)
+        self._title()
+        return self.summary
+
+    def _keep(self, batch: list[ImportedMessage]) -> None:
+        from lcode.memory import imported_rows as rows
+
+        ids = [rows.message_id(self._origin, message) for message in batch]
+        firsts = {message.session.key: message for message in reversed(batch) if message.session.key not in self._sessions}
+        named = {key: rows.session_id(self._origin, first.session) for key, first in firsts.items()}
+        there = self._database.read(lambda connection: rows.known(connection, "messages", ids))
+        open_ = self._database.read(lambda connection: rows.known(connection, "sessions", list(named.values())))
+        fresh = [message for message, id_ in zip(batch, ids, strict=True) if id_ not in there]
+        opened = {message.session.key for message in fresh} & firsts.keys()
+        for key in opened:
+            self._sessions[key] = _Titled(named[key], firsts[key].session)
+            self.summary.sessions += named[key] not in open_
+        added = len(fresh) if self._dry_run else self._write(fresh, [firsts[key] for key in opened])
+        self.summary.messages += added
+        self.summary.known += len(batch) - added
+        for message in batch:
+            if message.role == "user" and (titled := self._sessions.get(message.session.key)):
+                titled.words = titled.words or message.text[:_TITLED]
+
+    def _write(self, messages: list[ImportedMessage], firsts: list[ImportedMessage]) -> int:
+        from lcode.memory import imported_rows as rows
+
+        redact = self._redactor.redact
+        sessions = [
+            (rows.session_row(self._origin, first.session, first, redact), redact(first.session.key)) for first in firsts
+        ]
+        made = [rows.message_row(self._origin, message, redact) for message in messages]
+        return self._database.write(lambda connection: rows.add(connection, self._origin, sessions, made))
+
+    def _title(self) -> None:
+        """Title the sessions that are new: as their program does, else by the first words of the user."""
+        from lcode.memory import imported_rows as rows
+        from lcode.memory.recall import Recall
+
+        recall = Recall(self._database, self._database, self._redactor)
+        for titled in self._sessions.values():
+            title = recall.title(titled.session.title or titled.words)
+            if title and not self._dry_run:
+                self._database.write(
+                    lambda connection, one=titled, text=title: rows.set_title(connection, one.id, text)  # type: ignore[misc]
+                )
+
+
+@dataclass
+class _Titled:
+    """A session that messages were added to. `words` are the first of the user."""
+
+    id: str
+    session: ImportedSession
+    words: str = ""

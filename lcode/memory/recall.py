@@ -29,7 +29,7 @@ from lcode.memory.recall_moments import MESSAGE, around, to_message
 from lcode.memory.recall_search import in_order, search
 from lcode.memory.recall_writes import Operation, apply, apply_later
 from lcode.memory.results import Result, result
-from lcode.memory.terms import message_terms
+from lcode.memory.terms import indexed, message_terms
 from lcode.redact import Redactor, cut
 from lcode.redact_content import redacted_json, redacted_parts
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
@@ -37,7 +37,6 @@ from lcode.store.database import Database, fetch_all, fetch_one, scalar
 T = TypeVar("T")
 
 _UNSTORED = 1 << 40  # sequence numbers of messages that are not in the store yet begin here
-_INDEXED = 20_000  # characters of a message that search sees: the head and the tail of longer ones
 _TITLE = 60  # characters
 _SESSION = (
     "SELECT id, title, created_at, updated_at, ended_at, archived, branch, worktree, model,"
@@ -236,20 +235,20 @@ class Recall:
         """
         clean = redacted_parts(content, self._redactor.redact)
         shown = self._redactor.redact(text if isinstance(text, str) else text(clean))
-        indexed = shown if len(shown) <= _INDEXED else f"{cut(shown, _INDEXED // 2)}\n…\n{shown[-_INDEXED // 2 :]}"
+        words = indexed(shown)
         files = "\n".join(map(self.redacted, paths))
-        terms = message_terms(indexed, tool, files)
+        terms = message_terms(words, tool, files)
         message_id = by.operation_id.replace("op-", "message-", 1)
         now = clock.stamp()
 
         seq = self._write(
             "add_message", id=message_id, run_id=run_id, role=role, kind=kind, content=json.dumps(clean, ensure_ascii=False),
-            text=indexed, terms=terms, call_id=call_id, created_at=now, actor=by.actor.value, source=by.source.value,
+            text=words, terms=terms, call_id=call_id, created_at=now, actor=by.actor.value, source=by.source.value,
             trust=by.trust.value, session_id=by.session_id, step_id=by.step_id, commit_id=by.commit, worktree=by.worktree,
             tool=tool, outcome=outcome, paths=files,
         )  # fmt: skip
         seq = next(self._unstored) if seq is None else seq
-        return MessageRow(seq, message_id, by.session_id, run_id, by.step_id, role, kind, clean, indexed, now)
+        return MessageRow(seq, message_id, by.session_id, run_id, by.step_id, role, kind, clean, words, now)
 
     def redacted(self, text: str) -> str:
         """`text` as it may be shown to a model or stored."""

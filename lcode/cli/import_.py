@@ -1,0 +1,124 @@
+"""`lcode import`: conversations of other programs into recall."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from lcode.cli.lazy import SuggestingGroup
+from lcode.cli.options import Options, json_option, place_options
+from lcode.cli.output import Styled, plural, say, say_json
+from lcode.errors import UserError
+
+if TYPE_CHECKING:
+    from lcode.memory.importing import Damages, ImportedMessage, Summary
+
+Read = Callable[["Damages"], Iterable["ImportedMessage"]]
+
+
+@click.group("import", cls=SuggestingGroup)
+def import_group() -> None:
+    """Bring conversations of other programs into recall, with their times.
+
+    What was imported before is not imported again. Nothing is taken out of the files, and secrets are replaced as everywhere.
+    """
+
+
+def _dry_run(function: Any) -> Any:
+    return click.option("--dry-run", is_flag=True, help="Read and count; keep nothing.")(function)
+
+
+@import_group.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE|-…", type=click.Path(path_type=Path, allow_dash=True))
+@_dry_run
+@json_option
+@place_options
+@click.pass_obj
+def jsonl(options: Options, files: tuple[Path, ...], dry_run: bool, as_json: bool) -> None:
+    """Messages in a neutral form: a JSON object a line. `-` is standard input.
+
+    {"session": "standup", "time": "2026-03-08T09:30:00+01:00", "role": "user", "name": "Ada", "text": "…", "id": "17"}
+
+    `text` and `time` are needed; `role` is user, assistant, tool or system. Also known: title, branch (of the session), tool,
+    outcome, paths.
+    """
+    from lcode.memory.importing_jsonl import messages
+
+    def read(damages: Damages) -> Iterator[ImportedMessage]:
+        for path in files:
+            with _opened(path) as (file, name):
+                yield from messages(file, name, damages)
+
+    _import(options, "jsonl", read, dry_run=dry_run, as_json=as_json)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], str]]:
+    """A file to read, and what it is called. Raises UserError."""
+    if str(path) == "-":
+        yield sys.stdin.buffer, "standard input"
+        return
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    with file:
+        yield file, str(path)
+
+
+def _import(options: Options, origin: str, read: Read, *, dry_run: bool, as_json: bool) -> None:
+    """Read, keep, and say what it came to."""
+    from lcode.cli.place import only_the_user, opened
+    from lcode.cli.progress import Progress
+    from lcode.memory.importing import Damages, Import
+
+    only_the_user("import conversations")
+    damages = Damages()
+    progress = Progress("message", quiet=as_json)
+    with opened(options, writes=not dry_run) as runtime:
+        work = Import(runtime.memory().database, runtime.store.redactor, origin, dry_run=dry_run)
+        phase = "reading" if dry_run else "importing"
+        try:
+            found = work.take(read(damages), lambda done: progress.show(phase, done, 0))
+        except KeyboardInterrupt:
+            progress.close()
+            say(f"stopped: {plural(work.summary.messages, 'message')} were kept; repeat the command for the rest", err=True)
+            raise
+        finally:
+            progress.close()
+    if as_json:
+        say_json(_shown(found, damages, dry_run=dry_run))
+    else:
+        _say(found, damages, dry_run=dry_run)
+
+
+def _shown(found: Summary, damages: Damages, *, dry_run: bool) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    named = [asdict(damage) for damage in damages.named]
+    return {**asdict(found), "dry_run": dry_run, "damaged": damages.count, "damages": named}
+
+
+def _say(found: Summary, damages: Damages, *, dry_run: bool) -> None:
+    from lcode.memory.dates import local
+
+    done = "would be imported" if dry_run else "imported"
+    span = ""
+    if found.first:
+        first, last = local(found.first)[:10], local(found.last)[:10]
+        span = f", of {first}" if first == last else f", from {first} to {last}"
+    parts = [f"{plural(found.messages, 'message')} in {plural(found.sessions, 'new session')} {done}{span}"]
+    parts += [f"{found.known:,} were there already"] if found.known else []
+    parts += [f"{found.repeated:,} stand there twice"] if found.repeated else []
+    say("; ".join(parts))
+    if damages.count:
+        say(f"{plural(damages.count, 'line')} could not be read:", err=True)
+        for damage in damages.named:
+            say(f"  {damage.file}:{damage.line}: {damage.why}", err=True)
+        if damages.count > len(damages.named):
+            say(Styled(f"  … and {damages.count - len(damages.named):,} more", "dim"), err=True)
