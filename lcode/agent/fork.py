@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lcode.agent.live import none_free
+from lcode.agent.live import none_free, refuse_imported
 from lcode.agent.recovery import CUT_OFF, Cause, store_result, verdict
 from lcode.errors import UserError
 from lcode.ids import new_id
@@ -18,6 +18,7 @@ async def find(memory: SessionMemory, name: str | None) -> SessionRow:
     """The session that is to be forked: the one named, or the newest. Raises UserError."""
     if name is not None:
         row: SessionRow = await memory.run(memory.recall.session, name)
+        refuse_imported(row)
     else:
         rows = await memory.run(memory.recall.sessions, 1)
         if not rows:

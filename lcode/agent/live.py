@@ -72,6 +72,15 @@ def not_ephemeral(what: str) -> UserError:
     return UserError(f"an ephemeral session cannot {what}", "leave out --ephemeral, or start a new session")
 
 
+def refuse_imported(row: SessionRow) -> None:
+    """Raises UserError for a session of another program: its calls are of tools that there are none of here."""
+    if row.origin:
+        raise UserError(
+            f"session {row.id[8:16]} was imported ({row.origin}): it can be read and found, not continued",
+            f"start a session and have it look; `lcode sessions show {row.id[8:16]}` shows it",
+        )
+
+
 def none_free(some: bool) -> UserError:
     """Why no session can be continued: there is none, or all are live."""
     if some:
@@ -92,6 +101,7 @@ async def claim(
     """The session that is named, or the newest that nobody holds, and the lock on it, which is held now. Raises UserError."""
     rows = [await memory.run(memory.recall.session, name)] if name is not None else await memory.run(memory.recall.sessions, 50)
     for row in rows:
+        refuse_imported(row)
         lock = lock_of(row.id)
         if lock.acquire("session", branch):
             with released_on_error(lock):  # what its last holder left, who may have gone just now

@@ -173,10 +173,13 @@ class Runtime:
     def _lock(self, session_id: str) -> NamedLock:
         return NamedLock(self.store.agent_paths(self.agent).locks / f"{session_id}.lock")
 
-    async def sessions(self, limit: int = 20, *, archived: bool = False, silent: bool = False) -> list[SessionRow]:
-        """Sessions, newest first, with who holds them; with `silent` also live ones in which nothing was said yet."""
+    async def sessions(
+        self, limit: int = 20, *, archived: bool = False, silent: bool = False, imported: bool = False
+    ) -> list[SessionRow]:
+        """Sessions, newest first, with who holds them; with `silent` also live ones in which nothing was said yet, with
+        `imported` also those of other programs."""
         memory = self.memory()
-        rows = await memory.run(memory.recall.sessions, limit, archived=archived)
+        rows = await memory.run(memory.recall.sessions, limit, archived=archived, imported=imported)
         if silent:
             rows = [*await memory.run(live.silent, memory, self.store.agent_paths(self.agent).locks), *rows]
         return await memory.run(live.with_owners, memory, rows, self._lock)

@@ -112,8 +112,9 @@ def _say(found: Summary, damages: Damages, *, dry_run: bool) -> None:
     if found.first:
         first, last = local(found.first)[:10], local(found.last)[:10]
         span = f", of {first}" if first == last else f", from {first} to {last}"
-    parts = [f"{plural(found.messages, 'message')} in {plural(found.sessions, 'new session')} {done}{span}"]
-    parts += [f"{found.known:,} were there already"] if found.known else []
+    new = f" in {plural(found.sessions, 'new session')}" if found.sessions else ""
+    parts = [f"{plural(found.messages, 'message')} {done}{new}{span}" if found.messages else "nothing new"]
+    parts += [f"{plural(found.known, 'message')} {'was' if found.known == 1 else 'were'} there already"] if found.known else []
     parts += [f"{found.repeated:,} stand there twice"] if found.repeated else []
     say("; ".join(parts))
     if damages.count:

@@ -22,7 +22,6 @@ TABLE = {
     "remember": Row("lcode.cli.remember", "remember", "Keep a text in archival memory."),
     "forget": Row("lcode.cli.forget", "forget", "Take a text, message, passage or session out of all memory."),
     "recall": Row("lcode.cli.recall", "recall", "Search what was said in all sessions."),
-    "recall": Row("lcode.cli.find", "recall", "Search what was said in all sessions."),
     "import": Row("lcode.cli.import_", "import_group", "Bring conversations of other programs into recall."),
     "search": Row("lcode.cli.search", "search", "Search the code, what was kept, past commits and the sessions."),
     "index": Row("lcode.cli.index", "index", "Build the index of the code, watch it, show how it stands."),

@@ -56,7 +56,7 @@ def _list(options: Options, limit: int, archived: bool, as_json: bool) -> None:
     from lcode.memory.dates import local
 
     with opened(options) as runtime:
-        rows = asyncio.run(runtime.sessions(limit, archived=archived, silent=True))
+        rows = asyncio.run(runtime.sessions(limit, archived=archived, silent=True, imported=True))
     if as_json:
         say_json([session_json(row) for row in rows])
     elif not rows:
@@ -74,7 +74,7 @@ def _state(row: SessionRow) -> str:
     if row.live:
         holder = f"process {row.pid}" + (f" on {row.terminal}" if row.terminal else "") if row.pid else "another process"
         return one_line(f"open: {holder}, {row.activity}", 120)
-    return "archived" if row.archived else ""
+    return "archived" if row.archived else f"from {row.origin}" if row.origin else ""
 
 
 def _find(runtime: Runtime, name: str) -> tuple[SessionRow, list[MessageRow]]:

@@ -4,8 +4,8 @@
 
 `text` and `time` are needed. `time` is ISO 8601 (without a zone: the user's) or seconds since 1970; `role` is user (the
 default), assistant, tool or system; `name` is who spoke; `id` is what the source calls the message; without `session` the
-file is one. A line may also say `title` and `branch` of its session, and of a tool's result `tool`, `outcome` (ok, error) and
-`paths`. Whatever does not fit is passed over and named: files come from outside.
+file is one session. A line may also say `title` and `branch` of its session, and of a tool's result `tool`, `outcome` (ok,
+error) and `paths`. Whatever does not fit is passed over and named: files come from outside.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import IO, Any
 
 from lcode import clock
@@ -68,9 +69,14 @@ def messages(file: IO[bytes], name: str, damages: Damages) -> Iterator[ImportedM
     """The messages in a file of the neutral form; `name` is what the file is called."""
     sessions: dict[str, ImportedSession] = {}
     twins: Counter[str] = Counter()
+    taken: dict[str, tuple[int, str]] = {}  # by its key: the line of a message, and its text
     for number, row in lines(file, name, damages):
         try:
-            yield _message(row, name, sessions, twins)
+            message = _message(row, name, sessions, twins)
+            before, text = taken.setdefault(message.key, (number, digest(message.text)))
+            if text != digest(message.text):
+                raise Unfit(f"the id '{message.id[:40]}' is that of line {before}")
+            yield message
         except Unfit as why:
             damages.add(name, number, str(why))
 
@@ -102,7 +108,7 @@ def _message(row: Any, file: str, sessions: dict[str, ImportedSession], twins: C
 
 
 def _session(row: dict[str, Any], file: str, sessions: dict[str, ImportedSession]) -> ImportedSession:
-    key = _word(row, "session") or file
+    key = _word(row, "session") or PurePath(file).stem  # wherever it lies
     session = sessions.setdefault(key, ImportedSession(key))
     session.title = _word(row, "title") or session.title
     session.branch = _word(row, "branch") or session.branch

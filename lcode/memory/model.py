@@ -154,7 +154,7 @@ class PendingCall:
 @dataclass(frozen=True)
 class SessionRow:
     """A session. `live` is whether a process holds it now: then `owner` says who, `pid`, `terminal` and `since` say it apart,
-    `branch` is where that process works, and `activity` says what it does."""
+    `branch` is where that process works, and `activity` says what it does. `origin` is the program it was imported from."""
 
     id: str
     title: str
@@ -174,6 +174,7 @@ class SessionRow:
     terminal: str = ""
     since: str = ""
     activity: str = ""
+    origin: str = ""
 
 
 def short_passage(passage_id: str) -> str:

@@ -40,7 +40,8 @@ _UNSTORED = 1 << 40  # sequence numbers of messages that are not in the store ye
 _TITLE = 60  # characters
 _SESSION = (
     "SELECT id, title, created_at, updated_at, ended_at, archived, branch, worktree, model,"
-    " (SELECT count(*) FROM messages WHERE session_id = sessions.id), note, forked_from FROM sessions"
+    " (SELECT count(*) FROM messages WHERE session_id = sessions.id), note, forked_from,"
+    " (SELECT origin FROM session_origins WHERE session_id = sessions.id) FROM sessions"
 )
 
 
@@ -123,14 +124,14 @@ class Recall:
         )
         return row[0] if row else None
 
-    def sessions(self, limit: int = 50, *, archived: bool = False) -> list[SessionRow]:
-        """Sessions that hold a message, newest first."""
+    def sessions(self, limit: int = 50, *, archived: bool = False, imported: bool = False) -> list[SessionRow]:
+        """Sessions that hold a message, newest first; with `imported` also those of other programs."""
         rows = self._memory.read(
             lambda connection: fetch_all(
                 connection,
                 f"{_SESSION} WHERE archived <= ? AND EXISTS (SELECT 1 FROM messages WHERE session_id = sessions.id)"
-                " ORDER BY updated_at DESC, rowid DESC LIMIT ?",
-                (int(archived), limit),
+                " AND (? OR id NOT IN (SELECT session_id FROM session_origins)) ORDER BY updated_at DESC, rowid DESC LIMIT ?",
+                (int(archived), imported, limit),
             )
         )
         return [_session(row) for row in rows]
@@ -376,4 +377,4 @@ class Recall:
 
 
 def _session(row: tuple[Any, ...]) -> SessionRow:
-    return SessionRow(*(*row[:5], bool(row[5]), *row[6:11], False, "", row[11]))
+    return SessionRow(*(*row[:5], bool(row[5]), *row[6:11], False, "", row[11], 0, "", "", "", row[12] or ""))

@@ -73,7 +73,7 @@ async def direction_in(context: ToolContext, text: str, *, most: bool = False) -
         return None
     words = " ".join(sorted(direction.words))
     for hit in await memory.run(memory.recall.search, words, roles=("user",), limit=_EARLIER):
-        if hit.message.kind == "user":
+        if hit.message.kind == "user" and not hit.origin:  # another program's user may be anybody
             origins.heard(hit.message.words)
     return look(text)
 
@@ -87,7 +87,7 @@ def take_in(context: ToolContext, hits: Sequence[RecallHit]) -> None:
     """What tools once returned, and the agent then said of it, is no rule for having been said in a session."""
     for hit in hits:
         for message in (hit.message, *hit.before, *hit.after):
-            if message.kind != "user":
+            if message.kind != "user" or hit.origin:
                 context.seen.origins.read(message.text, f"a session of {local(message.created_at)}")
 
 
