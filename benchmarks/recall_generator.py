@@ -23,7 +23,7 @@ from benchmarks.recall_slots import Slots
 
 TUNING = tuple(range(101, 111))
 REPORT = tuple(range(201, 211))
-SESSIONS, SCENES, QUESTIONS = 56, 170, 200
+SESSIONS, SCENES, QUESTIONS = 60, 230, 200
 UNANSWERABLE = 0.2
 _ECHOES = ("{what}: {text}", "{text} ({what})", "{text}, as for {what}", "about {what}: {text}", "{text}. That is for {what}")
 _ZERO = datetime(2025, 1, 6, tzinfo=UTC)
