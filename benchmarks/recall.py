@@ -1,9 +1,9 @@
 """How much of what was said does recall search find? Dialogues with labelled evidence, searched as the program is installed.
 
 Our own set is generated (see `benchmarks/recall_generator.py`); LoCoMo, LongMemEval and DevMemBench are read from where the
-user has put them, a dialogue of one's own from JSONL. Each dialogue is imported into a fresh store as `lcode import jsonl` does,
-embedded by the worker's job, and asked with `Recall.search`; beside it run the same without vectors, plain full text, vectors
-alone, and both of these fused by rank.
+user has put them, a dialogue of one's own from JSONL. Each dialogue is imported into a fresh store as `lcode import jsonl`
+does, embedded by the worker's job, and asked with `Recall.search`; beside it run the same without vectors, plain full text,
+vectors alone, and both of these fused by rank.
 
     python -m benchmarks.recall [--locomo FILE [--conversations 0-4] | --longmemeval FILE | --devmembench FOLDER
         | --jsonl MESSAGES QUESTIONS | --tuning] [--json FILE] [--min recall@10=.8]
@@ -90,7 +90,7 @@ def run(conversations: Sequence[Conversation], wanted: Sequence[str]) -> tuple[d
 
 
 def report(answers: Mapping[str, Sequence[Answer]], seconds: Mapping[str, Sequence[float]]) -> list[str]:
-    """Tables: all retrievers over all questions; ours by kind of question; how well it knows when there is no answer."""
+    """Tables: all retrievers over all questions; the first by kind of question; how well it knows when there is no answer."""
     summaries = {name: summary(found) for name, found in answers.items()}
     names = [name for name in (*MESSAGES, *SESSIONS) if name in next(iter(summaries.values())).get("all", {})]
     names = [name for name in names if name in MESSAGES] or names
@@ -99,7 +99,7 @@ def report(answers: Mapping[str, Sequence[Answer]], seconds: Mapping[str, Sequen
         times = statistics.quantiles(seconds[name], n=20) if len(seconds[name]) > 1 else [0.0] * 19
         cost = f"{statistics.median(seconds[name]) * 1000:.1f} / {times[-1] * 1000:.1f}"
         lines.append(_line(name, [*(_shown(groups["all"][figure]) for figure in names), cost]))
-    for name in [each for each in ("search", "lexical", "fts") if each in summaries]:
+    for name in list(summaries)[:1]:
         lines += ["", _line(f"{name}, by kind", [*names, "questions"])]
         for group, figures in summaries[name].items():
             count = max(figure[2] for figure in figures.values())
@@ -203,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     wanted = given.retrievers.split(",")
     if given.compare:
-        print("\n".join(compare(*given.compare, wanted[0])))
+        print("\n".join(compare(given.compare[0], given.compare[1], wanted[0])))
         return 0
     os.environ["TZ"] = "UTC"
     time.tzset()

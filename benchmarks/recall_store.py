@@ -19,7 +19,7 @@ from lcode import clock
 from lcode.git.repository import Place
 from lcode.index.embedding import StaticEmbedder
 from lcode.index.open import IndexDatabase, open_index
-from lcode.memory.importing import Damages
+from lcode.memory.importing import Damages, Import
 from lcode.memory.importing_jsonl import messages
 from lcode.memory.meaning import Meaning
 from lcode.memory.model import Recalled
@@ -49,7 +49,7 @@ class Filled:
     def _import(self, conversation: Conversation) -> None:
         lines = "".join(json.dumps(message) + "\n" for message in messages_of(conversation))
         damages = Damages()
-        self.lexical.add_imported("jsonl", list(messages(io.BytesIO(lines.encode()), conversation.id, damages)))
+        Import(self.memory, Redactor({}), "jsonl").take(messages(io.BytesIO(lines.encode()), conversation.id, damages))
         if damages.count:
             raise ValueError(f"{damages.count} messages could not be imported: {damages.named[0]}")
 
