@@ -136,6 +136,16 @@ def _content(summary: Summary, known: Known, rooms: Rooms, cut: Cut) -> list[dic
 
 
 async def put_in_force(session: Session, made: Compaction, content: list[dict[str, Any]], cut: Cut) -> Compaction:
+    """The same as `_put_in_force`, which once begun is not interrupted."""
+    putting = asyncio.ensure_future(_put_in_force(session, made, content, cut))
+    try:
+        return await asyncio.shield(putting)
+    except asyncio.CancelledError:
+        await putting
+        raise
+
+
+async def _put_in_force(session: Session, made: Compaction, content: list[dict[str, Any]], cut: Cut) -> Compaction:
     """Store the message and the compaction in one transaction, and have the rows in context that follow from it."""
     recall = session.memory.recall
     by = session.memory.provenance(Actor.AGENT, Source.INFERRED, trust=Trust.UNVERIFIED)

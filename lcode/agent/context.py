@@ -156,11 +156,11 @@ class Context:
                 f"what was taken out does not fit: {needed:,} tokens, of which {int(COMPACT * self.budget):,} fit",
                 "conversation_search and `lcode recall` find it; a model with a larger window takes it",
             )
+        before = self.used()
         await session.outbox.write(lambda: recall.undo_compaction(made.id))
         session.rows = await session.memory.run(recall.context, session.id)
         await session.memory.run(self.locate)
         session.prompt.stale = "compaction undone"
-        before, self.tokens = self.used(), 0
         self.tokens = self.estimate()
         emit(Notice(f"compaction of {clock.parse(made.created_at):%H:%M} taken back: {before:,} to {self.tokens:,} tokens"))
         return made

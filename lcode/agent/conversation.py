@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -65,6 +66,11 @@ def reply_text(content: list[dict[str, Any]]) -> str:
 def said(row: MessageRow) -> str:
     """The words of a stored reply, without its calls and its reasoning."""
     return "".join(str(part.get("text", "")) for part in row.content if part.get("type") == "text")
+
+
+def said_and_called(row: MessageRow) -> str:
+    """The words of a stored reply and what its calls were given, without the names of tools."""
+    return re.sub(r"^→ \w+", "", row.text, flags=re.MULTILINE)
 
 
 def call_line(call: ToolCall) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lcode.agent.attempts import attempts
-from lcode.agent.conversation import said
+from lcode.agent.conversation import said, said_and_called
 from lcode.agent.identifiers import identifiers
 from lcode.memory.model import MessageRow
 from lcode.redact import cut
@@ -44,7 +44,7 @@ def extract(rows: Sequence[MessageRow], earlier: str, room: int, keep: str = "")
     for head, lines, share in sections:
         if kept := _kept(lines, int(room * share), wanted):
             parts.append("\n".join([f"{head}:", *kept]))
-    spoken = [row.text for row in rows if row.kind in ("user", "assistant")]
+    spoken = [row.words if row.kind == "user" else said_and_called(row) for row in rows if row.kind in ("user", "assistant")]
     if hints := identifiers(spoken, "\n".join(parts), 20):
         parts.append(f"Lookup hints: {cut(', '.join(hints), int(room * 0.1))}")
     return "\n\n".join(parts)

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lcode.agent.binding import still_binding
-from lcode.agent.conversation import said
+from lcode.agent.conversation import said, said_and_called
 from lcode.agent.identifiers import identifiers
 from lcode.agent.open_plan import open_items
 from lcode.agent.touched_files import Touched
@@ -46,9 +46,13 @@ class Known:
 
 def render(known: Known, room: int) -> str:
     """The text, in about `room` characters."""
+    requests = "\n\n".join(_requests(known, room))
     parts = [
-        *_requests(known, room),
-        _section("The user's words that still bind, as typed (where two differ, the later one holds):", _binding(known, room)),
+        requests,
+        _section(
+            "The user's words that still bind, as typed (where two differ, the later one holds):",
+            _binding(known, room, requests),
+        ),
         _section("Open plan (not seen done):", _plan(known, room)),
         _files(known.touched, int(room * _SHARES["files"])),
         *_next(known),
@@ -75,7 +79,9 @@ def _requests(known: Known, room: int) -> list[str]:
         most = NEWEST if len(asked) == 1 else FIRST
         parts.append(f"What the user asked first:\n{_quoted(gone[0].words, min(most, room // 3))}")
     if len(asked) > 1 and gone[-1] is asked[-1]:
-        parts.append(f"What the user asked last, which you are working on:\n{_quoted(gone[-1].words, min(NEWEST, room // 3))}")
+        answered = any(row.kind == "assistant" and row.seq > gone[-1].seq and not _calls(row) for row in known.thread)
+        head = "What the user asked last" + ("" if answered else ", which you are working on")
+        parts.append(f"{head}:\n{_quoted(gone[-1].words, min(NEWEST, room // 3))}")
     return parts
 
 
@@ -86,10 +92,11 @@ def _quoted(words: str, limit: int) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
 
 
-def _binding(known: Known, room: int) -> list[str]:
+def _binding(known: Known, room: int, shown: str) -> list[str]:
     asked = [row for row in known.thread if row.kind == "user"]
     rules = [text for at, text in still_binding([row.words for row in asked]) if asked[at].id not in known.kept]
-    return _newest([f"- {unframed(text)}" for text in rules], int(room * _SHARES["binding"]))
+    said_already = " ".join(shown.split())
+    return _newest([f"- {text}" for text in map(unframed, rules) if text not in said_already], int(room * _SHARES["binding"]))
 
 
 def _plan(known: Known, room: int) -> list[str]:
@@ -131,8 +138,12 @@ def _words(row: MessageRow) -> str:
     return said(row).strip()
 
 
+def _calls(row: MessageRow) -> bool:
+    return any(part.get("type") == "tool_call" for part in row.content)
+
+
 def _names(known: Known, text: str, room: int) -> list[str]:
-    spoken = [row.words if row.kind == "user" else row.text for row in known.thread if row.id not in known.kept]
+    spoken = [row.words if row.kind == "user" else said_and_called(row) for row in known.thread if row.id not in known.kept]
     kept: list[str] = []
     for name in identifiers(spoken, text):
         room -= len(name) + 2

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from lcode import clock
 from lcode.agent import attempts, memory_watch, recovery
@@ -23,10 +23,11 @@ from lcode.agent.outbox import NOT_NOW, Outbox
 from lcode.agent.prompt import context_header
 from lcode.agent.sent_prompt import SentPrompt
 from lcode.errors import StoreError, UserError
-from lcode.events import Emit, RunFinished, StopReason, Usage
+from lcode.events import Emit, Notice, RunFinished, StopReason, Usage
 from lcode.ids import new_id
 from lcode.llm.protocol import Provider, Request, ToolResult
 from lcode.memory.changes import Told
+from lcode.memory.compactions import Compaction, compactions
 from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source
 from lcode.memory.session_memory import SessionMemory
 from lcode.provider_settings import ProviderSettings
@@ -78,7 +79,7 @@ class Session:
     closed: bool = False  # with everything in the store: whoever resumes it now is another
     _where: str = ""
     _run: Run | None = None
-    _task: asyncio.Task[RunFinished] | None = None
+    _task: asyncio.Task[Any] | None = None  # the run, or a compaction that the user asked for
     _keeping: list[asyncio.Task[None]] = field(default_factory=list)  # what runs taught, on its way to archival memory
     forked_from: str = ""
     told: dict[str, Told] = field(default_factory=dict)  # up to where the model knows of each block, by label
@@ -119,22 +120,47 @@ class Session:
     async def run(self, text: str, emit: Emit, typed: str = "") -> RunFinished:
         """Answer `text`, of which the user `typed` a part where the rest was piped in. Every end is in the RunFinished; raises
         only if a run is under way already."""
-        if self.running:
-            raise UserError("this session is already answering a message", "wait for it, or interrupt it")
-        self.failure = None
-        self.outbox.listen(emit)
+        self._begin(emit)
         self._run = Run(self, text, emit, typed)
         self._task = asyncio.ensure_future(self._run.execute())
         try:
-            return await asyncio.shield(self._task)
+            return cast(RunFinished, await asyncio.shield(self._task))
         except asyncio.CancelledError:
             self.interrupt()
             await self._task
             raise
 
+    async def compact(self, keep: str, emit: Emit) -> bool:
+        """Summarise old messages now, with what the user wants kept; whether any went. Raises UserError."""
+        self._begin(emit)
+        self._run, self._task = None, asyncio.ensure_future(self.context.compact(emit, trigger="user", keep=keep))
+        try:
+            return bool(await asyncio.shield(self._task))
+        except asyncio.CancelledError:
+            if self._task.cancelled():  # stopped by `interrupt`, and not with its caller
+                emit(Notice("stopped: nothing was taken out of the prompt"))
+                return False
+            self.interrupt()
+            raise
+
+    async def uncompact(self, emit: Emit) -> None:
+        """Have the messages of the last compaction in the prompt again. Raises UserError: none stands, or they do not fit."""
+        self._begin(emit)
+        await self.context.uncompact(emit)
+
+    async def compactions(self) -> list[Compaction]:
+        """All of this session, oldest first; also those that were taken back."""
+        return await self.memory.run(self.memory.recall.ask, compactions, self.id)
+
+    def _begin(self, emit: Emit) -> None:
+        if self.running:
+            raise UserError("this session is already answering a message", "wait for it, or interrupt it")
+        self.failure = None
+        self.outbox.listen(emit)
+
     def interrupt(self) -> None:
         """Stop the step at once; what was done and said is kept. Idempotent; a run that is ending ends."""
-        if self.running and self._task is not None and self._run is not None and not self._run.ending:
+        if self.running and self._task is not None and not (self._run is not None and self._run.ending):
             self._task.cancel()
 
     async def set_model(self, name: str) -> None:

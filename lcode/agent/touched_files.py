@@ -106,7 +106,7 @@ def _dirty(context: ToolContext, paths: Iterable[str]) -> dict[Path, str] | None
             return None
         listing = place.git().run(
             "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignored=matching", "--",
-            *(f":(literal,top){path.relative_to(place.root).as_posix()}" for path in asked if path.is_relative_to(place.root)),
+            *(path.relative_to(place.root).as_posix() for path in asked if path.is_relative_to(place.root)),
             timeout=GIT_WAIT,
         )  # fmt: skip
     except (GitError, OSError, ValueError):

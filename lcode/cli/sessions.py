@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lcode.cli.compact import compact, uncompact
 from lcode.cli.lazy import SuggestingGroup
 from lcode.cli.options import LIMIT, Options, json_option, place_options
 from lcode.cli.output import one_line, plural, say, say_json, short, table
@@ -98,6 +99,8 @@ def show(options: Options, name: str, at: str | None, context: int | None, full:
     from lcode.cli import transcript
     from lcode.cli.place import opened
     from lcode.errors import UsageError
+    from lcode.memory.compactions import compactions
+    from lcode.memory.dates import local
 
     if context is not None and at is None:
         raise UsageError("--context goes with --at", "name the message in the middle")
@@ -108,12 +111,17 @@ def show(options: Options, name: str, at: str | None, context: int | None, full:
             marked, messages = recall.around(row.id, at, AROUND if context is None else context)
         else:
             messages = recall.messages(row.id)
+        made = recall.ask(compactions, row.id)
         if as_json:
-            say_json(transcript.document(row, runtime.agent, messages))
+            say_json(transcript.document(row, runtime.agent, messages, made))
             return
     say(one_line(row.title or "(untitled)"))
     origin = f"forked from {short(row.forked_from)}" if row.forked_from else ""
     say(" · ".join(filter(None, [row.id, origin, row.branch, row.model, plural(row.messages, "message")])))
+    for one in made:
+        say(f"compacted {local(one.created_at)} ({one.trigger}): {one.messages} messages, {one.tokens_before:,} to"
+            f" {one.tokens_after:,} tokens in {one.duration_ms / 1_000:.1f} s"
+            + (f", taken back {local(one.undone_at)}" if one.undone_at else ""))  # fmt: skip
     say()
     for message in messages:
         transcript.show(message, full=full, marked=message.id == marked)
@@ -131,11 +139,13 @@ def export(options: Options, name: str, form: str, output: Path | None) -> None:
 
     from lcode.cli import transcript
     from lcode.cli.place import opened
+    from lcode.memory.compactions import compactions
 
     with opened(options) as runtime:
         row, messages = _find(runtime, name)
         if form == "json":
-            text = json.dumps(transcript.document(row, runtime.agent, messages), indent=2) + "\n"
+            made = runtime.memory().recall.ask(compactions, row.id)
+            text = json.dumps(transcript.document(row, runtime.agent, messages, made), indent=2) + "\n"
         else:
             text = transcript.markdown(row, runtime.agent, messages)
     if output is None or str(output) == "-":
@@ -189,3 +199,7 @@ def archive(options: Options, name: str, undo: bool) -> None:
         row = recall.session(name)
         recall.update_session(row.id, archived=0 if undo else 1)
     say(f"{short(row.id)} is {'back in the list' if undo else 'archived'}: {one_line(row.title or '(untitled)')}")
+
+
+sessions.add_command(compact)
+sessions.add_command(uncompact)

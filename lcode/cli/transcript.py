@@ -14,6 +14,7 @@ from lcode.sanitize import clean
 
 if TYPE_CHECKING:
     from lcode.memory.agents import AgentRow
+    from lcode.memory.compactions import Compaction
 
 WHO = {"user": "you", "assistant": "lcode", "tool": "tool", "lookup": "memory", "notice": "notice", "summary": "summary"}
 SHOWN_LINES = 12  # of a tool's result, unless all is asked for
@@ -113,10 +114,11 @@ def _fenced(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{text}\n{fence}"
 
 
-def document(session: SessionRow, agent: AgentRow, rows: Sequence[MessageRow]) -> dict[str, Any]:
+def document(session: SessionRow, agent: AgentRow, rows: Sequence[MessageRow], made: Sequence[Compaction]) -> dict[str, Any]:
     """The whole session as JSON."""
     return {
         "session": session_json(session),
         "agent": {"id": agent.id, "name": agent.name},
+        "compactions": [one.row for one in made],
         "messages": [message_json(row) for row in rows],
     }

@@ -12,6 +12,7 @@ from lcode.events import (
     Answer,
     ApprovalRequested,
     Compacted,
+    CompactionStarted,
     Decision,
     Event,
     MemoryChanged,
@@ -87,6 +88,21 @@ def tell_warning(stream: TextIO, notice: Notice) -> bool:
     return True
 
 
+def compacting(event: CompactionStarted) -> str:
+    """That old messages are being summarised."""
+    return f"the context window fills: summarising {event.messages:,} messages"
+
+
+def compacted(event: Compacted) -> str:
+    """What a compaction freed, of what, and how long it took."""
+    freed = 1 - event.tokens_after / max(1, event.tokens_before)
+    how = "" if event.method == "model" else " without a model" if event.method == "extract" else " from a shortened text"
+    return (
+        f"context compacted{how}: {event.messages:,} messages, {event.tokens_before:,} to {event.tokens_after:,} tokens"
+        f" ({freed:.0%} freed) in {event.seconds:.1f} s; /uncompact takes it back"
+    )
+
+
 class PlainFace:
     """Writes the final answer to `out` when the run ends, and errors to `err`.
 
@@ -116,8 +132,10 @@ class PlainFace:
                 self._say(f"retry {event.attempt} in {event.wait:.0f} s: {one_line(event.reason)}")
             case MemoryChanged():
                 self._say(f"memory: {event.label} updated" + (f" by {event.by}" if event.by else ""))
+            case CompactionStarted():
+                self._say(compacting(event))
             case Compacted():
-                self._say(f"context compacted: {event.tokens_before} to {event.tokens_after} tokens")
+                self._say(compacted(event))
             case Notice():
                 if not tell_warning(self._err, event):
                     self._say(one_line(event.text))

@@ -9,7 +9,8 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
 from lcode.errors import EXIT_INTERRUPTED, EXIT_OK, StoreError, UserError
@@ -120,9 +121,15 @@ class PlainShell:
             write(self._out, told(error.message, error.hint))
 
     async def _answer(self, text: str) -> RunFinished:
+        with self.busy():
+            return await self.session.run(text, self.emit)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While the session works, Ctrl-C stops it."""
         self.running = True
         try:
-            return await self.session.run(text, self.emit)
+            yield
         finally:
             self.running = False
 

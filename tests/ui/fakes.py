@@ -13,6 +13,8 @@ from lcode.errors import UserError
 from lcode.events import (
     Answer,
     ApprovalRequested,
+    Compacted,
+    CompactionStarted,
     Decision,
     Emit,
     Notice,
@@ -27,6 +29,7 @@ from lcode.events import (
     ToolStarted,
     Usage,
 )
+from lcode.memory.compactions import Compaction
 from lcode.memory.model import Actor, Block, MessageRow, Scope, SessionRow, Source, Trust
 
 SECTIONS, FUNCTIONS = 20, 160
@@ -111,6 +114,20 @@ class FakeSession:
         self.running = False
         emit(finished)
         return finished
+
+    async def compact(self, keep: str, emit: Emit) -> bool:
+        emit(CompactionStarted(12, 90_000))
+        self._stop.clear()
+        if keep == "wait":
+            await self._stop.wait()
+        emit(Compacted(12, 90_000, 30_000, 2.5))
+        return True
+
+    async def uncompact(self, emit: Emit) -> None:
+        raise UserError("there is no compaction to take back in this session", "`/status` counts them")
+
+    async def compactions(self) -> list[Compaction]:
+        return []
 
     def interrupt(self) -> None:
         self._stop.set()

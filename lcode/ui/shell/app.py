@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from lcode.ui.ports import RuntimePort, SessionPort
 from lcode.ui.shell import banner, cells, keys, slash
 from lcode.ui.shell.complete import completer_for
 from lcode.ui.shell.compose import Composer
+from lcode.ui.shell.faults import BugHandler
 from lcode.ui.shell.history import open_history
 from lcode.ui.shell.layout import Panes
 from lcode.ui.shell.panels import ApprovalPanel
@@ -247,16 +249,22 @@ class Shell:
     async def _answer(self, text: str) -> None:
         """One run. After an interrupt or an error what is queued does not follow it."""
         self._transcript.user(text)
-        self.running = self._spoken = True
-        self._spinner.start()
+        self._spoken = True
         if self._warm is None:
             self._warm = asyncio.get_running_loop().run_in_executor(None, self._renderer.warm_up)
-        try:
+        with self.busy():
             finished: RunFinished = await self.session.run(text, self.emit)
             if finished.stop_reason is StopReason.CANCELLED or finished.error:
                 self._return_queue()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        self.running = True
+        self._spinner.start()
+        try:
+            yield
         finally:
-            self.running = False
+            self.running, self._transcript.activity = False, ""
             self._spinner.stop()
             self.screen.redraw()
 
@@ -379,22 +387,10 @@ async def run_shell(
     """
     logger = logging.getLogger("lcode")
     logger.propagate = False  # nothing but the shell writes to the screen
-    handler = _BugHandler(runtime.log_bug)
+    handler = BugHandler(runtime.log_bug)
     logger.addHandler(handler)
     shell = Shell(runtime, session, environ=environ, history=history, redact=redact, vi_mode=vi_mode)
     try:
         return await shell.run(first_prompt)
     finally:
         logger.removeHandler(handler)
-
-
-class _BugHandler(logging.Handler):
-    """Hands the traces of the terminal's own faults to the log."""
-
-    def __init__(self, keep: Callable[[BaseException], str]) -> None:
-        super().__init__()
-        self._keep = keep
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info and record.exc_info[1] is not None:
-            self._keep(record.exc_info[1])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from lcode import clock
 from lcode.errors import SessionBusy, UserError
+from lcode.events import Event
+from lcode.memory.compactions import Compaction
 from lcode.memory.model import Block, SessionRow
 from lcode.sanitize import clean
 from lcode.ui.plain import one_line
@@ -26,6 +29,8 @@ class ShellPort(Protocol):
     @property
     def session(self) -> SessionPort: ...
     def say(self, rows: Sequence[Row]) -> None: ...
+    def emit(self, event: Event) -> None: ...
+    def busy(self) -> AbstractContextManager[None]: ...
     async def switch(self, session: SessionPort, *, resumed: bool) -> None: ...
     def exit(self) -> None: ...
 
@@ -156,11 +161,24 @@ async def show_status(shell: ShellPort, argument: str) -> None:
     told = [
         ("session", SEPARATOR.join(filter(None, [short_id(session.id), session.title]))),
         ("model", SEPARATOR.join(filter(None, [session.model, str(session.mode), context_share(session)]))),
+        ("context", compactions_line(await session.compactions())),
         ("agent", SEPARATOR.join([runtime.agent.name, runtime.agent.id])),
         ("where", SEPARATOR.join(filter(None, [str(runtime.root), runtime.branch]))),
         *await to_thread(runtime.background.report),
     ]
     shell.say(_table([(name, one_line(clean(text), 400)) for name, text in told]))
+
+
+@command("compact", "summarise what is oldest now, and keep what you name", argument="[what to keep]")
+async def compact(shell: ShellPort, argument: str) -> None:
+    with shell.busy():
+        await shell.session.compact(argument, shell.emit)
+
+
+@command("uncompact", "have what the last compaction took out in the prompt again")
+async def uncompact(shell: ShellPort, argument: str) -> None:
+    with shell.busy():
+        await shell.session.uncompact(shell.emit)
 
 
 @command("model", "show or change the model", argument="[name]")
@@ -186,6 +204,18 @@ async def mode(shell: ShellPort, argument: str) -> None:
 @command("exit", "leave; the session can be resumed", while_running=True, alias="quit")
 async def leave(shell: ShellPort, argument: str) -> None:
     shell.exit()
+
+
+def compactions_line(made: Sequence[Compaction]) -> str:
+    """How many there were, and of the last one when, what it freed and how long it took."""
+    if not made:
+        return "not compacted yet"
+    last = made[-1]
+    undone = ", taken back since" if last.undone_at else ""
+    return (
+        f"compacted {len(made)} time{'s' if len(made) > 1 else ''}, the last {local_time(last.created_at)}: {last.messages:,} messages, {last.tokens_before:,} to"
+        f" {last.tokens_after:,} tokens in {last.duration_ms / 1_000:.1f} s{undone}"
+    )
 
 
 def short_id(session_id: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from lcode.events import (
     Compacted,
+    CompactionStarted,
     Event,
     MemoryChanged,
     Notice,
@@ -27,7 +28,7 @@ from lcode.events import (
 )
 from lcode.memory.model import MessageRow
 from lcode.sanitize import clean
-from lcode.ui.plain import one_line, stop_words, tool_line
+from lcode.ui.plain import compacted, one_line, stop_words, tool_line
 from lcode.ui.shell import cells, past
 from lcode.ui.shell.diff import diff_rows
 from lcode.ui.shell.render import INDENT, Renderer
@@ -194,9 +195,11 @@ class Transcript:
             case MemoryChanged():
                 by = f" by {clean(event.by)}" if event.by else ""
                 self.say([[("accent", f"{MEMORY} "), ("", f"memory: {clean(event.label)} updated{by}")]], "tool")
+            case CompactionStarted():
+                self.activity = f"summarising {event.messages:,} messages"
             case Compacted():
-                words = f"context compacted: {event.tokens_before:,} to {event.tokens_after:,} tokens"
-                self.say([[("dim", words)]])
+                self.activity = "waiting"
+                self.say([[("dim", compacted(event))]])
             case Notice():
                 style = {"warning": "warning", "error": "bad"}.get(event.level, "dim")
                 self.say([[(style, one_line(clean(event.text), 400))]])
