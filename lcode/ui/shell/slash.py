@@ -210,10 +210,10 @@ def compactions_line(made: Sequence[Compaction]) -> str:
     """How many there were, and of the last one when, what it freed and how long it took."""
     if not made:
         return "not compacted yet"
-    last = made[-1]
+    last, times = made[-1], "once" if len(made) == 1 else f"{len(made)} times, the last"
     undone = ", taken back since" if last.undone_at else ""
     return (
-        f"compacted {len(made)} time{'s' if len(made) > 1 else ''}, the last {local_time(last.created_at)}: {last.messages:,} messages, {last.tokens_before:,} to"
+        f"compacted {times} {local_time(last.created_at)}: {last.messages:,} messages, {last.tokens_before:,} to"
         f" {last.tokens_after:,} tokens in {last.duration_ms / 1_000:.1f} s{undone}"
     )
 
