@@ -1,55 +1,23 @@
-"""`lcode sessions compact` and `uncompact`: the context of a session that is open nowhere, without a conversation."""
+"""Work on the context of a session that is open nowhere, without a conversation."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
-import click
-
-from lcode.cli.options import Options, place_options
+from lcode.agent.runtime import Runtime
+from lcode.agent.session import Session
+from lcode.cli.options import Options
 from lcode.cli.output import say, short
-
-if TYPE_CHECKING:
-    from lcode.agent.session import Session
-    from lcode.events import Emit
-
-
-@click.command()
-@click.argument("name", metavar="ID")
-@click.option("--keep", metavar="TEXT", default="", help="What the summary is to keep in particular.")
-@place_options
-@click.pass_obj
-def compact(options: Options, name: str, keep: str) -> None:
-    """Take what is oldest out of a session's prompt; a summary takes its place."""
-
-    async def work(session: Session, emit: Emit) -> None:
-        await session.compact(keep, emit)
-
-    _on(options, name, work)
+from lcode.cli.place import directory, settings_of
+from lcode.events import Emit
+from lcode.ui.plain import PlainFace
 
 
-@click.command()
-@click.argument("name", metavar="ID")
-@place_options
-@click.pass_obj
-def uncompact(options: Options, name: str) -> None:
-    """Take the last compaction of a session back."""
-
-    async def work(session: Session, emit: Emit) -> None:
-        await session.uncompact(emit)
-
-    _on(options, name, work)
-
-
-def _on(options: Options, name: str, work: Callable[[Session, Emit], Awaitable[None]]) -> None:
-    import asyncio
-
-    from lcode.agent.runtime import Runtime
-    from lcode.cli.place import directory, settings_of
-    from lcode.ui.plain import PlainFace
-
+def with_session(options: Options, name: str, work: Callable[[Session, Emit], Awaitable[Any]]) -> None:
+    """Take the session up, do the work, and say how full its window is then. Raises UserError."""
     runtime = Runtime.open(settings_of(options), directory(options), agent=options.agent, ephemeral=options.ephemeral)
 
     async def run() -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lcode.cli.compact import compact, uncompact
 from lcode.cli.lazy import SuggestingGroup
 from lcode.cli.options import LIMIT, Options, json_option, place_options
 from lcode.cli.output import one_line, plural, say, say_json, short, table
@@ -201,5 +200,24 @@ def archive(options: Options, name: str, undo: bool) -> None:
     say(f"{short(row.id)} is {'back in the list' if undo else 'archived'}: {one_line(row.title or '(untitled)')}")
 
 
-sessions.add_command(compact)
-sessions.add_command(uncompact)
+@sessions.command()
+@click.argument("name", metavar="ID")
+@click.option("--keep", metavar="TEXT", default="", help="What the summary is to keep in particular.")
+@place_options
+@click.pass_obj
+def compact(options: Options, name: str, keep: str) -> None:
+    """Take what is oldest out of a session's prompt; a summary takes its place."""
+    from lcode.cli.compact import with_session
+
+    with_session(options, name, lambda session, emit: session.compact(keep, emit))
+
+
+@sessions.command()
+@click.argument("name", metavar="ID")
+@place_options
+@click.pass_obj
+def uncompact(options: Options, name: str) -> None:
+    """Take the last compaction of a session back."""
+    from lcode.cli.compact import with_session
+
+    with_session(options, name, lambda session, emit: session.uncompact(emit))
