@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import time
@@ -27,7 +26,7 @@ from benchmarks import recall_loaders as loaders
 from benchmarks.recall_figures import Answer, judged, paired, separation, summary
 from benchmarks.recall_generator import REPORT, TUNING, ours
 from benchmarks.recall_sets import Conversation, Question
-from benchmarks.recall_store import Filled, filled
+from benchmarks.recall_store import Filled, filled, in_utc
 
 DEPTH = 50
 RETRIEVERS = ("search", "lexical", "fts", "vectors", "rrf")
@@ -205,9 +204,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.compare:
         print("\n".join(compare(given.compare[0], given.compare[1], wanted[0])))
         return 0
-    os.environ["TZ"] = "UTC"
-    time.tzset()
-    answers, seconds = run(chosen(given), wanted)
+    with in_utc():
+        answers, seconds = run(chosen(given), wanted)
     print("\n".join(report(answers, seconds)))
     if given.output:
         given.output.write_text(json.dumps({"retrievers": plain(answers)}) + "\n", encoding="utf-8")

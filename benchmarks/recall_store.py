@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -68,6 +70,20 @@ class Filled:
     def close(self) -> None:
         self.index.close()
         self.memory.close()
+
+
+@contextmanager
+def in_utc() -> Iterator[None]:
+    """The user's zone is UTC."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    try:
+        yield
+    finally:
+        os.environ.pop("TZ")
+        os.environ |= {} if before is None else {"TZ": before}
+        time.tzset()
 
 
 @contextmanager
