@@ -358,7 +358,9 @@ class Recall:
         the caller's sight already: those are left out. Without a query: the newest messages that pass the filters.
         """
         given = Filters(**filters)
-        return self._memory.read(lambda connection: search(connection, query, given, limit=limit, context=context))
+        return self._memory.read(
+            lambda connection: search(connection, query, given, limit=limit, context=context, meaning=self._meaning)
+        )
 
     def by_date(self, start: str, end: str, *, limit: int = 20, in_context: tuple[str, int] = ("", 0)) -> list[RecallHit]:
         """What users and the agent said from `start` to `end` (days included), oldest first; see `search` for `in_context`."""

@@ -44,6 +44,17 @@ class Filters:
     outcome: str = ""
     name: str = ""
 
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """The time from which and the time before which a message was written, as stamps; '' for no bound."""
+        return (start_of(self.start) if self.start else "", end_of(self.end) if self.end else "")
+
+    @property
+    def narrows(self) -> bool:
+        """Whether more is left out than what is never found."""
+        named = (self.start, self.end, self.session_id, self.branch, self.path, self.tool, self.outcome, self.name)
+        return bool(self.roles or self.spoken or any(named))
+
     def clause(self) -> tuple[str, list[Any]]:
         """SQL that follows a WHERE, and its values. Raises MemoryEditError for a date that is none."""
         where = f" AND messages.kind != 'lookup' AND {_HAS_WORDS} AND NOT (messages.session_id = ? AND messages.seq > ?)"
@@ -68,8 +79,8 @@ class Filters:
 
     def _conditions(self) -> tuple[tuple[str, str], ...]:
         return (
-            ("messages.created_at >= ?", self.start and start_of(self.start)),
-            ("messages.created_at < ?", self.end and end_of(self.end)),
+            ("messages.created_at >= ?", self.bounds[0]),
+            ("messages.created_at < ?", self.bounds[1]),
             ("messages.session_id = ?", self.session_id),
             ("messages.session_id IN (SELECT id FROM sessions WHERE branch = ?)", self.branch),
             (f"{_DETAIL} tool = ?)", self.tool),

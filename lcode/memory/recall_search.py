@@ -1,59 +1,98 @@
-"""Finding messages: full text in any inflection, filters inside the query, the times that a question names."""
+"""Finding messages: what a question asks for, the messages worth ranking by words and by meaning, their order, as moments.
+
+Words and vectors choose candidates apart from each other and are ranked together: what is found by words is never lost for lack
+of a vector. Filters are conditions of the choice, not of what came of it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections.abc import Sequence
 
 import apsw
 
+from lcode.memory.meaning import Asked, Meaning
 from lcode.memory.model import MessageRow, Recalled, RecallHit
-from lcode.memory.recall_filters import CALLS_ONLY, Filters
+from lcode.memory.recall_candidates import Scope, choose, passing
+from lcode.memory.recall_filters import Filters
 from lcode.memory.recall_moments import MESSAGE, moment, moments, to_message
-from lcode.memory.terms import match_expression
-from lcode.memory.when import When, dates_in, without
+from lcode.memory.recall_question import Question, question_of
+from lcode.memory.recall_ranking import Ranked, rank
+from lcode.memory.recall_surroundings import Surroundings, Topics
+from lcode.memory.recall_words import Words
 from lcode.store.database import fetch_all
 
-_OVER = 3  # times as many are fetched, because neighbours and repeats fold into one hit
-# Tools print much and notices repeat: at equal words, what somebody said comes first.
-_WEIGHT = f"CASE WHEN messages.kind = 'tool' OR {CALLS_ONLY} THEN 0.6 WHEN messages.kind = 'notice' THEN 0.3 ELSE 1.0 END"
+_OVER = 3  # times as many are read, because neighbours and repeats fold into one hit
+_MEANT = 100  # messages that are chosen by their meaning
+_AMONG = 20_000  # messages among which those are looked for one by one
+_AROUND = 50  # messages whose neighbours are candidates too
+_SPEAKERS = 200
+_NAMES = (  # from one name to the next in the index of names, however many messages each has
+    "WITH RECURSIVE one (name) AS (SELECT min(name) FROM message_details WHERE name != '' UNION ALL SELECT (SELECT min(name)"
+    " FROM message_details WHERE name != '' AND name > one.name) FROM one WHERE one.name IS NOT NULL)"
+    " SELECT name FROM one WHERE name IS NOT NULL LIMIT ?"
+)
 
 
-def search(connection: apsw.Connection, query: str, filters: Filters, *, limit: int, context: int = 1) -> Recalled:
-    """Messages that match any word of `query`, best first; without a word the newest, each for itself. A time that the query
-    asks for is a filter, unless nothing was said then."""
-    dates = dates_in(query) if not (filters.start or filters.end) else ()
-    words = without(query, dates)
-    ranking: list[tuple[MessageRow, float]] = []
-    asked = [one for one in dates if one.sure]
-    if asked:
-        ranking = _ranked(connection, words, _at(filters, asked[0]), limit * _OVER)
-    widened = bool(asked) and not ranking
-    if not ranking:
-        ranking = _ranked(connection, words or query, filters, limit * _OVER)
-    best = max((score for _, score in ranking), default=0.0)
-    hits = moments(connection, ranking, limit=limit, context=context if query.strip() else 0)
-    return Recalled(hits, best=best, confidence="fair" if hits else "none", dates=dates, widened=widened)
+def search(
+    connection: apsw.Connection,
+    query: str,
+    filters: Filters,
+    *,
+    limit: int,
+    context: int = 1,
+    meaning: Meaning | None = None,
+) -> Recalled:
+    """Messages that answer `query`, best first; without a word in it the newest, each for itself."""
+    if not query.strip():
+        return Recalled(moments(connection, _newest(connection, filters, limit), limit=limit, context=0))
+    question = question_of(query, [row[0] for row in fetch_all(connection, _NAMES, (_SPEAKERS,))])
+    ranked = best_of(connection, question, filters, limit * _OVER, meaning)
+    rows = _messages(connection, [seq for seq, _ in ranked.order[: limit * _OVER]])
+    scored = [(rows[seq], score) for seq, score in ranked.order[: limit * _OVER]]
+    hits = moments(connection, scored, limit=limit, context=context)
+    return Recalled(hits, best=ranked.best, confidence=ranked.confidence, dates=question.dates)
 
 
-def _at(filters: Filters, date: When) -> Filters:
-    return replace(filters, start=date.start, end=date.end)
+def best_of(
+    connection: apsw.Connection, question: Question, filters: Filters, limit: int, meaning: Meaning | None = None
+) -> Ranked:
+    """The numbers of the messages that answer a question, best first."""
+    from lcode.index.message_vectors import MESSAGES
+
+    words = Words(connection, question.terms)
+    choice = choose(connection, question, words, Scope.of(connection, filters), limit)
+    asked = meaning.ask(connection, MESSAGES, question.meaning) if meaning and question.meaning.strip() else None
+    meant = _meant(connection, asked, filters) if asked else {}
+    surroundings = Surroundings(connection, words)
+    around = [
+        other.seq for one in surroundings.read(choice.own[:_AROUND]) for side in surroundings.beside(one) for other in side
+    ]
+    numbers = passing(connection, filters, dict.fromkeys((*choice.all, *around, *meant)))
+    topics = Topics(connection, words, choice.corpus)
+    candidates = surroundings.candidates(numbers, topics, filters.in_context)
+    cosines = asked.cosines(numbers) if asked else {}
+    return rank(question, topics.corpus, candidates, cosines)
 
 
-def _ranked(connection: apsw.Connection, query: str, filters: Filters, limit: int) -> list[tuple[MessageRow, float]]:
+def _meant(connection: apsw.Connection, asked: Asked, filters: Filters) -> dict[int, float]:
+    among = None
+    if filters.narrows:
+        where, values = filters.clause()
+        sql = f"SELECT seq FROM messages WHERE 1{where} ORDER BY seq DESC LIMIT ?"
+        among = [row[0] for row in fetch_all(connection, sql, (*values, _AMONG))]
+    return dict(asked.nearest(_MEANT, among))
+
+
+def _messages(connection: apsw.Connection, numbers: Sequence[int]) -> dict[int, MessageRow]:
+    sql = f"SELECT {MESSAGE} FROM messages WHERE seq IN (SELECT value FROM json_each(?))"
+    return {row[0]: to_message(row) for row in fetch_all(connection, sql, (json.dumps(list(numbers)),))}
+
+
+def _newest(connection: apsw.Connection, filters: Filters, limit: int) -> list[tuple[MessageRow, float]]:
     where, values = filters.clause()
-    expression = match_expression(query)
-    if expression:
-        columns = ", ".join(f"messages.{name}" for name in MESSAGE.split(", "))
-        each = (
-            f"SELECT {columns}, -bm25({index}, 1.0, 0.5) * {_WEIGHT} AS score FROM {index}"
-            f" JOIN messages ON messages.seq = {index}.rowid WHERE {index} MATCH ?{where}"
-            for index in ("messages_fts", "tool_messages_fts")
-        )
-        sql = f"{' UNION ALL '.join(each)} ORDER BY score DESC, seq DESC LIMIT ?"
-        values = [expression, *values, expression, *values]
-    else:
-        sql = f"SELECT {MESSAGE}, 0.0 FROM messages WHERE 1{where} ORDER BY seq DESC LIMIT ?"
-    return [(to_message(row[:10]), float(row[10])) for row in fetch_all(connection, sql, (*values, limit))]
+    sql = f"SELECT {MESSAGE} FROM messages WHERE 1{where} ORDER BY seq DESC LIMIT ?"
+    return [(to_message(row), 0.0) for row in fetch_all(connection, sql, (*values, limit))]
 
 
 def in_order(connection: apsw.Connection, filters: Filters, limit: int) -> list[RecallHit]:

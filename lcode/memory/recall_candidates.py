@@ -1,0 +1,189 @@
+"""From the words of a question to the messages worth ranking: full text in SQL, within bounds that hold in a store of any size.
+
+Rare words choose; common ones are counted in what those chose: a word that half of all messages hold costs time and tells
+little. What tools print is looked up apart from speech and has a share of the places. What neighbours and the session say is
+gathered when it is asked for (see `recall_surroundings`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+
+from lcode.memory.recall_filters import Filters
+from lcode.memory.recall_question import Question
+from lcode.memory.recall_ranking import Corpus
+from lcode.memory.recall_words import Words, any_of
+from lcode.store.database import fetch_all, fetch_one, scalar
+
+SPEECH, OUTPUTS = "messages_fts", "tool_messages_fts"
+_BEST = {SPEECH: 150, OUTPUTS: 40}  # messages, by the words themselves
+_NEAR = 40  # by words of like meaning
+_DATED = 60  # in each time that the question names
+_SCORED = 60_000  # rows that one query may score
+_RARE = 5_000  # messages that a word of like meaning may be in
+_SCORE = "bm25({0}, 1.0, 0.5)"
+_COPIES = (  # a message is found where it was said, or where that is gone in its first copy
+    "SELECT copy.seq FROM messages AS copy WHERE copy.copy_of != '' AND EXISTS (SELECT 1 FROM messages AS twin"
+    " WHERE twin.id = copy.copy_of OR (twin.copy_of = copy.copy_of AND twin.seq < copy.seq))"
+)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which rows of an index may be found at all, as SQL. What few rows are hidden by is cheaper as a list of those; what
+    narrows the search (`joined`) is asked of each row."""
+
+    joined: str = ""
+    where: str = ""
+    values: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, connection: apsw.Connection, filters: Filters) -> Scope:
+        if filters.narrows:
+            where, values = filters.clause()
+            low, high = _range(connection, filters.session_id, *filters.bounds)
+            joined = " JOIN messages ON messages.seq = {0}.rowid"
+            return cls(joined, f" AND {{0}}.rowid BETWEEN ? AND ?{where}", (low, high, *values))
+        session, after = filters.in_context
+        where = f" AND {{0}}.rowid NOT IN ({_COPIES})"
+        if not session:
+            return cls("", where)
+        shown = "SELECT seq FROM messages WHERE session_id = ? AND seq > ?"
+        return cls("", f"{where} AND NOT ({{0}}.rowid > ? AND {{0}}.rowid IN ({shown}))", (after, session, after))
+
+    def at(self, connection: apsw.Connection, start: str, end: str) -> Scope:
+        """The same within a time."""
+        low, high = _range(connection, "", start, end)
+        joined = self.joined or " JOIN messages ON messages.seq = {0}.rowid"
+        time = " AND {0}.rowid BETWEEN ? AND ? AND messages.created_at >= ? AND (? = '' OR messages.created_at < ?)"
+        return Scope(joined, time + self.where, (low, high, start, end, end, *self.values))
+
+    def best(self, connection: apsw.Connection, index: str, expression: str, limit: int, since: int = 0) -> list[int]:
+        """The messages that match, best first."""
+        if not expression or not limit:
+            return []
+        sql = (
+            f"SELECT {index}.rowid FROM {index}{self.joined.format(index)} WHERE {index} MATCH ?"
+            f"{f' AND {index}.rowid > {since}' if since else ''}{self.where.format(index)}"
+            f" ORDER BY {_SCORE.format(index)} LIMIT ?"
+        )
+        return [row[0] for row in fetch_all(connection, sql, (expression, *self.values, limit))]
+
+
+@dataclass
+class Choice:
+    """The messages that were chosen, best first of each way; `corpus` is what they were chosen from."""
+
+    corpus: Corpus
+    own: list[int] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[int]:
+        return list(dict.fromkeys((*self.own, *self.others)))
+
+
+def choose(connection: apsw.Connection, question: Question, words: Words, scope: Scope, limit: int) -> Choice:
+    """The messages that are worth ranking by their words, `limit` of them at the least where there are so many."""
+    found = [_count(connection, SPEECH, any_of(term.own)) for term in words.terms]
+    choice = Choice(_corpus(connection, found))
+    choice.own = _by_words(connection, SPEECH, words, found, scope, max(_BEST[SPEECH], limit))
+    printed = [_count(connection, OUTPUTS, any_of(term.own)) for term in words.terms]
+    choice.others = _by_words(connection, OUTPUTS, words, printed, scope, _BEST[OUTPUTS])
+    choice.others += scope.best(connection, SPEECH, _near(connection, words), _NEAR)
+    expression = any_of([form for term in words.terms for form in term.own])
+    for date in question.dates:
+        within = scope.at(connection, date.start, date.end)
+        choice.others += within.best(connection, SPEECH, expression, _DATED) or _said(connection, within, _DATED)
+    return choice
+
+
+def _by_words(
+    connection: apsw.Connection, index: str, words: Words, found: Sequence[int], scope: Scope, limit: int
+) -> list[int]:
+    """The best messages by the rarest of the words, as many as may be scored; by those that hold two of the others where the
+    rare ones choose too few, and by the newest where there is only one."""
+    order = sorted((number for number, count in enumerate(found) if count), key=lambda number: found[number])
+    chosen: list[int] = []
+    rows = 0
+    while order and rows + found[order[0]] <= _SCORED:
+        rows += found[order[0]]
+        chosen.append(order.pop(0))
+    parts = [any_of(words.terms[number].own) for number in chosen]
+    if rows < limit and len(order) > 1:
+        parts.append(" AND ".join(f"({any_of(words.terms[number].own)})" for number in order[:2]))
+    best = scope.best(connection, index, " OR ".join(f"({part})" for part in parts), limit)
+    if len(best) < limit and len(order) == 1:
+        newest = int(scalar(connection, "SELECT max(seq) FROM messages") or 0)
+        since = int(newest * (1 - _SCORED / found[order[0]]))
+        best += scope.best(connection, index, any_of(words.terms[order[0]].own), limit - len(best), since)
+    return best
+
+
+def _near(connection: apsw.Connection, words: Words) -> str:
+    """The words of like meaning that are rare enough to choose by."""
+    forms = {form: weight for term in words.terms for form, weight in term.near}
+    rare, rows = [], 0
+    for form in sorted(forms, key=lambda form: -forms[form]):
+        count = _count(connection, SPEECH, any_of([form]), _RARE)
+        if 0 < count <= _RARE and rows + count <= _SCORED // 3:
+            rare.append(form)
+            rows += count
+    return any_of(rare)
+
+
+def _count(connection: apsw.Connection, index: str, expression: str, most: int = _SCORED) -> int:
+    """In how many messages it matches; beyond `most` about so many as among the first of them."""
+    if not expression:
+        return 0
+    sql = f"SELECT rowid FROM {index} WHERE {index} MATCH ? LIMIT ?"
+    row = fetch_one(connection, f"SELECT count(*), min(rowid), max(rowid) FROM ({sql})", (expression, most + 1))
+    assert row is not None
+    if row[0] <= most:
+        return int(row[0])
+    newest = int(scalar(connection, "SELECT max(seq) FROM messages"))
+    return max(most + 1, int(row[0] * newest / (row[2] - row[1] + 1)))
+
+
+def _corpus(connection: apsw.Connection, found: Sequence[int]) -> Corpus:
+    connection.register_fts5_function("lcode_size", _size)
+    sql = f"SELECT lcode_size({SPEECH}) FROM {SPEECH} LIMIT 1"
+    messages, words = json.loads(scalar(connection, sql) or "[0, 0]")
+    sessions = int(scalar(connection, "SELECT count(*) FROM sessions") or 0)
+    return Corpus(messages, words, sessions, tuple(found), ())
+
+
+def _size(api: apsw.FTS5ExtensionApi, *_: Any) -> str:
+    return json.dumps([api.row_count, api.column_total_size(0)])
+
+
+def _range(connection: apsw.Connection, session_id: str, start: str, end: str) -> tuple[int, int]:
+    """Numbers between which all messages of a session or a time lie."""
+    conditions = [("session_id = ?", session_id), ("created_at >= ?", start), ("created_at < ?", end)]
+    given = [(condition, value) for condition, value in conditions if value]
+    where = " AND ".join(condition for condition, _ in given) or "1"
+    sql = f"SELECT min(seq), max(seq) FROM messages WHERE {where}"
+    low, high = fetch_one(connection, sql, [value for _, value in given]) or (None, None)
+    return low or 0, high or 0
+
+
+def _said(connection: apsw.Connection, scope: Scope, limit: int) -> list[int]:
+    """What users and the agent said in a time of which nothing is asked, from all over it."""
+    sql = (
+        "SELECT messages.seq FROM messages_fts JOIN messages ON messages.seq = messages_fts.rowid"
+        f" WHERE messages.role IN ('user', 'assistant'){scope.where.format(SPEECH)}"
+    )
+    numbers = [row[0] for row in fetch_all(connection, sql, scope.values)]
+    return numbers[:: -(-len(numbers) // limit)] if numbers else []
+
+
+def passing(connection: apsw.Connection, filters: Filters, numbers: Iterable[int]) -> set[int]:
+    """Those of the messages that pass the filters; a summary only repeats what others say."""
+    where, values = filters.clause()
+    sql = f"SELECT seq FROM messages WHERE seq IN (SELECT value FROM json_each(?)) AND kind != 'summary'{where}"
+    return {row[0] for row in fetch_all(connection, sql, (json.dumps([*numbers]), *values))}
