@@ -145,7 +145,7 @@ def test_every_message_is_found_once_and_none_that_the_fork_shows(repo: Path) ->
             )
         )
         found = recall.search("flux", limit=50)
-        assert [hit.message.session_id for hit in found] == [fork.id]
+        assert {hit.message.session_id for hit in found} == {fork.id}
         await harness.runtime.close()
 
     run(work())
