@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lcode.index.embedding import Embedder
     from lcode.index.open import IndexDatabase
 
+_SPEAKERS = 1_000
 _TABLE = {MESSAGES: "messages", PASSAGES: "passages"}
 
 
@@ -130,10 +131,29 @@ def numbers(memory: apsw.Connection, kind: str, after: int) -> list[int]:
 
 def texts(memory: apsw.Connection, kind: str, chosen: Sequence[int]) -> list[tuple[int, str]]:
     """What of these rows becomes their vector: '' for those that have none."""
-    wanted = "seq IN (SELECT value FROM json_each(?))"
+    wanted = f"{_TABLE[kind]}.seq IN (SELECT value FROM json_each(?))"
     values = (json.dumps(list(chosen)),)
     if kind == PASSAGES:
         rows = fetch_all(memory, f"SELECT seq, text FROM passages WHERE {wanted}", values)
         return [(row[0], of_passage(row[1])) for row in rows]
-    rows = fetch_all(memory, f"SELECT seq, kind, text, copy_of != '' FROM messages WHERE {wanted}", values)
-    return [(row[0], of_message(row[1], row[2], copy=bool(row[3]))) for row in rows]
+    sql = (
+        "SELECT messages.seq, kind, text, copy_of != '', coalesce(name, ''), (SELECT before.text FROM messages AS before"
+        " WHERE before.session_id = messages.session_id AND before.seq < messages.seq AND before.kind IN ('user', 'assistant')"
+        " AND before.text != '' ORDER BY before.seq DESC LIMIT 1) FROM messages LEFT JOIN message_details USING (seq)"
+        f" WHERE {wanted}"
+    )
+    names = speakers(memory)
+    return [
+        (row[0], of_message(row[1], row[2], name=row[4], copy=bool(row[3]), previous=row[5] or "", names=names))
+        for row in fetch_all(memory, sql, values)
+    ]
+
+
+def speakers(memory: apsw.Connection) -> frozenset[str]:
+    """The names of those who spoke, as far as imports name them, by looks into their index."""
+    of_next = "(SELECT min(name) FROM message_details WHERE name != '' AND name > {})"
+    sql = (
+        f"WITH RECURSIVE found (name) AS (SELECT {of_next.format(repr(''))} UNION ALL SELECT {of_next.format('found.name')}"
+        f" FROM found WHERE found.name IS NOT NULL) SELECT name FROM found WHERE name IS NOT NULL LIMIT {_SPEAKERS}"
+    )
+    return frozenset(str(row[0]) for row in fetch_all(memory, sql))

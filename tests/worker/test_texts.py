@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -14,10 +17,14 @@ from lcode.git.repository import Place, find
 from lcode.index import message_vectors as vectors
 from lcode.index.message_vectors import MESSAGES, PASSAGES
 from lcode.index.open import IndexDatabase, open_index
+from lcode.memory import meaning
+from lcode.memory.importing import Damages, Import
+from lcode.memory.importing_jsonl import messages
 from lcode.memory.meaning import Meaning
 from lcode.memory.model import Actor, Provenance, Source
 from lcode.memory.session_memory import SessionMemory
 from lcode.memory.store import Store
+from lcode.redact import Redactor
 from lcode.store.paths import AgentPaths
 from lcode.worker import texts
 from lcode.worker.jobs import Stopped, Turn
@@ -171,8 +178,35 @@ def test_an_index_that_was_emptied_is_filled_again(world: World) -> None:
 def test_a_search_without_an_index_has_words_alone(world: World) -> None:
     world.say("one")
     with closing(IndexDatabase(None)) as none:
-        meaning = Meaning(lambda: none, lambda: world.models.embedder)  # type: ignore[arg-type, return-value]
-        assert world.memory.database.read(lambda connection: meaning.ask(connection, MESSAGES, "one")) is None
+        without = Meaning(lambda: none, lambda: world.models.embedder)  # type: ignore[arg-type, return-value]
+        assert world.memory.database.read(lambda connection: without.ask(connection, MESSAGES, "one")) is None
+
+
+def test_what_is_embedded_of_a_message_knows_what_came_before_and_who_spoke(world: World) -> None:
+    talk = [
+        {"session": "a", "time": "2026-03-08T09:30Z", "name": "Ada", "text": "one"},
+        {"session": "b", "time": "2026-03-08T09:30Z", "name": "Bob", "text": "elsewhere"},
+        {"session": "a", "time": "2026-03-08T09:31Z", "role": "tool", "text": "output"},
+        {"session": "a", "time": "2026-03-08T09:32Z", "name": "Cyd", "text": "two"},
+    ]
+    file = io.BytesIO("\n".join(map(json.dumps, talk)).encode())
+    Import(world.memory.database, Redactor({}), "jsonl").take(messages(file, "talk", Damages()))
+    given = []
+
+    def of_message(kind: str, text: str, **beside: Any) -> str:
+        given.append((kind, text, beside["name"], beside["previous"]))
+        assert beside["names"] == {"Ada", "Bob", "Cyd"}
+        return text
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(meaning, "of_message", of_message)
+        world.run()
+    assert sorted(given, key=str) == [
+        ("tool", "output", "", "one"),
+        ("user", "elsewhere", "Bob", ""),
+        ("user", "one", "Ada", ""),
+        ("user", "two", "Cyd", "one"),
+    ]
 
 
 def test_a_running_worker_hears_of_what_is_said(agent: Agent) -> None:
