@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from lcode.path_text import path_text
 if TYPE_CHECKING:
     from lcode.config import Settings
     from lcode.index.embedding import Embedder
+    from lcode.store.database import Database
     from lcode.store.paths import AgentPaths
     from lcode.worker.status import CheckoutStatus, WorkerStatus
 
@@ -26,12 +27,20 @@ _JOBS = {"files": "indexing", "vectors": "vectors of", "history": "reading past 
 
 class Background:
     """`code` is the index, `meaning` the vectors of what memory holds; nothing is opened before somebody asks. `mend`: damage
-    that is met is put right. `close` it when done."""
+    that is met is put right; `memory` is the agent's own. `close` it when done."""
 
     def __init__(
-        self, paths: AgentPaths, root: Path, settings: Settings, environ: Mapping[str, str] = os.environ, *, mend: bool = False
+        self,
+        paths: AgentPaths,
+        root: Path,
+        settings: Settings,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        mend: bool = False,
+        memory: Callable[[], Database] | None = None,
     ) -> None:
         self._settings = settings
+        self._memory = memory
         self._environ = environ
         self.code = CodeReader(
             paths, root, embedder=self.embedder, total=self.total, coming=self.coming, mend=mend, tell=lambda _: self.nudge()
@@ -100,7 +109,9 @@ class Background:
         return f"{_JOBS[checkout.job]}{share}"
 
     def report(self) -> list[tuple[str, str]]:
-        """What there is to know of the store, the index and the worker: pairs of a name and a line."""
+        """What there is to know of the store, the index, the vectors of what was said and the worker: pairs of a name and a
+        line."""
+        from lcode.memory.meaning import words as of_texts
         from lcode.worker import status
 
         try:
@@ -110,7 +121,12 @@ class Background:
         except LcodeError as error:
             index = str(error)
         words = status.words(self._worker(), path_text(self._root))
-        return [("store", path_text(self._paths.folder)), ("index", index), ("worker", words)]
+        found = [("store", path_text(self._paths.folder)), ("index", index), ("worker", words)]
+        if self._memory is not None:
+            waiting = of_texts(self.meaning.lacking(self._memory()))
+            told = f"{waiting} to come: found by words alone" if waiting else "all that was said has them"
+            found.insert(2, ("vectors", told))
+        return found
 
     def files(self) -> Sequence[str]:
         """The paths of the checkout's files, as the index knows them; none where there is no index."""

@@ -59,7 +59,8 @@ class Runtime:
         self._scratch: Database | None = None  # what an ephemeral session says, from its beginning on
         self._sessions: list[Session] = []
         self._upkeep = Upkeep(store, agent, database, environ, place.root, settings)
-        self.background = Background(store.agent_paths(agent), place.root, settings, environ, mend=not store.ephemeral)
+        paths, mend = store.agent_paths(agent), not store.ephemeral
+        self.background = Background(paths, place.root, settings, environ, mend=mend, memory=lambda: self._database)
         self.interactive = False
         self.record: Path | None = None
         self.unsaved: list[str] = []  # what is not in the store after `close`, in lines for the user

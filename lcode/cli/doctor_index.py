@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from lcode.cli.options import Options
 from lcode.cli.output import one_line, plural
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lcode.index.check import Health
 
 _FIX = "`lcode doctor --fix` or `lcode index --rebuild` builds it anew"
@@ -48,6 +50,7 @@ def index_check(options: Options) -> Iterator[Finding]:
         yield Finding("code index", "fail", f"{path}: {text}", _FIX, rebuild)
     else:
         yield from _sound(health)
+        yield from _of_memory(health, path.with_name("memory.db"))
 
 
 def _sound(health: Health) -> Iterator[Finding]:
@@ -65,6 +68,20 @@ def _sound(health: Health) -> Iterator[Finding]:
         yield Finding(
             "parsers", "warn", f"crashed over {shortened(health.crashed)}", "found as plain text: a newer grammar may help"
         )
+
+
+def _of_memory(health: Health, path: Path) -> Iterator[Finding]:
+    """The vectors of what memory holds; whether that is sound, others say."""
+    from lcode.errors import StoreError
+    from lcode.memory.meaning import total_of, words
+    from lcode.store import migrations
+    from lcode.store.database import Database
+
+    with suppress(StoreError), closing(Database(path, migrations.MEMORY, read_only=True)) as memory:
+        totals = memory.read(lambda connection: {kind: total_of(connection, kind) for kind in health.texts})
+        waiting = words({kind: max(0, total - health.texts[kind]) for kind, total in totals.items()})
+        more = f"; {waiting} to come, while a session is open" if waiting else ""
+        yield Finding("vectors of memory", "ok", f"{sum(health.texts.values()):,}{more}")
 
 
 def shortened(paths: Sequence[str]) -> str:

@@ -90,6 +90,11 @@ def _worker(runtime: Runtime) -> WorkerStatus | None:
     return status.read(runtime.store.agent_paths(runtime.agent)) if runtime.agent.id else None
 
 
+def _lacking(runtime: Runtime) -> dict[str, int]:
+    """How many messages and passages wait for their vectors."""
+    return runtime.background.meaning.lacking(runtime.memory().database) if runtime.agent.id else {}
+
+
 def _shown(runtime: Runtime, found: Status) -> dict[str, Any]:
     from dataclasses import asdict
     from datetime import UTC, datetime
@@ -105,6 +110,7 @@ def _shown(runtime: Runtime, found: Status) -> dict[str, Any]:
         "root": path_text(runtime.root),
         "database": path_text(index_path(runtime.store.agent_paths(runtime.agent))) if runtime.agent.id else "",
         **values,
+        "lacking": _lacking(runtime),
         "updated": stamp(datetime.fromtimestamp(seen, UTC)) if seen else "",
         "worker": asdict(worker) if worker is not None else None,
     }
@@ -112,6 +118,7 @@ def _shown(runtime: Runtime, found: Status) -> dict[str, Any]:
 
 def _say_status(runtime: Runtime, found: Status) -> None:
     from lcode.cli.doctor_index import shortened
+    from lcode.memory.meaning import words as of_texts
     from lcode.path_text import path_text
     from lcode.worker.status import words
 
@@ -126,6 +133,8 @@ def _say_status(runtime: Runtime, found: Status) -> None:
             "vectors": _vectors(runtime, found),
             "updated": _age(found.seen_at),
         }
+        if waiting := of_texts(_lacking(runtime)):
+            rows["memory"] = f"vectors of {waiting} to come: found by words alone"
         if found.crashed:
             rows["crashed"] = f"the parser, over {shortened(found.crashed)}: found as plain text"
         for name, text in rows.items():

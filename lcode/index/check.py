@@ -30,6 +30,7 @@ class Health:
     chunks: int = 0
     vectors: int = 0
     pending: int = 0  # contents that wait for their vectors
+    texts: dict[str, int] = field(default_factory=dict)  # vectors of messages and of passages
     extension: bool = False
     crashed: list[str] = field(default_factory=list)  # files over which their parser crashed
 
@@ -65,6 +66,7 @@ def _look(connection: apsw.Connection, health: Health) -> None:
     health.chunks = _count(connection, "SELECT count(*) FROM chunks")
     health.vectors = _count(connection, "SELECT count(*) FROM chunks WHERE vector IS NOT NULL")
     health.pending = _count(connection, "SELECT count(*) FROM contents WHERE embedded = 0")
+    health.texts = {kind: _count(connection, f"SELECT count(*) FROM {kind}_signs") for kind in schema.TEXTS}
     health.extension = _has_extension(connection)
     for checkout, root in checkouts:
         health.faults += [f"{root}: {fault}" for fault in _of_checkout(connection, checkout)]

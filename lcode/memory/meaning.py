@@ -7,7 +7,7 @@ alone decide. The rows to be embedded are read here too; the worker makes the ve
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from lcode.store.database import fetch_all, fetch_one, scalar
 if TYPE_CHECKING:
     from lcode.index.embedding import Embedder
     from lcode.index.open import IndexDatabase
+    from lcode.store.database import Database
 
 _SPEAKERS = 1_000
 _TABLE = {MESSAGES: "messages", PASSAGES: "passages"}
@@ -80,11 +81,16 @@ class Meaning:
 
     def waiting(self, memory: apsw.Connection, kind: str) -> int:
         """How many rows have no vector of the model that the settings name."""
-        total = int(scalar(memory, f"SELECT count(*) FROM {_TABLE[kind]}"))
+        total = total_of(memory, kind)
         with suppress(LcodeError, apsw.Error, OSError):
             model = Model(self._embedder().name, FORM)
             return total - self._index().read(lambda connection: vectors.count(connection, kind, model))
         return total
+
+    def lacking(self, memory: Database) -> dict[str, int]:
+        """The same for each kind that lacks any."""
+        found = {kind: memory.read(lambda connection, one=kind: self.waiting(connection, one)) for kind in _TABLE}  # type: ignore[misc]
+        return {kind: count for kind, count in found.items() if count}
 
     def _models(self, memory: apsw.Connection, index: IndexDatabase, kind: str) -> list[Held]:
         """The models of which there are vectors, if those are of this memory as it is now."""
@@ -115,6 +121,16 @@ def is_of(memory: apsw.Connection, kind: str, mark: tuple[int, str]) -> bool:
     seq, row_id = mark
     row = fetch_one(memory, f"SELECT id FROM {_TABLE[kind]} WHERE seq = ?", (seq,))
     return row is not None and str(row[0]) == row_id
+
+
+def total_of(memory: apsw.Connection, kind: str) -> int:
+    """How many rows there are."""
+    return int(scalar(memory, f"SELECT count(*) FROM {_TABLE[kind]}"))
+
+
+def words(waiting: Mapping[str, int]) -> str:
+    """How many rows of each kind wait for their vectors, in words; '' for none."""
+    return " and ".join(f"{count:,} {kind}{'s' * (count != 1)}" for kind, count in waiting.items() if count)
 
 
 def newest(memory: apsw.Connection, kind: str) -> tuple[int, str]:
