@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import apsw
 
@@ -13,19 +13,18 @@ from lcode import clock
 from lcode.errors import MemoryEditError
 from lcode.memory import lives, passage_rows
 from lcode.memory.citation import Citation, parse
-from lcode.memory.dates import end_of, start_of
 from lcode.memory.lives import AsOf, Change, State
 from lcode.memory.meaning import Meaning
-from lcode.memory.model import Actor, Passage, Provenance, Source, Trust
+from lcode.memory.model import Passage, Provenance, Source, Trust
 from lcode.memory.passage_rows import columns, passage
+from lcode.memory.passage_search import Filters, search
 from lcode.memory.subjects import NO_SUBJECT, subject_of
-from lcode.memory.terms import identifier_parts, match_expression
+from lcode.memory.terms import identifier_parts
 from lcode.redact import Redactor
 from lcode.sanitize import encodable
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
 
 MAX_TEXT = 20_000  # characters
-_COUNTED = 0.5  # the weight of what the program counted beside what somebody said
 KINDS = ("fact", "attempt", "note", "decision", "summary", "commit")
 _CONFIDENCE = {Source.SAID: 1.0, Source.COMMIT: 1.0, Source.FILE: 0.9, Source.TOOL: 0.9, Source.INFERRED: 0.8, Source.WEB: 0.6}
 
@@ -212,27 +211,14 @@ class Archival:
         limit: int = 10,
         as_of: AsOf | None = None,
     ) -> list[Passage]:
-        """Passages that match words of `query` in any inflection and pass every filter, best first; else the newest.
+        """Passages that match words of `query` in any inflection, or its meaning, and pass every filter, best first; without
+        words the newest.
 
         Without `as_of`, those that have not ended; with it, those that were true then, with the life that was known. Commits
         are among them only where their kind is asked for.
         """
-        where, values = _filters(kind, tags, tag_match, start, end)
-        only = lives.true_at(as_of) if as_of else lives.not_ended(clock.stamp())
-        expression = match_expression(query)
-        if expression:
-            source = "passages_fts JOIN passages ON passages.seq = passages_fts.rowid"
-            less = f"CASE WHEN passages.actor = '{Actor.PROGRAM}' AND kind = 'fact' THEN {_COUNTED} ELSE 1 END"
-            score = f"-bm25(passages_fts, 1.0, 0.5) * {less}"
-            matches, order = "passages_fts MATCH ?", "score DESC, seq DESC"
-        else:
-            source, score, matches, order = "passages", "0.0", "?", "seq DESC"
-        sql = (
-            f"SELECT {columns(score=f'{score} AS score', life=as_of is not None)} FROM {source}{only.join}"
-            f" WHERE {matches} AND {only.condition}{where} ORDER BY {order} LIMIT ?"
-        )
-        bindings = [*only.joined, expression or 1, *only.values, *values, limit]
-        return [passage(row) for row in self._memory.read(lambda connection: fetch_all(connection, sql, bindings))]
+        filters = Filters(kind, tuple(tags), tag_match, start, end, as_of)
+        return self._memory.read(lambda connection: search(connection, query, filters, limit, self._meaning))
 
     def commits(self) -> tuple[list[str], dict[str, str]]:
         """Every commit that the life of a passage names, and those that others took the place of, each with that other."""
@@ -324,20 +310,3 @@ def _enrich(connection: apsw.Connection, seq: int, given: _Given, there: Sequenc
     if together != list(there):
         text = json.dumps(together, ensure_ascii=False)
         connection.execute("UPDATE passages SET citations = ? WHERE seq = ?", (text, seq))
-
-
-def _filters(kind: str, tags: Sequence[str], tag_match: str, start: str, end: str) -> tuple[str, list[Any]]:
-    where = " AND passages.kind = ?" if kind else " AND passages.kind != 'commit'"
-    values: list[Any] = [kind] if kind else []
-    if tags:
-        labels = sorted({encodable(tag.strip().lower()) for tag in tags})
-        marks = ", ".join("?" * len(labels))
-        where += f" AND (SELECT count(*) FROM passage_tags WHERE passage_seq = passages.seq AND tag IN ({marks})) >= ?"
-        values += [*labels, len(labels) if tag_match == "all" else 1]
-    if start:
-        where += " AND passages.created_at >= ?"
-        values.append(start_of(start))
-    if end:
-        where += " AND passages.created_at < ?"
-        values.append(end_of(end))
-    return where, values
