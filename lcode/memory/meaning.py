@@ -62,7 +62,6 @@ class Meaning:
         self._index = index
         self._embedder = embedder
         self._embedders: dict[str, Embedder] = {}
-        self._held: tuple[int, dict[str, list[Held]]] = (-1, {})
 
     def ask(self, memory: apsw.Connection, kind: str, text: str) -> Asked | None:
         """A question, put to the rows of the model of which there are most among those that are at hand; None where there are
@@ -94,14 +93,9 @@ class Meaning:
 
     def _models(self, memory: apsw.Connection, index: IndexDatabase, kind: str) -> list[Held]:
         """The models of which there are vectors, if those are of this memory as it is now."""
-        version = index.data_version()
-        if self._held[0] != version:
-            self._held = (version, {})
-        if kind not in self._held[1]:
-            self._held[1][kind] = index.read(lambda connection: vectors.held(connection, kind))
         if not is_of(memory, kind, index.read(lambda connection: vectors.mark(connection, kind))):
             return []
-        return self._held[1][kind]
+        return index.read(lambda connection: vectors.held(connection, kind))
 
     def _at_hand(self, name: str) -> Embedder | None:
         """The embedding of this name: that of the settings, or the one in the package."""
