@@ -1,8 +1,8 @@
 """Which of the user's own words in a session still bind: rules, prohibitions, preferences, corrections and statements of fact.
 
-It reads only what the user typed. It errs on the side of keeping: what is kept too much costs a line in the prompt, what is
-lost has to be said again. Taken back is a rule by later words that lift it and name what it is about, by a later one on the
-same single-valued subject, and by being said again.
+It reads only what the user typed, in English; what is in another language binds as a whole. It errs on the side of keeping:
+what is kept too much costs a line in the prompt, what is lost has to be said again. Taken back is a rule by later words that
+lift it and name what it is about, by a later one on the same single-valued subject, and by being said again.
 """
 
 from __future__ import annotations
@@ -17,9 +17,18 @@ from lcode.memory.origins import telling_words
 from lcode.memory.subjects import subject_of
 from lcode.redact import cut
 
+_ENGLISH_WORDS = """
+    the an is are was be to and of in on at it its this that these those you your we our my me do does did not no yes for from
+    with as by or if so but what how why when where which who can could should would will have has had please thanks thank ok
+    okay now again go then just also all any some more there here run fix add use make write read check test tests update remove
+    look show try see tell file code change rename move keep continue commit push done good great looks works next first last
+"""
 WHOLE = 320  # characters of a message that is kept whole where a part of it binds
 SENTENCE = 400  # characters of a sentence of a longer one
-_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"'(\[*-])|\n+")
+FOREIGN = 600  # characters of a message in another language than the rules know
+_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"'(\[*-])|(?<=[。！？])|\n+")
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+_ENGLISH = frozenset(_ENGLISH_WORDS.split())
 _SPECIAL = re.compile(r"[\d_./]|[a-z][A-Z]")
 
 _RULE = r"""
@@ -74,10 +83,12 @@ def still_binding(words: Sequence[str]) -> list[tuple[int, str]]:
             if _matches("lifts", part):
                 rules = _without_lifted(rules, part, at)
         binding = [part for part in parts if _binds(part)]
+        if not binding and _is_foreign(bare):
+            binding = [cut(bare, FOREIGN)]
         if binding and len(bare) <= WHOLE:
             binding = [" ".join(bare.split())]
         for text in binding:
-            rule = _Rule(at, cut(" ".join(text.split()), SENTENCE), telling_words(text), subject_of(text))
+            rule = _Rule(at, cut(" ".join(text.split()), max(SENTENCE, FOREIGN)), telling_words(text), subject_of(text))
             rules = [one for one in rules if not _said_again(one, rule)]
             rules.append(rule)
     return [(rule.message, rule.text) for rule in rules]
@@ -89,6 +100,14 @@ def _binds(part: str) -> bool:
     lifted = _matches("lifts", part) and not telling_words(part) - _ITS_WORDS
     states = bool(subject_of(part)) or (_matches("statement", part) and _SPECIAL.search(part.rstrip(".")) is not None)
     return not lifted and (states or any(_matches(kind, part) for kind in ("rule", "correction", "lifts")) or directs(part))
+
+
+def _is_foreign(message: str) -> bool:
+    """Whether a message is in a language that the rules above cannot read: then it binds until somebody says otherwise."""
+    words = [word.lower() for word in _WORDS.findall(message)]
+    if any(max(word) > "\u024f" for word in words):  # another script
+        return True
+    return len(words) >= 3 and not any(word in _ENGLISH for word in words)
 
 
 def _without_lifted(rules: Iterable[_Rule], part: str, at: int) -> list[_Rule]:

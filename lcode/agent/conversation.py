@@ -11,6 +11,7 @@ from lcode.llm.wire import parts_from_json
 from lcode.memory.model import MessageRow
 from lcode.redact import cut
 
+BY_A_COMMAND = "(asked by a session's command)"  # what the user typed of such a message: nothing
 LOOKUPS = frozenset({"conversation_search", "conversation_search_date", "archival_memory_search"})
 _REFUSED = ("Refused:", "The user said no.")  # how the results of such calls begin
 _INTERRUPTED = ("interrupted", "not run:")

@@ -12,14 +12,16 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lcode.agent.binding import still_binding
-from lcode.agent.conversation import said, said_and_called
+from lcode.agent.conversation import BY_A_COMMAND, said, said_and_called
 from lcode.agent.identifiers import identifiers
 from lcode.agent.open_plan import open_items
 from lcode.agent.touched_files import Touched
 from lcode.memory.model import MessageRow
+from lcode.redact import cut
 from lcode.tools.truncate import head_tail
 
-FIRST, NEWEST = 1_000, 4_000  # characters of the first thing that the user asked, and of the last
+FIRST, NEWEST, OTHER = 1_000, 4_000, 240  # characters of the first thing that the user asked, of the last, of others
+BINDING = "The user's words that still bind, as typed (where two differ, the later one holds):"
 _SHARES = {"binding": 0.4, "plan": 0.2, "files": 0.2, "names": 0.12}  # of the room
 _NEXT_WORDS = 600  # characters of what the agent said last
 _FRAME = re.compile(
@@ -47,12 +49,12 @@ class Known:
 def render(known: Known, room: int) -> str:
     """The text, in about `room` characters."""
     requests = "\n\n".join(_requests(known, room))
+    binding = _section(BINDING, _binding(known, room, requests))
+    left = int(room * _SHARES["binding"]) - len(binding)
     parts = [
         requests,
-        _section(
-            "The user's words that still bind, as typed (where two differ, the later one holds):",
-            _binding(known, room, requests),
-        ),
+        binding,
+        _section("What else the user said, the newest of it:", _others(known, left, f"{requests}\n{binding}")),
         _section("Open plan (not seen done):", _plan(known, room)),
         _files(known.touched, int(room * _SHARES["files"])),
         *_next(known),
@@ -76,13 +78,18 @@ def _requests(known: Known, room: int) -> list[str]:
         return []
     parts = []
     if gone[0] is asked[0]:
-        most = NEWEST if len(asked) == 1 else FIRST
-        parts.append(f"What the user asked first:\n{_quoted(gone[0].words, min(most, room // 3))}")
+        parts.append(_request("first", gone[0], min(NEWEST if len(asked) == 1 else FIRST, room // 3)))
     if len(asked) > 1 and gone[-1] is asked[-1]:
         answered = any(row.kind == "assistant" and row.seq > gone[-1].seq and not _calls(row) for row in known.thread)
-        head = "What the user asked last" + ("" if answered else ", which you are working on")
-        parts.append(f"{head}:\n{_quoted(gone[-1].words, min(NEWEST, room // 3))}")
+        when = "last" + ("" if answered else ", which you are working on")
+        parts.append(_request(when, gone[-1], min(NEWEST, room // 3)))
     return parts
+
+
+def _request(when: str, row: MessageRow, limit: int) -> str:
+    if row.words == BY_A_COMMAND:
+        return f"What was asked {when}, by a command and not by the user:\n{_quoted(row.text, limit)}"
+    return f"What the user asked {when}:\n{_quoted(row.words, limit)}"
 
 
 def _quoted(words: str, limit: int) -> str:
@@ -97,6 +104,14 @@ def _binding(known: Known, room: int, shown: str) -> list[str]:
     rules = [text for at, text in still_binding([row.words for row in asked]) if asked[at].id not in known.kept]
     said_already = " ".join(shown.split())
     return _newest([f"- {text}" for text in map(unframed, rules) if text not in said_already], int(room * _SHARES["binding"]))
+
+
+def _others(known: Known, room: int, shown: str) -> list[str]:
+    """What else the user said, the newest of it: no rule knows every way in which somebody says what they want."""
+    gone = [row for row in known.thread if row.kind == "user" and row.id not in known.kept and row.words != BY_A_COMMAND]
+    texts = dict.fromkeys(unframed(" ".join(row.words.split())) for row in gone)
+    lines = [f"- {cut(text, OTHER)}" for text in texts if text and text not in " ".join(shown.split())]
+    return _newest(lines, room)
 
 
 def _plan(known: Known, room: int) -> list[str]:

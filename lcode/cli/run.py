@@ -39,17 +39,16 @@ def run(options: Options) -> int:
     return asyncio.run(_converse(_open(options, interactive=interactive), options, interactive))
 
 
-_BY_A_COMMAND = "(asked by a session's command)"  # what the user said of that: nothing
-
-
 def _message(text: str) -> tuple[str, str]:
     """What is asked: the text, and what was piped in behind it; and the text alone where both are given. Raises UsageError
     where both are empty."""
+    from lcode.agent.conversation import BY_A_COMMAND
+
     given = "" if is_terminal() else piped()
     parts = [part.strip("\n") for part in ("" if text == "-" else text, given) if part.strip()]
     if not parts:
         raise UsageError("there is nothing to answer", 'give a text, lcode -p "…", or pipe one in')
-    typed = _BY_A_COMMAND if in_session() else parts[0] if len(parts) > 1 else ""
+    typed = BY_A_COMMAND if in_session() else parts[0] if len(parts) > 1 else ""
     return "\n\n".join(parts), typed
 
 

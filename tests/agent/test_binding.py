@@ -1,0 +1,84 @@
+"""What of a user's words still binds: found, kept to the letter, and out once it is taken back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lcode.agent.binding import FOREIGN, SENTENCE, WHOLE, still_binding
+
+
+def kept(*words: str) -> list[str]:
+    return [text for _, text in still_binding(words)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Never touch queue.py without asking me.",
+        "Don't add new dependencies.",
+        "I prefer short functions over clever ones.",
+        "From now on write British English.",
+        "Actually, use npm instead of pnpm here.",
+        "No, that's wrong: the limit is per user.",
+        "Make sure that every change has a test.",
+        "Keep the public API of loader.py as it is.",
+        "The test command is `tox -e py311`.",
+        "Our staging host is db-eu-4417.",
+        "Ask me before you push.",
+    ],
+)
+def test_rules_preferences_corrections_and_facts_bind(words: str) -> None:
+    assert kept("Hello.", words, "Thanks, go on.") == [words]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["What does app.py do?", "Add a retry to the queue.", "thanks", "Looks good, go on.", "Fix it please", "Run it again"],
+)
+def test_questions_and_tasks_do_not(words: str) -> None:
+    assert kept(words) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Bitte niemals queue.py anfassen, ohne mich zu fragen.",
+        "queue.pyには絶対に触らないでください。",
+        "Никогда не трогай queue.py.",
+    ],
+)
+def test_what_is_said_in_another_language_binds_as_it_is(words: str) -> None:
+    assert kept("Add a retry to the queue.", words, "Fix it please") == [words]
+
+
+def test_of_a_long_message_only_what_binds_is_kept() -> None:
+    story = "The importer reads rows and writes them to the table in batches. " * 12
+    assert kept(f"{story}Never drop a column. {story}") == ["Never drop a column."]
+
+
+@pytest.mark.parametrize(
+    ("rule", "lifted"),
+    [
+        ("Never touch queue.py without asking me.", "You may edit queue.py now."),
+        ("Don't rename parse_rows.", "Forget what I said about parse_rows, renaming it is fine."),
+        ("Always run the slow suite before a commit.", "You no longer have to run the slow suite before a commit."),
+        ("Do not use mocks.", "never mind"),
+    ],
+)
+def test_what_is_taken_back_is_out(rule: str, lifted: str) -> None:
+    assert rule not in kept("Use tabs, never spaces.", rule, lifted)
+    assert "Use tabs, never spaces." in kept("Use tabs, never spaces.", rule, lifted)
+
+
+def test_a_newer_word_on_the_same_single_thing_takes_the_place_of_the_older() -> None:
+    assert kept("The test command is `pytest`.", "The test command is `tox`.") == ["The test command is `tox`."]
+    assert kept("Never push.", "Add a test.", "Never push.") == ["Never push."]
+
+
+@given(st.lists(st.text(max_size=400), max_size=12))
+def test_whatever_is_typed_what_is_kept_was_typed(words: list[str]) -> None:
+    for at, text in still_binding(words):
+        assert " ".join(words[at].split()).find(text) >= 0
+        assert len(text) <= max(WHOLE, SENTENCE, FOREIGN)
