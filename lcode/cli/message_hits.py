@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lcode.cli.output import Piece, Styled, one_line, plural, say, short, width
 
 if TYPE_CHECKING:
-    from lcode.memory.model import MessageRow, Outcome, Recalled, RecallHit
+    from lcode.memory.model import MessageRow, Recalled, RecallHit
 
 TEXT_LINES = 8  # of a found message
 _WIDEST = 100  # columns that text is wrapped to
@@ -88,7 +88,7 @@ def show_messages(hits: Sequence[RecallHit], query: str = "") -> None:
         _show_message(hit, query, wide)
         for row in hit.after:
             say(Styled(_line(row, wide), "dim"))
-        for line in (*_came(hit.outcome), _again(hit)):
+        for line in (*hit.outcome.told, _again(hit)):
             if line:
                 say(Styled(textwrap.fill(line, wide, initial_indent="    ", subsequent_indent="      "), "dim"))
         say()
@@ -132,15 +132,6 @@ def _show_message(hit: RecallHit, query: str, wide: int) -> None:
     lines = [part for line in row.text.strip().split("\n") for part in (textwrap.wrap(line, wide - 6) or [""])]
     for line in excerpt("\n".join(lines), 1, query, TEXT_LINES):
         say(f"      {line.text}".rstrip())
-
-
-def _came(outcome: Outcome) -> Iterator[str]:
-    """What came of it, one kind a line."""
-    told = {
-        "it": outcome.ended, "edited": ", ".join(outcome.edited), "passed": "; ".join(outcome.passed),
-        "failed": "; ".join(outcome.failed), "committed": "; ".join(outcome.commits),
-    }  # fmt: skip
-    yield from (f"{name} {text}" for name, text in told.items() if text)
 
 
 def _again(hit: RecallHit) -> str:

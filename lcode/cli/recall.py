@@ -30,9 +30,12 @@ class Asked:
     limit: int
     context: int
     filters: dict[str, Any] = field(default_factory=dict)
+    unembedded: int = 0
 
     def search(self, memory: SessionMemory, query: str) -> Recalled:
-        return memory.recall.search(query, limit=self.limit, context=self.context, **self.filters)
+        found = memory.recall.search(query, limit=self.limit, context=self.context, **self.filters)
+        found.unembedded = self.unembedded
+        return found
 
 
 @click.command(cls=TextCommand)
@@ -77,7 +80,7 @@ def recall(
     asked = Asked(limit, context if context is not None else 0 if many else 1)
     with opened(options) as runtime:
         memory = runtime.memory()
-        asked.filters = _filters(memory, filters)
+        asked.filters, asked.unembedded = _filters(memory, filters), memory.recall.unembedded()
         if many:
             _answer_lines(memory, asked)
             return

@@ -96,7 +96,7 @@ def memory_hits(output: str, terms: Sequence[Term], limit: int = 3) -> list[str]
 
 def _said(body: str) -> str:
     """The hit itself, without its neighbours. What tools gave, questions and answers like ours say nothing new."""
-    text = re.split(r"^  after: ", body, maxsplit=1, flags=re.MULTILINE)[0]
+    text = re.split(r"^  (?:after|came of it|said again): ", body, maxsplit=1, flags=re.MULTILINE)[0]
     if found := list(_KIND.finditer(text)):
         text = text[found[-1].start() :] if text.startswith("  before: ") else text[found[0].start() :]
     text = " ".join(text.split())

@@ -239,7 +239,14 @@ class Outcome:
     commits: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.ended or self.edited or self.passed or self.failed or self.commits)
+        return bool(self.told)
+
+    @property
+    def told(self) -> list[str]:
+        """In words, one kind each: `edited a.py, b.py`."""
+        lists = (("edited", self.edited), ("passed", self.passed), ("failed", self.failed), ("committed", self.commits))
+        ended = [f"the run {self.ended}"] if self.ended else []
+        return [*ended, *(f"{name} {', '.join(values)}" for name, values in lists if values)]
 
 
 @dataclass(frozen=True)
@@ -257,7 +264,7 @@ class RecallHit:
     and what came of it.
 
     `name` is who spoke it where its source said so, `source_id` what its source calls it, `origin` the program it was imported
-    from. `repeats` are later and earlier messages with the same text; `compacted`: it is of the asking session, out of sight.
+    from. `repeats` are later and earlier messages with the same text.
     """
 
     message: MessageRow
@@ -272,7 +279,6 @@ class RecallHit:
     origin: str = ""
     outcome: Outcome = Outcome()
     repeats: tuple[Repeat, ...] = ()
-    compacted: bool = False
 
 
 class Recalled(list[RecallHit]):

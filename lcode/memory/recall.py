@@ -25,7 +25,7 @@ from lcode.memory.meaning import Meaning
 from lcode.memory.model import MessageRow, PendingCall, Provenance, Recalled, RecallHit, SessionRow
 from lcode.memory.model_calls import ModelCall, to_row
 from lcode.memory.recall_filters import Filters
-from lcode.memory.recall_moments import MESSAGE, around, to_message
+from lcode.memory.recall_moments import MESSAGE, around, moment, named, to_message
 from lcode.memory.recall_search import in_order, search
 from lcode.memory.recall_writes import Operation, apply, apply_later
 from lcode.memory.results import Result, result
@@ -370,7 +370,23 @@ class Recall:
     def around(self, session_id: str, name: str, count: int) -> tuple[str, list[MessageRow]]:
         """The id of the message that `name` names in a session (its id, the beginning of it, or what its source calls it), and
         the messages from `count` before it to `count` after it. Raises UserError."""
-        return self._memory_or_log(session_id).read(lambda connection: around(connection, session_id, name, count))
+
+        def work(connection: apsw.Connection) -> tuple[str, list[MessageRow]]:
+            message = named(connection, name, session_id)
+            return message.id, around(connection, message, count)
+
+        return self._memory_or_log(session_id).read(work)
+
+    def opened(self, name: str, context: int = 3) -> RecallHit:
+        """The message that `name` names in any session, as a moment. Raises UserError."""
+        return self._memory.read(lambda connection: moment(connection, named(connection, name), 0.0, context))
+
+    def unembedded(self) -> int:
+        """How many messages are found by their words alone, until the worker has embedded them."""
+        from lcode.index.message_vectors import MESSAGES
+
+        meaning = self._meaning
+        return 0 if meaning is None else self._memory.read(lambda connection: meaning.waiting(connection, MESSAGES))
 
     def count(self) -> int:
         """How many messages recall holds, each once."""

@@ -20,6 +20,10 @@ _NOT_SHOWN = (  # what a fork shows a copy of is in its sight too
     " AND NOT EXISTS (SELECT 1 FROM messages AS shown WHERE shown.session_id = ? AND shown.seq > ? AND shown.copy_of != ''"
     " AND shown.copy_of IN (messages.id, messages.copy_of))"
 )
+_OUT_OF_SIGHT = (  # compacted, or elided: a line stands in the place of what it said
+    " AND (messages.session_id != ? OR messages.seq <= ? OR EXISTS (SELECT 1 FROM elisions WHERE"
+    " elisions.session_id = messages.session_id AND elisions.message_id = messages.id))"
+)
 CALLS_ONLY = "(messages.kind = 'assistant' AND substr(messages.text, 1, 1) = '→')"
 _HAS_WORDS = "messages.text != ''"  # a reply that only searches memory has none
 _DETAIL = "messages.seq IN (SELECT seq FROM message_details WHERE"
@@ -57,11 +61,11 @@ class Filters:
 
     def clause(self) -> tuple[str, list[Any]]:
         """SQL that follows a WHERE, and its values. Raises MemoryEditError for a date that is none."""
-        where = f" AND messages.kind != 'lookup' AND {_HAS_WORDS} AND NOT (messages.session_id = ? AND messages.seq > ?)"
-        values: list[Any] = [*self.in_context]
+        where = f" AND messages.kind != 'lookup' AND {_HAS_WORDS}"
+        values: list[Any] = []
         if self.in_context[0]:
-            where += _NOT_SHOWN
-            values += self.in_context
+            where += _OUT_OF_SIGHT + _NOT_SHOWN
+            values += [*self.in_context, *self.in_context]
         where += "" if self.session_id else _NO_COPY
         where += f" AND NOT {CALLS_ONLY}" if self.spoken else ""
         if self.roles:

@@ -92,22 +92,35 @@ def _neighbours(connection: apsw.Connection, message: MessageRow, count: int, *,
     return found[::-1] if back else found
 
 
-def around(connection: apsw.Connection, session_id: str, name: str, count: int) -> tuple[str, list[MessageRow]]:
-    """The message that `name` names in a session, and all from `count` before it to `count` after it. Raises UserError."""
+def named(connection: apsw.Connection, name: str, session_id: str = "") -> MessageRow:
+    """The message that is meant by its id, the beginning of that, or by what its source calls it. Raises UserError."""
     bare = name.strip().removeprefix("message-")
-    named = fetch_all(
+    first = f"message-{bare}"
+    rows = fetch_all(
         connection,
-        "SELECT seq, id FROM messages WHERE session_id = ?1 AND (substr(id, 9, ?2) = ?3 OR seq IN"
-        " (SELECT seq FROM message_details WHERE source_id = ?4)) LIMIT 3",
-        (session_id, len(bare), bare, name.strip()),
+        f"SELECT {MESSAGE} FROM messages WHERE id >= ? AND id < ? AND (? IN ('', session_id)) LIMIT 3",
+        (first, f"{first}\U0010ffff", session_id),
     )
-    if len(named) != 1 or not bare:
-        fault = f"'{name}' fits several messages" if bare and named else f"there is no message '{name}' in this session"
+    if not rows:
+        rows = fetch_all(
+            connection,
+            f"SELECT {MESSAGE} FROM messages WHERE seq IN (SELECT seq FROM message_details WHERE source_id = ?)"
+            " AND (? IN ('', session_id)) LIMIT 3",
+            (name.strip(), session_id),
+        )
+    if len(rows) != 1 or not bare:
+        where = " in this session" if session_id else ""
+        fault = f"'{name}' fits several messages" if bare and rows else f"there is no message '{name}'{where}"
         raise UserError(fault, "give more of its id; `lcode recall` and `lcode sessions show ID` show ids")
+    return to_message(rows[0])
+
+
+def around(connection: apsw.Connection, message: MessageRow, count: int) -> list[MessageRow]:
+    """The message, and all that stands in its session from `count` before it to `count` after it."""
     sql = f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND seq"
-    before = fetch_all(connection, f"{sql} <= ? ORDER BY seq DESC LIMIT ?", (session_id, named[0][0], count + 1))
-    after = fetch_all(connection, f"{sql} > ? ORDER BY seq LIMIT ?", (session_id, named[0][0], count))
-    return named[0][1], [*map(to_message, reversed(before)), *map(to_message, after)]
+    before = fetch_all(connection, f"{sql} <= ? ORDER BY seq DESC LIMIT ?", (message.session_id, message.seq, count + 1))
+    after = fetch_all(connection, f"{sql} > ? ORDER BY seq LIMIT ?", (message.session_id, message.seq, count))
+    return [*map(to_message, reversed(before)), *map(to_message, after)]
 
 
 # -- what came of it ------------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ from lcode.memory.lives import described
 from lcode.memory.model import Source, Trust
 from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
 from lcode.tools.code_text import below
-from lcode.tools.memory_text import hits_text, on_store, passages_text, take_in
+from lcode.tools.memory_text import on_store, passages_text, take_in
+from lcode.tools.message_text import hits_text
 
 if TYPE_CHECKING:
     from lcode.index.model import Hit

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
+from lcode.memory.dates import local
+from lcode.memory.model import Outcome
 from lcode.tools.base import Effect, Tool, ToolContext, ToolOutput
-from lcode.tools.memory_text import hits_text, on_store, take_in
+from lcode.tools.memory_text import on_store, take_in
+from lcode.tools.message_text import hits_text
 
 
 class ConversationSearchDate(Tool):
@@ -17,8 +20,8 @@ class ConversationSearchDate(Tool):
     async def run(  # type: ignore[override]
         self,
         context: ToolContext,
-        start_date: Annotated[str, "YYYY-MM-DD, included, user's zone"],
-        end_date: Annotated[str, "YYYY-MM-DD, included"],
+        start_date: Annotated[str, "YYYY-MM-DD or in words, included, user's zone"],
+        end_date: Annotated[str, "Included"],
         limit: Annotated[int, "How many"] = 20,
     ) -> ToolOutput:
         memory = context.memory
@@ -27,4 +30,7 @@ class ConversationSearchDate(Tool):
         if not hits:
             return ToolOutput(f"Nothing was said from {start_date} to {end_date}.", "nothing found")
         take_in(context, hits)
-        return ToolOutput(hits_text([replace(hit, before=(), after=()) for hit in hits]), f"{len(hits)} found")
+        bare = [replace(hit, before=(), after=(), outcome=Outcome()) for hit in hits]
+        more = [f"[the first {len(hits)}: ask from {local(hits[-1].message.created_at)} on for more]"]
+        parts = [hits_text(bare, here=memory.session_id), *(more if len(hits) == bounds["limit"] else [])]
+        return ToolOutput("\n\n".join(parts), f"{len(hits)} found")

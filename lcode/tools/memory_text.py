@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lcode.errors import MemoryEditError
 from lcode.memory.dates import local
 from lcode.memory.lives import lifetime
-from lcode.memory.model import Actor, Block, MessageRow, Passage, Provenance, RecallHit, Source, Trust
+from lcode.memory.model import Actor, Block, Passage, Provenance, RecallHit, Source, Trust
 from lcode.memory.operations import EditRefused
 from lcode.memory.origins import Direction
 from lcode.memory.render import doubtful_lines
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from lcode.memory.grounding import Verdict
 
 T = TypeVar("T")
-_HIT = 900  # characters of a hit
-_NEIGHBOUR = 240
 _PASSAGE = 2_000
 _ABOUT = 90  # of the head of a passage
 _SHORTEST = 160
@@ -104,34 +102,6 @@ def shorten(text: str, limit: int) -> str:
     """Head and tail of a long text."""
     bare = text.strip()
     return bare if len(bare) <= limit else f"{bare[: limit * 2 // 3].rstrip()} … {bare[-limit // 3 :].lstrip()}"
-
-
-def _line(message: MessageRow, limit: int) -> str:
-    lines = message.text.splitlines()
-    calls = [shorten(line, 120) for line in lines if line.startswith("→ ")] if message.kind == "assistant" else []
-    if not calls:
-        return f"{message.kind}: {shorten(message.text, limit)}"
-    words = shorten("\n".join(line for line in lines if not line.startswith("→ ")), limit)
-    more = [f"→ {len(calls) - 3} more calls"] if len(calls) > 4 else []
-    return "\n".join([f"{message.kind}: {words}".rstrip(), *(calls[:3] if more else calls), *more])
-
-
-def hits_text(hits: list[RecallHit], room: int | None = None) -> str:
-    """Hits as the model reads them: when, which session and branch, what was said before and after; in about `room`
-    characters."""
-    parts = []
-    share = room // max(1, len(hits)) if room is not None else 4 * _HIT
-    most, beside = min(_HIT, share // 2), min(_NEIGHBOUR, share // 6)
-    for hit in hits:
-        where = f"session {hit.message.session_id.removeprefix('session-')[:8]}"
-        where += f" «{hit.session_title}»" if hit.session_title else ""
-        where += f" on {hit.branch}" if hit.branch else ""
-        lines = [f"[{local(hit.message.created_at)}, {where}]"]
-        lines += [f"  before: {_line(message, beside)}" for message in hit.before]
-        lines.append(_line(hit.message, most))
-        lines += [f"  after: {_line(message, beside)}" for message in hit.after]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
 
 
 def passages_text(passages: Sequence[Passage], room: int | None = None, verdicts: Mapping[str, Verdict] | None = None) -> str:

@@ -137,3 +137,13 @@ def test_a_message_is_opened_by_its_id_or_its_beginning(tiers: Tiers) -> None:
     for wrong in (elsewhere, "", "message-", "nope"):
         with pytest.raises(UserError):
             tiers.recall.around(where, wrong, 1)
+
+
+def test_what_was_elided_from_the_prompt_is_out_of_sight(tiers: Tiers) -> None:
+    where = session(tiers)
+    gone, there = (use(tiers, where, "", "shell", text=f"a zebra {number}", command="ls") for number in range(2))
+    row = (where, gone, "", "line", "[read_result output-1 has it]", "2026-11-21T10:00:00.000Z")
+    sql = "INSERT INTO elisions (session_id, message_id, call_id, form, text, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+    tiers.memory.write(lambda connection: connection.execute(sql, row))
+    found = tiers.recall.search("zebra", in_context=(where, 0), context=0)
+    assert [hit.message.id for hit in found] == [gone] != [there]
