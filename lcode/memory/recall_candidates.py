@@ -53,8 +53,9 @@ class Scope:
         where = f" AND {{0}}.rowid NOT IN ({_COPIES})"
         if not session:
             return cls("", where)
-        shown = "SELECT seq FROM messages WHERE session_id = ? AND seq > ?"
-        return cls("", f"{where} AND NOT ({{0}}.rowid > ? AND {{0}}.rowid IN ({shown}))", (after, session, after))
+        elided = "SELECT message_id FROM elisions WHERE session_id = ?"
+        shown = f"SELECT seq FROM messages WHERE session_id = ? AND seq > ? AND id NOT IN ({elided})"
+        return cls("", f"{where} AND NOT ({{0}}.rowid > ? AND {{0}}.rowid IN ({shown}))", (after, session, after, session))
 
     def at(self, connection: apsw.Connection, start: str, end: str) -> Scope:
         """The same within a time."""

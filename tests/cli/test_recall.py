@@ -76,12 +76,12 @@ def test_a_date_in_the_question_is_understood(lcode: Lcode, repository: Path, mo
         lcode("-p", text)
     at(monkeypatch, "2026-03-18T12:00:00+00:00")
     found = lcode("recall", "what was the zebra last week", "--role", "user", "--json").json()
-    assert [hit["text"] for hit in found["hits"]] == ["the zebra is fast"]
+    assert found["hits"][0]["text"] == "the zebra is fast"
     assert found["dates"] == [
         {"words": "last week", "from": "2026-03-09T00:00:00.000Z", "until": "2026-03-16T00:00:00.000Z", "asked": True}
     ]
     shown = lcode("recall", "zebra in January")
-    assert "in January: " in shown.err and "nothing was found then" in shown.err
+    assert "in January: from 2026-01-01 00:00 until 2026-02-01 00:00" in shown.err
     assert "the zebra is striped" in shown.out
 
 
@@ -109,20 +109,20 @@ def test_the_same_said_again_is_one_moment(lcode: Lcode, repository: Path) -> No
 
 
 def test_nothing_found_is_said(lcode: Lcode, repository: Path) -> None:
-    assert lcode("recall", "unicorn") == (0, "nothing found in the sessions\n", "")
+    assert lcode("recall", "qwertzuiop") == (0, "nothing found in the sessions\n", "")
     lcode("-p", "a horse")
-    found = lcode("recall", "unicorn", "--json").json()
+    found = lcode("recall", "qwertzuiop", "--json").json()
     assert (found["hits"], found["best"], found["confidence"]) == ([], 0.0, "none")
 
 
 def test_each_line_of_input_gets_a_line_of_ranked_hits(lcode: Lcode, repository: Path) -> None:
     for text in ("the zebra is striped", "the horse is brown"):
         lcode("-p", text)
-    done = lines(lcode("recall", "--stdin", "--role", "user", "--limit", "1", stdin="zebra\r\nhorse\nunicorn"))
-    assert [one["query"] for one in done] == ["zebra", "horse", "unicorn"]
+    done = lines(lcode("recall", "--stdin", "--role", "user", "--limit", "1", stdin="zebra\r\nhorse\nqwertzuiop"))
+    assert [one["query"] for one in done] == ["zebra", "horse", "qwertzuiop"]
     assert [[hit["text"] for hit in one["hits"]] for one in done] == [["the zebra is striped"], ["the horse is brown"], []]
     assert all(hit["id"] == hit["message"] and hit["before"] == hit["after"] == [] for one in done for hit in one["hits"])
-    assert [one["confidence"] == "none" for one in done] == [False, False, True]
+    assert done[2]["confidence"] == "none"
 
 
 def test_lines_that_ask_nothing_are_answered_too(lcode: Lcode, repository: Path) -> None:
