@@ -12,6 +12,7 @@ _DESCRIPTION = re.compile(r"^<description>.*?</description>\n?", re.DOTALL)
 _UNVERIFIED = re.compile(r'\n?<unverified lines="(?P<lines>[^"]*)">.*?</unverified>', re.DOTALL)
 _HEAD = re.compile(r"^\[(?P<head>[^\]\n]+)\]$")
 _KIND = re.compile(r"^(?:user|assistant|tool|notice|summary):(?=\s|$)", re.MULTILINE)
+_BESIDE = re.compile(r"^  (?:(before|after)|came of it|said again): ")
 _NOTHING = re.compile(r"^\s*(?:Nothing found|No results?)\b", re.IGNORECASE)
 _WIDTH = 300
 
@@ -84,22 +85,34 @@ def memory_hits(output: str, terms: Sequence[Term], limit: int = 3) -> list[str]
         return []
     own = [term for term in terms if term.weight == 1.0]
     needed = max(1, -(-len(own) * 3 // 5))
-    hits: list[str] = []
+    hits: dict[str, str] = {}
     for entry in re.split(r"\n\n(?=\[)", output.strip()):
         first, _, body = entry.partition("\n")
         head = _HEAD.match(first.strip())
-        words = _said(body if head else entry)
-        if words and sum(term.matches(stems(words)) for term in own) >= needed:
-            hits.append(f"[{head['head']}] {clip(words)}" if head else clip(words))
-    return hits[:limit]
+        for words in filter(None, map(_new, _said(body if head else entry))):
+            if sum(term.matches(stems(words)) for term in own) >= needed:
+                hits.setdefault(words, f"[{head['head']}] {clip(words)}" if head else clip(words))
+                break
+    return list(hits.values())[:limit]
 
 
-def _said(body: str) -> str:
-    """The hit itself, without its neighbours. What tools gave, questions and answers like ours say nothing new."""
-    text = re.split(r"^  (?:after|came of it|said again): ", body, maxsplit=1, flags=re.MULTILINE)[0]
-    if found := list(_KIND.finditer(text)):
-        text = text[found[-1].start() :] if text.startswith("  before: ") else text[found[0].start() :]
-    text = " ".join(text.split())
+def _said(body: str) -> list[str]:
+    """The hit itself, then what was said before and after it."""
+    hit, beside = [""], [""]
+    part = hit
+    for line in body.split("\n"):
+        mark = _BESIDE.match(line)
+        if mark is not None:
+            beside.append("")
+            part = beside if mark[1] else [""]
+        elif part is not hit and not hit[0] and _KIND.match(line):
+            part = hit
+        part[-1] += f"{line[mark.end() :] if mark else line} "
+    return [" ".join(text.split()) for text in (*hit, *beside)]
+
+
+def _new(text: str) -> str:
+    """'' for what tools gave, questions and answers like ours: they say nothing new."""
     if re.match(r"(?:tool|notice|summary):|assistant: ?(?:→|$)", text) or (text.startswith("user: ") and text.endswith("?")):
         return ""
     return "" if "No model is configured" in text else text
