@@ -24,9 +24,10 @@ SPEECH, OUTPUTS = "messages_fts", "tool_messages_fts"
 _BEST = {SPEECH: 150, OUTPUTS: 40}  # messages, by the words themselves
 _NEAR = 40  # by words of like meaning
 _DATED = 60  # in each time that the question names
-_SCORED = 60_000  # rows that one query may score
+_SCORED = 30_000  # rows that one query may score
 _RARE = 5_000  # messages that a word of like meaning may be in
 _SCORE = "bm25({0}, 1.0, 0.5)"
+_ANY_COPY = "SELECT 1 FROM messages WHERE copy_of != '' LIMIT 1"
 _COPIES = (  # a message is found where it was said, or where that is gone in its first copy
     "SELECT copy.seq FROM messages AS copy WHERE copy.copy_of != '' AND EXISTS (SELECT 1 FROM messages AS twin"
     " WHERE twin.id = copy.copy_of OR (twin.copy_of = copy.copy_of AND twin.seq < copy.seq))"
@@ -50,7 +51,7 @@ class Scope:
             joined = " JOIN messages ON messages.seq = {0}.rowid"
             return cls(joined, f" AND {{0}}.rowid BETWEEN ? AND ?{where}", (low, high, *values))
         session, after = filters.in_context
-        where = f" AND {{0}}.rowid NOT IN ({_COPIES})"
+        where = f" AND {{0}}.rowid NOT IN ({_COPIES})" if fetch_one(connection, _ANY_COPY) else ""
         if not session:
             return cls("", where)
         elided = "SELECT message_id FROM elisions WHERE session_id = ?"

@@ -65,9 +65,7 @@ def best_of(
     asked = meaning.ask(connection, MESSAGES, question.meaning) if meaning and question.meaning.strip() else None
     meant = _meant(connection, asked, filters) if asked else {}
     surroundings = Surroundings(connection, words)
-    around = [
-        other.seq for one in surroundings.read(choice.own[:_AROUND]) for side in surroundings.beside(one) for other in side
-    ]
+    around = [number for one in surroundings.read(choice.own[:_AROUND]) for side in surroundings.beside(one) for number in side]
     numbers = passing(connection, filters, dict.fromkeys((*choice.all, *around, *meant)))
     topics = Topics(connection, words, choice.corpus)
     candidates = surroundings.candidates(numbers, topics, filters.in_context)

@@ -14,22 +14,24 @@ from dataclasses import dataclass, replace
 import apsw
 
 from lcode.memory.recall_candidates import SPEECH
-from lcode.memory.recall_filters import CALLS_ONLY
 from lcode.memory.recall_ranking import Candidate, Corpus, Counts
 from lcode.memory.recall_words import Words, any_of
-from lcode.store.database import Row, fetch_all, fetch_one, scalar
+from lcode.store.database import fetch_all, fetch_one, scalar
 
 _LISTED = 20_000  # messages of one word that are told apart by their sessions
 _APART = 5_000  # messages of a store of which it is looked up of which session each is
 _COLUMNS = "seq, session_id, role, kind, created_at, text, terms"
-_SPOKEN = f"kind IN ('user', 'assistant') AND text != '' AND NOT {CALLS_ONLY}"
+_SPOKEN = "kind IN ('user', 'assistant') AND text != '' AND substr(text, 1, 1) != '→'"  # of which there is an index
 _BESIDE = (
-    (f"SELECT {_COLUMNS} FROM messages WHERE session_id = ? AND seq < ? AND {_SPOKEN} ORDER BY seq DESC LIMIT 2"),
-    (f"SELECT {_COLUMNS} FROM messages WHERE session_id = ? AND seq > ? AND {_SPOKEN} ORDER BY seq LIMIT 2"),
+    f"SELECT seq FROM messages WHERE session_id = ? AND seq < ? AND {_SPOKEN} ORDER BY seq DESC LIMIT 2",
+    f"SELECT seq FROM messages WHERE session_id = ? AND seq > ? AND {_SPOKEN} ORDER BY seq LIMIT 2",
 )
 
 
-@dataclass(frozen=True)
+Beside = tuple[list[int], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """A message that was read."""
 
@@ -60,38 +62,35 @@ class Surroundings:
         self._connection = connection
         self._words = words
         self._read: dict[int, Said] = {}
+        self._beside: dict[int, Beside] = {}
 
     def read(self, numbers: Iterable[int]) -> list[Said]:
         """The messages, in the order given; those that are not there are left out."""
         order = list(numbers)
         wanted = json.dumps([number for number in order if number not in self._read])
         sql = f"SELECT {_COLUMNS} FROM messages WHERE seq IN (SELECT value FROM json_each(?))"
-        for row in fetch_all(self._connection, sql, (wanted,)):
-            self._said(row)
-        return [self._read[number] for number in order if number in self._read]
-
-    def beside(self, one: Said) -> tuple[list[Said], list[Said]]:
-        """Up to two messages that somebody spoke before it, and after it, in its session, the nearest first."""
-        before, after = (
-            [self._said(row) for row in fetch_all(self._connection, sql, (one.session, one.seq))] for sql in _BESIDE
-        )
-        return before, after
-
-    def _said(self, row: Row) -> Said:
-        seq, session, role, kind, time, text, terms = row
-        if seq not in self._read:
+        for seq, session, role, kind, time, text, terms in fetch_all(self._connection, sql, (wanted,)):
             counts = self._words.counts(text, terms)
             self._read[seq] = Said(seq, session, role, kind, time, text, text.count(" ") + 1, counts)
-        return self._read[seq]
+        return [self._read[number] for number in order if number in self._read]
+
+    def beside(self, one: Said) -> Beside:
+        """The numbers of up to two messages that somebody spoke before it, and after it, in its session, the nearest first."""
+        if one.seq not in self._beside:
+            here = (one.session, one.seq)
+            before, after = ([row[0] for row in fetch_all(self._connection, sql, here)] for sql in _BESIDE)
+            self._beside[one.seq] = before, after
+        return self._beside[one.seq]
 
     def candidates(self, numbers: Iterable[int], topics: Topics, hidden: tuple[str, int]) -> list[Candidate]:
         """The messages as candidates for ranking. `hidden`: what is of this session up to this number was compacted."""
         chosen = self.read(numbers)
+        self.read({number: None for one in chosen for side in self.beside(one) for number in side})
         names = self._names(chosen)
         about = topics.of({one.session for one in chosen})
         found = []
         for one in chosen:
-            before, after = self.beside(one)
+            before, after = ([self._read[number] for number in side] for side in self.beside(one))
             topic, length = about[one.session]
             found.append(
                 Candidate(

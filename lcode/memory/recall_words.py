@@ -38,7 +38,7 @@ class Words:
                 for stem in self.stems(form):
                     self.near.setdefault(stem, []).append((number, weight))
         self._beginnings = tuple(sorted(beginnings))
-        self._wanted = self.own.keys() | self.near.keys()
+        self._wanted = frozenset((*self.own, *self.near))
 
     def stems(self, text: str) -> list[str]:
         """The words of a text, cut down to what their inflections share."""
@@ -52,20 +52,19 @@ class Words:
         if len(text) > _WHOLE:
             text = "\n".join(self._telling(text))
         stems = self.stems(text)
-        within = self.own.keys() & self.stems(parts) if parts else ()
-        if not within and self._wanted.isdisjoint(stems):
+        here = self._wanted.intersection(stems)
+        within = self.own.keys() & self.stems(parts) if parts else frozenset()
+        if not here and not within:
             return self.none
         times, nearest = [0.0] * len(self.terms), [0.0] * len(self.terms)
-        for stem in stems:
-            if (number := self.own.get(stem)) is not None:
-                times[number] += 1.0
-                nearest[number] = 1.0
+        for stem in here & self.own.keys():
+            times[self.own[stem]] += stems.count(stem)
         for stem in within:
-            number = self.own[stem]
-            times[number], nearest[number] = max(times[number], 1.0), 1.0
-        for stem in self.near.keys() & stems:
+            times[self.own[stem]] = max(times[self.own[stem]], 1.0)
+        for stem in here & self.near.keys():
             for number, weight in self.near[stem]:
                 nearest[number] = max(nearest[number], weight)
+        nearest = [1.0 if count else near for count, near in zip(times, nearest, strict=True)]
         return tuple(zip(times, nearest, strict=True))
 
     def _telling(self, text: str) -> Iterator[str]:

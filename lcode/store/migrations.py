@@ -238,6 +238,8 @@ def _memory_3(connection: apsw.Connection) -> None:
             session_id TEXT PRIMARY KEY REFERENCES sessions (id), origin TEXT NOT NULL, source_id TEXT NOT NULL DEFAULT '',
             {checksum.column("session_origins")}
         ) STRICT;
+        CREATE INDEX messages_spoken ON messages (session_id, seq)
+        WHERE kind IN ('user', 'assistant') AND text != '' AND substr(text, 1, 1) != '→';
         CREATE VIEW said_messages AS SELECT seq, text, terms FROM messages WHERE kind NOT IN ('tool', 'lookup');
         CREATE VIEW tool_messages AS SELECT seq, text, terms FROM messages WHERE kind = 'tool';
         INSERT INTO message_details (seq, tool, outcome, paths)
