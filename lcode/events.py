@@ -193,6 +193,15 @@ class Compacted(Event):
 
 
 @dataclass(frozen=True)
+class Evicted(Event):
+    """Parts of old messages were taken out of the prompt: results, in whose place a line stands, and reasoning."""
+
+    parts: int
+    tokens_before: int
+    tokens_after: int
+
+
+@dataclass(frozen=True)
 class Notice(Event):
     """One line the user should see. `level`: info, warning, error."""
 

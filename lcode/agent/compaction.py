@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lcode import clock
+from lcode.agent.eviction import elided
 from lcode.agent.outbox import NOT_NOW
 from lcode.agent.restated import Known, render
 from lcode.agent.summary import Asked, Summary, framed, summarise
@@ -21,6 +22,7 @@ from lcode.agent.touched_files import Touched, touched
 from lcode.errors import LcodeError
 from lcode.ids import new_id
 from lcode.memory.compactions import Compaction
+from lcode.memory.elisions import Elision
 from lcode.memory.model import Actor, MessageRow, Source, Trust
 from lcode.memory.thread import file_calls, thread
 from lcode.tokens import content_tokens
@@ -37,10 +39,11 @@ _LETTERS = 3.5  # characters of a token, about
 
 @dataclass(frozen=True)
 class Cut:
-    """`evicted` go, `kept` stay."""
+    """`evicted` go, `kept` stay; `out` is what was taken out of these."""
 
     evicted: list[MessageRow]
     kept: list[MessageRow]
+    out: Sequence[Elision] = ()
 
     @property
     def possible(self) -> bool:
@@ -119,13 +122,14 @@ async def compact(session: Session, cut: Cut, *, trigger: str, keep: str, before
     asked = Asked(session.provider, request, cut.evicted, budget, rooms.summary, keep)
     summary = await summarise(asked, session.seen.origins)
     content = _content(summary, known, rooms, cut)
-    now = context.estimate() - sum(map(row_tokens, cut.evicted)) + content_tokens(content)
+    kept, out, freed = elided(session, cut.kept, keep_newest=True)  # the cache ends before them: it costs nothing
+    now = context.estimate() - sum(map(row_tokens, cut.evicted)) - freed + content_tokens(content)
     made = Compaction(
         new_id("compaction"), session.id, "", _last(cut.evicted).id,
         sum(row.kind != "summary" for row in cut.evicted), before, round(now * before / max(1, context.estimate())),
         int((clock.monotonic() - started) * 1_000), trigger, summary.method, at,
     )  # fmt: skip
-    return await put_in_force(session, made, content, cut)
+    return await put_in_force(session, made, content, Cut(cut.evicted, kept, out))
 
 
 def _content(summary: Summary, known: Known, rooms: Rooms, cut: Cut) -> list[dict[str, Any]]:
@@ -155,6 +159,7 @@ async def _put_in_force(session: Session, made: Compaction, content: list[dict[s
         row = recall.add_message("user", "summary", content, text, by)
         whole = replace(made, summary_id=row.id)
         recall.add_compaction(whole)
+        recall.add_elisions(cut.out)
         return row, whole
 
     row, whole = await session.outbox.write(work)

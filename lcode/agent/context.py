@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lcode import clock
-from lcode.agent import compaction, further, pressure
+from lcode.agent import compaction, eviction, further, pressure
 from lcode.errors import UserError
 from lcode.events import Compacted, CompactionStarted, Emit, Notice, Usage
 from lcode.llm.providers import context_window
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_RESULT, _LONGEST_RESULT = 4_000, 60_000  # characters
 PRESSURE, AGAIN, COMPACT = 0.75, 0.6, 0.9  # of the budget; below AGAIN it may fill, and be told of, anew
+_FORGOTTEN = 3_600  # seconds after which no provider keeps a prompt by itself
 _RESERVE, _RESERVED = 16_384, 0.2  # tokens for the reply, and the share of a small window
 _TOOLS = 2_500  # tokens of the tools' schemas, about
 _NOTHING = "the context window is nearly full and nothing more can be taken out of it: {tokens:,} of {window:,} tokens"
@@ -34,6 +35,7 @@ class Context:
         self.tokens = 0
         self.made: Compaction | None = None  # the last one of this process
         self._told_stuck = False
+        self._heard: float | None = None  # when the last reply came
 
     @property
     def window(self) -> int:
@@ -51,6 +53,7 @@ class Context:
         return self.window - min(_RESERVE, int(self.window * _RESERVED))
 
     def note_usage(self, usage: Usage) -> None:
+        self._heard = clock.monotonic()
         self.tokens = usage.input + usage.output or self.estimate()
 
     def estimate(self) -> int:
@@ -66,6 +69,8 @@ class Context:
     async def make_room(self, emit: Emit) -> None:
         """Before each request: tell the agent that the window fills, or compact. Steps are whole then: calls have results."""
         used, budget = self.used(), self.budget
+        if used >= eviction.COLD * budget and self._cold():
+            used -= await eviction.make_room(self._session, used, budget, emit, cold=True)
         if used < PRESSURE * budget:
             self._told_stuck = False
             return
@@ -74,8 +79,13 @@ class Context:
             if self._saves_itself and used < budget and cut.possible:
                 return await self._session.add_notice(pressure.notice(cut, used, budget))
             await pressure.save_extract(self._session, cut)
-        if used >= COMPACT * budget and self._replied():
+        if not await eviction.make_room(self._session, used, budget, emit) and used >= COMPACT * budget and self._replied():
             await self.compact(emit)
+
+    def _cold(self) -> bool:
+        """Whether the provider has not kept the prompt: the session is taken up later, or nothing was asked for long."""
+        forgotten = self._heard is not None and clock.monotonic() - self._heard > _FORGOTTEN
+        return forgotten or self._session.prompt.stale in ("resume", "model api")
 
     @property
     def _saves_itself(self) -> bool:
@@ -84,12 +94,11 @@ class Context:
 
     def _told_of_pressure(self) -> bool:
         """Whether the notice stands in the prompt, and the window was not much emptier since."""
-        size, fixed = 0, self.estimate() - sum(map(compaction.row_tokens, self._session.rows))
-        told = False
+        told, size = 0, self.estimate() - sum(map(compaction.row_tokens, self._session.rows))
         for row in self._session.rows:
             size += compaction.row_tokens(row)
-            told = (told or pressure.is_notice(row)) and row.kind != "summary"
-        return told and fixed + size >= AGAIN * self.budget
+            told = size if pressure.is_notice(row) else told
+        return told >= AGAIN * self.budget
 
     def _replied(self) -> bool:
         """Whether the model answered since the last compaction."""
@@ -108,9 +117,11 @@ class Context:
             return await self.compact(emit, trigger="overflow")
         before = self.used()
         made = await further.take(self._session, self.made)
-        if made is None:
+        if made is not None:
+            self.made = made
+        elif not await eviction.cut_newest(self._session):
             return False
-        self.made, self.tokens = made, self.estimate()
+        self.tokens = self.estimate()
         emit(Notice(f"still too long for the model: made shorter, {before:,} to {self.tokens:,} tokens"))
         return True
 

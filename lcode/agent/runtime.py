@@ -29,6 +29,7 @@ from lcode.llm.protocol import Provider
 from lcode.llm.providers import default_model, resolve, secret_names
 from lcode.memory.agents import AgentRow, Choose
 from lcode.memory.blocks import Limits
+from lcode.memory.elisions import elisions
 from lcode.memory.model import Actor, Block, SessionRow, Source, Trust
 from lcode.memory.model_calls import last_usage
 from lcode.memory.session_memory import SessionMemory
@@ -246,7 +247,8 @@ class Runtime:
             await memory.run(session.context.locate)
             cut = memory.in_context[1]
             recalling = {tool.name for tool in session.calls.tools.values() if tool.recalls}
-            earlier = await memory.run(memory.recall.messages, row.id) if cut else []
+            partial = cut or await memory.run(memory.recall.ask, elisions, row.id)
+            earlier = await memory.run(memory.recall.messages, row.id) if partial else []
             session.calls.make_context("", "").seen.again(session.rows, recalling, earlier)
             session.calls.pushed.note("\n".join(message.text for message in session.rows if message.role == "tool"))
             branch, where = (memory.recall.redacted(name) for name in (self.branch, path_text(self.root)))  # as they are kept

@@ -43,7 +43,7 @@ News = Callable[[str], tuple[str, list[str]]]  # from the place last told of (''
 class Environment:
     """What a session takes from the process that opened it. `render_system` makes the system text anew, `news` the lines
     for the next user message, `resolve` a provider by its name, `end_note` the note that is kept at the end; `answered` is
-    called after each answer, `requested` once a request was sent."""
+    called after each answer, `requested` once a request was sent, `debug` with what was decided and why."""
 
     render_system: Callable[[list[Block]], str]
     news: News
@@ -52,6 +52,7 @@ class Environment:
     log_bug: Callable[[BaseException], str]
     answered: Callable[[], Awaitable[None]] | None = None
     requested: Callable[[], None] | None = None
+    debug: Callable[[str], None] = lambda text: None
     max_steps: int = 50
     max_tokens: int | None = None
     thinking: str = "off"

@@ -13,6 +13,7 @@ from typing import Any
 
 import apsw
 
+from lcode.memory.elisions import apply, elisions, goes_with, undo_with
 from lcode.memory.model import MessageRow
 from lcode.memory.recall_moments import MESSAGE, to_message
 from lcode.store.database import fetch_all, fetch_one, scalar
@@ -54,7 +55,8 @@ _COLUMNS = tuple(field.name for field in fields(Compaction))
 def context_rows(connection: apsw.Connection, session_id: str) -> list[MessageRow]:
     """The messages of a session that are in its prompt: the summary in force, then what came after its cut."""
     cut = int(scalar(connection, "SELECT context_from FROM sessions WHERE id = ?", (session_id,)) or 0)
-    return _rows(connection, session_id, cut, in_summary(connection, session_id))
+    rows = _rows(connection, session_id, cut, in_summary(connection, session_id))
+    return apply(rows, elisions(connection, session_id))
 
 
 def rows_before(connection: apsw.Connection, session_id: str) -> list[MessageRow]:
@@ -64,7 +66,8 @@ def rows_before(connection: apsw.Connection, session_id: str) -> list[MessageRow
         return context_rows(connection, session_id)
     cut = int(scalar(connection, "SELECT seq FROM messages WHERE id = ?", (standing[-1].cut_before,)) or 0)
     summary = standing[-2].summary_id if len(standing) > 1 else _inherited(connection, session_id)
-    return _rows(connection, session_id, cut, summary)
+    stay = (one for one in elisions(connection, session_id) if not goes_with(one, standing[-1].created_at))
+    return apply(_rows(connection, session_id, cut, summary), stay)
 
 
 def _rows(connection: apsw.Connection, session_id: str, cut: int, summary: str) -> list[MessageRow]:
@@ -120,9 +123,10 @@ def add(connection: apsw.Connection, **row: Any) -> None:
 
 def undo(connection: apsw.Connection, compaction_id: str, undone_at: str) -> None:
     """Have in the prompt what was there before the compaction, and what came since."""
-    sql = "SELECT session_id, cut_before FROM compactions WHERE id = ? AND undone_at = ''"
+    sql = "SELECT session_id, cut_before, created_at FROM compactions WHERE id = ? AND undone_at = ''"
     if found := fetch_one(connection, sql, (compaction_id,)):
         connection.execute("UPDATE compactions SET undone_at = ? WHERE id = ?", (undone_at, compaction_id))
+        undo_with(connection, found[0], found[2])
         _cut_at(connection, found[0], found[1])
 
 

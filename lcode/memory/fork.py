@@ -13,6 +13,7 @@ import apsw
 from lcode import clock
 from lcode.ids import new_id
 from lcode.memory.compactions import in_summary
+from lcode.memory.elisions import copy_elisions
 from lcode.memory.model import SessionRow
 from lcode.store import checksum, full_text
 from lcode.store.database import fetch_all, fetch_one, scalar
@@ -73,4 +74,5 @@ def copy_session(connection: apsw.Connection, source: SessionRow, fork_id: str, 
         " WHERE copy.session_id = ?",
         (fork_id,),
     )
+    copy_elisions(connection, source.id, fork_id)
     full_text.add(connection, "messages", "session_id = ?", (fork_id,))

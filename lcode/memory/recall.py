@@ -21,6 +21,7 @@ from lcode.errors import UserError
 from lcode.events import Usage
 from lcode.ids import new_id
 from lcode.memory.compactions import Compaction, context_rows
+from lcode.memory.elisions import Elision
 from lcode.memory.meaning import Meaning
 from lcode.memory.model import MessageRow, PendingCall, Provenance, Recalled, RecallHit, SessionRow
 from lcode.memory.model_calls import ModelCall, to_row
@@ -28,7 +29,6 @@ from lcode.memory.recall_filters import Filters
 from lcode.memory.recall_moments import MESSAGE, around, moment, named, to_message
 from lcode.memory.recall_search import in_order, search
 from lcode.memory.recall_writes import Operation, apply, apply_later
-from lcode.memory.results import Result, result
 from lcode.memory.terms import indexed, message_terms
 from lcode.redact import Redactor, cut
 from lcode.redact_content import redacted_json, redacted_parts
@@ -271,6 +271,11 @@ class Recall:
         """Record a compaction and put it in force: with its summary, in one transaction."""
         self._write("add_compaction", **made.row)
 
+    def add_elisions(self, made: Sequence[Elision]) -> None:
+        """Have other text in the prompt in the place of parts of messages."""
+        if made:
+            self._write("add_elisions", elisions=[one.row for one in made])
+
     def undo_compaction(self, compaction_id: str) -> None:
         """Have in the prompt what was there before a compaction, the last one that stands, and what came since."""
         self._write("undo_compaction", compaction_id=compaction_id, undone_at=clock.stamp())
@@ -285,11 +290,6 @@ class Recall:
             )
         )
         return [to_message(row) for row in rows]
-
-    def result(self, digits: str, session_id: str = "") -> Result | None:
-        """What a call returned, by the digits of its handle: of any session, of `session_id` where it is not one alone."""
-        found = self._log.read(lambda connection: result(connection, digits, session_id))
-        return found or self._memory.read(lambda connection: result(connection, digits, session_id))
 
     def add_calls(self, calls: Sequence[PendingCall], session_id: str) -> None:
         """Store the calls a reply asks for, before any of them runs."""

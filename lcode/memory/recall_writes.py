@@ -14,7 +14,7 @@ from typing import Any, Final
 import apsw
 
 from lcode import clock
-from lcode.memory import compactions
+from lcode.memory import compactions, elisions
 from lcode.store import checksum
 from lcode.store.database import fetch_one
 
@@ -192,6 +192,7 @@ OPERATIONS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "start_call": _start_call,
         "finish_call": _finish_call,
         **compactions.OPERATIONS,
+        **elisions.OPERATIONS,
     }
 )
 

@@ -8,12 +8,16 @@ what they are copies of, also where that is gone.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from lcode.store.database import fetch_one, scalar
+
+if TYPE_CHECKING:
+    from lcode.memory.recall import Recall
 
 _DIGITS = 8
 _FOUND = """
@@ -40,9 +44,13 @@ class Result:
 
     @property
     def about(self) -> str:
-        """The main argument on one line: the path, the command, the pattern."""
-        main = next((str(value) for value in self.arguments.values() if isinstance(value, str)), "")
-        return " ".join(main.split())[:100]
+        return about(self.arguments)
+
+
+def about(arguments: Mapping[str, Any]) -> str:
+    """The main argument of a call on one line: the path, the command, the pattern."""
+    main = next((str(value) for value in arguments.values() if isinstance(value, str)), "")
+    return " ".join(main.split())[:100]
 
 
 def handle_of(message_id: str) -> str:
@@ -50,8 +58,16 @@ def handle_of(message_id: str) -> str:
     return f"result-{message_id.removeprefix('message-')[:_DIGITS]}"
 
 
-def result(connection: apsw.Connection, digits: str, session_id: str) -> Result | None:
-    """The result whose handle has these digits."""
+def find_result(recall: Recall, digits: str, session_id: str) -> Result | None:
+    """The result whose handle has these digits: of any session, of the asking one where it is not one alone."""
+
+    def work(connection: apsw.Connection, session: str) -> Result | None:
+        return _result(connection, digits, session)
+
+    return recall.ask(work, session_id) or recall.ask(work, "")
+
+
+def _result(connection: apsw.Connection, digits: str, session_id: str) -> Result | None:
     row = fetch_one(connection, _FOUND, (f"message-{digits}", f"message-{digits}g", session_id))
     if row is None:
         return None

@@ -53,6 +53,7 @@ class ReadResult(Tool):
 
 async def _whole(context: ToolContext, handle: str) -> tuple[str, str]:
     """What it was, and its text. Raises ToolError."""
+    from lcode.memory.results import find_result
     from lcode.tools import kept
     from lcode.tools.memory_text import on_store
 
@@ -64,7 +65,7 @@ async def _whole(context: ToolContext, handle: str) -> tuple[str, str]:
         return "the output before it was cut", text
     found = None
     if kind != "output":
-        found = await on_store(context, context.memory.recall.result, digits, context.memory.session_id)
+        found = await on_store(context, find_result, context.memory.recall, digits, context.memory.session_id)
     if found is None:
         raise ToolError(
             f"There is no result {handle}: it was forgotten, or the handle is not to the letter. conversation_search finds"

@@ -15,6 +15,7 @@ from lcode.events import (
     CompactionStarted,
     Decision,
     Event,
+    Evicted,
     MemoryChanged,
     Notice,
     RunFinished,
@@ -93,6 +94,12 @@ def compacting(event: CompactionStarted) -> str:
     return f"the context window fills: summarising {event.messages:,} messages"
 
 
+def taken_out(event: Evicted) -> str:
+    """Room made without a summary, in a line."""
+    parts = "1 old result" if event.parts == 1 else f"{event.parts} old results"
+    return f"context: {parts} taken out, {event.tokens_before:,} to {event.tokens_after:,} tokens"
+
+
 def compacted(event: Compacted) -> str:
     """What a compaction freed, of what, and how long it took."""
     freed = 1 - event.tokens_after / max(1, event.tokens_before)
@@ -134,8 +141,8 @@ class PlainFace:
                 self._say(f"memory: {event.label} updated" + (f" by {event.by}" if event.by else ""))
             case CompactionStarted():
                 self._say(compacting(event))
-            case Compacted():
-                self._say(compacted(event))
+            case Compacted() | Evicted():
+                self._say(compacted(event) if isinstance(event, Compacted) else taken_out(event))
             case Notice():
                 if not tell_warning(self._err, event):
                     self._say(one_line(event.text))

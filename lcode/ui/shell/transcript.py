@@ -13,6 +13,7 @@ from lcode.events import (
     Compacted,
     CompactionStarted,
     Event,
+    Evicted,
     MemoryChanged,
     Notice,
     ReplyFinished,
@@ -28,7 +29,7 @@ from lcode.events import (
 )
 from lcode.memory.model import MessageRow
 from lcode.sanitize import clean
-from lcode.ui.plain import compacted, one_line, stop_words, tool_line
+from lcode.ui.plain import compacted, one_line, stop_words, taken_out, tool_line
 from lcode.ui.shell import cells, past
 from lcode.ui.shell.diff import diff_rows
 from lcode.ui.shell.render import INDENT, Renderer
@@ -200,6 +201,8 @@ class Transcript:
             case Compacted():
                 self.activity = "waiting"
                 self.say([[("dim", compacted(event))]])
+            case Evicted():
+                self.say([[("dim", taken_out(event))]])
             case Notice():
                 style = {"warning": "warning", "error": "bad"}.get(event.level, "dim")
                 self.say([[(style, one_line(clean(event.text), 400))]])
