@@ -11,7 +11,7 @@ import click
 
 from lcode import clock
 from lcode.cli.find import KINDS, passage_json, show_facts
-from lcode.cli.message_hits import hit_json, show_messages
+from lcode.cli.message_hits import hit_json, show_recalled
 from lcode.cli.options import LIMIT, Options, TextCommand, json_option, place_options
 from lcode.cli.output import Styled, say, say_json
 from lcode.errors import EXIT_ERROR, EXIT_OK, UsageError
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from lcode.index.reader import CodeReader, Standing
     from lcode.memory.grounding import Verdict
     from lcode.memory.lives import AsOf
-    from lcode.memory.model import Passage, RecallHit
+    from lcode.memory.model import Passage, Recalled
 
 SCOPES = ("code", "facts", "commits", "messages", "all")
 SPARE = 4  # facts more than are shown, so that good ones take the place of stale ones
 _FEW = 5  # commits and messages that are shown beside the code
+_OF_KIND = {"commit": ("facts", "commits")}  # digests are facts, which the worker writes; before, git's own words are found
 
 
 @dataclass
@@ -49,7 +50,7 @@ class Asked:
         wanted = list(SCOPES[:-1]) if self.scope == "all" else [self.scope]
         known = (
             (self.tags, "--tag", ("facts",)),
-            (self.kind, f"--kind {self.kind}", ("facts",) if self.kind in KINDS else ("code",)),
+            (self.kind, f"--kind {self.kind}", _OF_KIND.get(self.kind, ("facts",) if self.kind in KINDS else ("code",))),
             (self.language, "--lang", ("code",)),
             (self.moment, "--as-of", ("facts", "commits", "messages")),
             (self.path, "--path", ("code", "commits")),
@@ -62,6 +63,12 @@ class Asked:
         return wanted
 
 
+def no_messages() -> Recalled:
+    from lcode.memory.model import Recalled
+
+    return Recalled()
+
+
 @dataclass
 class Found:
     """What one question found."""
@@ -70,7 +77,7 @@ class Found:
     facts: list[Passage] = field(default_factory=list)
     verdicts: dict[str, Verdict] = field(default_factory=dict)  # how they stand in this worktree
     commits: list[PastCommit] = field(default_factory=list)
-    messages: list[RecallHit] = field(default_factory=list)
+    messages: Recalled = field(default_factory=no_messages)
     note: str = ""  # on the code
 
 
@@ -83,7 +90,7 @@ class Found:
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only facts with this tag; may be repeated (any of them).")
 @click.option("--as-of", default="", metavar="MOMENT", help="What was true then: a date, 2026-03, March, a commit, a session.")
 @click.option("--known-at", default="", metavar="MOMENT", help="Only what was known of it then; else what is known now.")
-@click.option("--limit", type=LIMIT, default=10, show_default=True, metavar="N", help="At most N of each.")
+@click.option("--limit", type=LIMIT, default=10, show_default=True, metavar="N", help="At most N of each; with --stdin in all.")
 @click.option("--explain", is_flag=True, help="Say why each place in the code ranks where it does.")
 @click.option("--stdin", "many", is_flag=True, help="Questions from standard input, one a line; a line of JSON for each.")
 @json_option
@@ -137,6 +144,8 @@ def search(
         return EXIT_OK
     left_out = () if reader is not None else ("code", "commits")
     _show(found, [scope for scope in asked.scopes() if scope not in left_out], asked, words, standing)
+    if asked.kind == "commit" and found.commits and not found.facts:
+        say(Styled("commits that no worker has digested yet are found by git's own words", "dim"), err=True)
     if standing is not None and standing.words:
         say(Styled(standing.words, "dim"), err=True)
     return EXIT_OK
@@ -168,15 +177,18 @@ def find(runtime: Runtime, reader: CodeReader | None, asked: Asked, words: str) 
         )
     if reader is not None and "commits" in scopes:
         end = int(clock.parse(asked.as_of.valid_at).timestamp()) + 1 if asked.as_of else 0
-        found.commits = reader.commits(words, path=asked.path, end=end, limit=beside)
+        found.commits = reader.commits(words, path=asked.path, end=end, limit=asked.limit if asked.kind else beside)
     if memory is not None and "facts" in scopes:
         # what was true then is not held against the code of now
         spare = SPARE if asked.as_of is None else 0
         facts = memory.archival.search(words, kind=asked.kind, tags=asked.tags, limit=asked.limit + spare, as_of=asked.as_of)
         found.verdicts = memory.grounding.of(facts, since=True) if asked.as_of is None else {}
         found.facts = memory.grounding.ranked(facts, found.verdicts)[: asked.limit]
+        digested = {fact.commit for fact in found.facts if fact.kind == "commit"}
+        found.commits = [commit for commit in found.commits if commit.hash not in digested]
     if memory is not None and "messages" in scopes:
-        found.messages = memory.recall.search(words, end=asked.as_of.valid_at if asked.as_of else "", limit=asked.limit)
+        end_of_time = asked.as_of.valid_at if asked.as_of else ""
+        found.messages = memory.recall.search(words, end=end_of_time, limit=beside)
     return found
 
 
@@ -188,7 +200,7 @@ def _show(found: Found, scopes: Sequence[str], asked: Asked, words: str, standin
         "code": lambda: show_code(found.code, words, explain=asked.explain, whole=whole, note=found.note),
         "facts": lambda: show_facts(found.facts, found.verdicts),
         "commits": lambda: show_commits(found.commits, read=read),
-        "messages": lambda: show_messages(found.messages, words),
+        "messages": lambda: show_recalled(found.messages, words),
     }
     labels = {"code": "Code", "facts": "Kept in memory", "commits": "Past commits", "messages": "Said in sessions"}
     for at, scope in enumerate(scopes):
@@ -213,10 +225,16 @@ def _answer_lines(runtime: Runtime, reader: CodeReader | None, asked: Asked) -> 
     import json
 
     for line in _lines():
-        found = _json(find(runtime, reader, asked, line))
-        hits = [{"scope": scope, **hit} for scope in asked.scopes() for hit in found[scope]]
-        sys.stdout.write(json.dumps({"query": line, "hits": hits}) + "\n")
+        sys.stdout.write(json.dumps({"query": line, "hits": _fused(_json(find(runtime, reader, asked, line)), asked)}) + "\n")
         sys.stdout.flush()
+
+
+def _fused(found: dict[str, list[dict[str, Any]]], asked: Asked) -> list[dict[str, Any]]:
+    """All hits in one list by their ranks: the first of each scope, then the second ones. Scores of scopes do not compare."""
+    ranked = [
+        (rank, at, {"scope": scope, **hit}) for at, scope in enumerate(asked.scopes()) for rank, hit in enumerate(found[scope])
+    ]
+    return [hit for _, _, hit in sorted(ranked, key=lambda one: one[:2])][: asked.limit]
 
 
 def _lines() -> Iterator[str]:

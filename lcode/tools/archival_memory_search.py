@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -17,7 +17,7 @@ from lcode.memory.model import Source, Trust
 from lcode.tools.base import Effect, Tool, ToolContext, ToolError, ToolOutput
 from lcode.tools.code_text import below
 from lcode.tools.memory_text import on_store, passages_text, take_in
-from lcode.tools.message_text import hits_text
+from lcode.tools.message_text import hits_text, worth
 
 if TYPE_CHECKING:
     from lcode.index.model import Hit
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lcode.memory.model import Passage, RecallHit
 
 _PASSAGES = frozenset({"fact", "decision", "attempt", "note", "summary", "commit"})
+_OF_KIND = {"commit": ("facts", "commits")}  # the worker writes digests; before, git's own words are found
 _ROOM = 5_600  # characters of an answer, about
 _SHARES = {"facts": 1_600, "messages": 1_200, "commits": 600}  # of them at the most, beside code
 _BESIDE = {"facts": 4, "messages": 2, "commits": 4}  # how many at the most, beside code
@@ -54,7 +55,7 @@ class Asked:
     scopes: list[str] = field(default_factory=list)
     facts: list[Passage] = field(default_factory=list)
     verdicts: dict[str, Verdict] = field(default_factory=dict)  # how they stand in this worktree
-    messages: list[RecallHit] = field(default_factory=list)
+    messages: Sequence[RecallHit] = ()
     code: list[Hit] = field(default_factory=list)
     commits: list[PastCommit] = field(default_factory=list)
     standing: str = ""
@@ -141,7 +142,7 @@ def _scopes(asked: Asked, scope: str) -> list[str]:
     wanted = [scope] if scope != "all" else ["facts", "code", "commits", "messages"]
     known = (
         (asked.tags, "tags", ("facts",)),
-        (asked.kind, "kind", ("facts",) if asked.kind in _PASSAGES else ("code",)),
+        (asked.kind, "kind", _OF_KIND.get(asked.kind, ("facts",) if asked.kind in _PASSAGES else ("code",))),
         (asked.language, "language", ("code",)),
         (asked.start or asked.end, "dates", ("facts", "commits", "messages")),
         (asked.as_of, "as_of", ("facts", "commits", "messages")),
@@ -197,10 +198,12 @@ async def _search_memory(context: ToolContext, asked: Asked) -> None:
             asked.verdicts = await asyncio.to_thread(memory.grounding.of, found, since=True)
         asked.facts = memory.grounding.ranked(found, asked.verdicts)[: asked.count("facts")]
     if "messages" in asked.scopes:
-        asked.messages = await on_store(
+        said = await on_store(
             context, memory.recall.search, asked.query, limit=asked.count("messages"), in_context=memory.in_context,
             start=asked.start, end=asked.until,
         )  # fmt: skip
+        asked.messages = said
+        asked.notes += [worth(said).strip("[]")] if said and worth(said) else []
 
 
 def _seconds(day: str, bound: Callable[[str], str]) -> int:
@@ -267,7 +270,7 @@ def _told(context: ToolContext, asked: Asked) -> str:
     parts = {
         "facts": passages_text(asked.facts, room["facts"], asked.verdicts),
         "commits": commits_text(asked.commits, room["commits"]),
-        "messages": hits_text(asked.messages, room["messages"]),
+        "messages": hits_text(asked.messages, room["messages"], here=context.memory.session_id),
     }
     left = _ROOM - sum(map(len, parts.values()))
     parts["code"] = code_text(asked.code, asked.query, left, context.redacted)

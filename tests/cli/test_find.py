@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from lcode.cli import find, remember
@@ -117,3 +118,21 @@ def test_a_fact_says_what_it_ends(lcode: Lcode) -> None:
     assert f"no longer true: {other} Retries stop after 3" in lcode("remember", "Retries go on", "--supersedes", other).out
     assert lcode("remember", "x", "--supersedes", "ffff").code == 1
     assert old not in lcode("search", "deploys", "--json").out
+
+
+def test_commits_are_found_before_a_worker_has_digested_them(lcode: Lcode, repository: Path) -> None:
+    git(repository, "commit", "-q", "--allow-empty", "-m", "Drop the zebra cache")
+    done = lcode("search", "--kind", "commit", "zebra", "cache")
+    assert "Drop the zebra cache" in done.out
+    assert "git's own words" in done.err
+    assert lcode("search", "--kind", "decision", "zebra", "--json").json()["commits"] == []
+
+
+def test_lines_of_questions_are_answered_by_rank_over_all_scopes(lcode: Lcode, repository: Path) -> None:
+    lcode("remember", "the zebra lives in the zoo")
+    lcode("remember", "the zebra eats grass")
+    lcode("-p", "the zebra sleeps at noon")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "Feed the zebra")
+    (line,) = lcode("search", "--stdin", "--scope", "all", "--limit", "3", stdin="zebra\n").out.splitlines()
+    hits = json.loads(line)["hits"]
+    assert [hit["scope"] for hit in hits] == ["facts", "commits", "messages"]
