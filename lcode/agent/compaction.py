@@ -34,6 +34,7 @@ MUST_FREE = 0.3  # of what was there, or more is evicted
 _KEPT = (0.25, 0.12, 0.06, 0.03, 0.0)  # of the budget are kept verbatim at the end: the first that frees enough
 _SUMMARY, _RESTATED = 0.06, 0.10  # of the budget that the summary, and what is rendered anew, may take at the most
 _MOST = (6_000, 24_000)  # characters of them in the largest windows
+_WRITTEN, _OF_GONE = 300, 0.3  # tokens that are written in any case, and the share of what goes that is written again, about
 _LETTERS = 3.5  # characters of a token, about
 
 
@@ -76,11 +77,12 @@ def row_tokens(row: MessageRow) -> int:
 def choose_cut(rows: Sequence[MessageRow], budget: int, used: int) -> Cut:
     """Keep the newest rows that fit in a share of the budget, ever fewer until enough of the `used` tokens is freed, whatever
     is written in their place."""
-    added = Rooms.of(budget).tokens
+    most = Rooms.of(budget).tokens
     cut = Cut([], list(rows))
     for share in _KEPT:
-        cut = _cut(rows, int(budget * share))
-        if sum(map(row_tokens, cut.evicted)) - added >= used * MUST_FREE:
+        cut = _cut(rows, int(min(budget, used) * share))
+        gone = sum(map(row_tokens, cut.evicted))
+        if gone - min(most, _WRITTEN + int(gone * _OF_GONE)) >= used * MUST_FREE:
             break
     return cut
 

@@ -1,0 +1,108 @@
+"""Taking a compaction back: what it took out is in the prompt again, to the byte, if it fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lcode.errors import UserError
+from lcode.events import Notice
+from lcode.memory.compactions import compactions
+from tests.agent.compacting import LONG, WINDOW, filled, talker, words
+from tests.agent.harness import Harness, run
+
+
+def test_what_was_taken_out_is_there_again_in_the_order_it_went(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo)
+        script = harness.script([talker()] * 60)
+        session = await filled(harness)
+        first = list(session.rows)
+        await session.compact("", harness.events.append)
+        await harness.ask(session, "between")
+        second = list(session.rows)
+        await session.compact("", harness.events.append)
+        await session.uncompact(harness.events.append)
+        assert session.rows == second
+        await session.uncompact(harness.events.append)
+        assert session.rows == [*first, *second[-2:]]
+        with pytest.raises(UserError, match="no compaction to take back"):
+            await session.uncompact(harness.events.append)
+        await harness.ask(session, "and now?")
+        assert "question 0" in words(script.requests[-1])
+        assert "<summary>" not in words(script.requests[-1])
+        assert harness.of(Notice)[-1].text.endswith("tokens")
+        await harness.runtime.close()
+
+    run(work())
+
+
+def test_it_may_be_compacted_and_taken_back_again_and_after_a_resume(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo)
+        harness.script([talker()] * 60)
+        session = await filled(harness)
+        rows = list(session.rows)
+        for _ in range(2):
+            await session.compact("", harness.events.append)
+            await session.uncompact(harness.events.append)
+        await session.compact("", harness.events.append)
+        await harness.runtime.close()
+        again = Harness.open(repo)
+        again.script([talker()] * 9)
+        resumed = await again.runtime.resume_session(session.id)
+        assert resumed.rows[0].kind == "summary"
+        await resumed.uncompact(again.events.append)
+        assert resumed.rows == rows
+        assert resumed.memory.in_context == (session.id, 0)
+        assert len(resumed.memory.recall.ask(compactions, session.id)) == 3
+        await again.runtime.close()
+        last = Harness.open(repo)
+        last.script([talker()] * 9)
+        assert (await last.runtime.resume_session(session.id)).rows == rows
+        await last.runtime.close()
+
+    run(work())
+
+
+def test_what_does_not_fit_stays_out_and_is_found(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo)
+        harness.script([talker()] * 60)
+        session = await filled(harness, turns=8)
+        await session.compact("", harness.events.append)
+        await harness.runtime.close()
+        again = Harness.open(repo, context_window=WINDOW - 6_000)
+        again.script([talker()] * 9)
+        resumed = await again.runtime.resume_session(session.id)
+        before = list(resumed.rows)
+        with pytest.raises(UserError, match="does not fit"):
+            await resumed.uncompact(again.events.append)
+        assert resumed.rows == before
+        hits = resumed.memory.recall.search("question 2", in_context=resumed.memory.in_context)
+        assert any(hit.message.text == "question 2" for hit in hits)
+        await again.runtime.close()
+
+    run(work())
+
+
+def test_a_resume_after_it_sends_the_same_bytes(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo)
+        script = harness.script([talker()] * 60)
+        session = await filled(harness)
+        await session.compact("", harness.events.append)
+        await session.uncompact(harness.events.append)
+        await harness.ask(session, "one")
+        last = script.requests[-1]
+        await harness.runtime.close()
+        again = Harness.open(repo)
+        later = again.script([talker()] * 9)
+        await again.ask(await again.runtime.resume_session(session.id), "two")
+        assert later.requests[0].system == last.system
+        assert later.requests[0].messages[: len(last.messages)] == last.messages
+        assert LONG in words(later.requests[0])
+        await again.runtime.close()
+
+    run(work())
