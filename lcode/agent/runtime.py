@@ -30,7 +30,7 @@ from lcode.llm.providers import default_model, resolve, secret_names
 from lcode.memory.agents import AgentRow, Choose
 from lcode.memory.blocks import Limits
 from lcode.memory.elisions import elisions
-from lcode.memory.model import Actor, Block, SessionRow, Source, Trust
+from lcode.memory.model import Actor, Block, Recalled, SessionRow, Source, Trust
 from lcode.memory.model_calls import last_usage
 from lcode.memory.session_memory import SessionMemory
 from lcode.memory.store import Store
@@ -153,6 +153,11 @@ class Runtime:
     async def blocks(self) -> list[Block]:
         memory = self.memory()
         return await memory.run(memory.blocks.list)
+
+    async def recall(self, query: str) -> Recalled:
+        """What was said in all sessions that answers `query`."""
+        memory = self.memory()
+        return await memory.run(memory.recall.search, query, limit=5, context=0)
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from lcode.events import Emit, Notice, RunFinished
 from lcode.memory.compactions import Compaction
-from lcode.memory.model import Block, MessageRow, SessionRow
+from lcode.memory.model import Block, MessageRow, Recalled, SessionRow
 
 
 class AgentPort(Protocol):
@@ -78,3 +78,4 @@ class RuntimePort(Protocol):
     async def fork_session(self, session_id: str | None = None, *, model: str | None = None, mode: Any = None) -> Any: ...
     async def sessions(self, limit: int = 20) -> list[SessionRow]: ...
     async def blocks(self) -> list[Block]: ...
+    async def recall(self, query: str) -> Recalled: ...

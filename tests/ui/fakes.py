@@ -30,7 +30,7 @@ from lcode.events import (
     Usage,
 )
 from lcode.memory.compactions import Compaction
-from lcode.memory.model import Actor, Block, MessageRow, Scope, SessionRow, Source, Trust
+from lcode.memory.model import Actor, Block, MessageRow, Outcome, Recalled, RecallHit, Scope, SessionRow, Source, Trust
 
 SECTIONS, FUNCTIONS = 20, 160
 DIFF = """--- a/src/app.py
@@ -215,6 +215,15 @@ class FakeRuntime:
 
     async def sessions(self, limit: int = 20) -> list[SessionRow]:
         return [session_row("session-aaaa1111bbbb2222", ""), session_row("session-dddd4444", "parser")][:limit]
+
+    async def recall(self, query: str) -> Recalled:
+        if query != "parser":
+            return Recalled()
+        outcome = Outcome(edited=("parser.py",))
+        hit = RecallHit(
+            message(1, "user", "fix the \x1b[31mparser"), "The parser", "main", 0.4, confidence="weak", outcome=outcome
+        )
+        return Recalled([hit], best=0.4, confidence="weak")
 
     async def blocks(self) -> list[Block]:
         return [block("architecture", "One package, src/app.py starts it."), block("human", "Likes short answers.")]

@@ -29,6 +29,17 @@ def test_lines_are_answered_until_the_end_of_the_input(tmp_path: Path) -> None:
     assert session.closed
 
 
+def test_what_was_said_is_found_and_shown_without_escapes(tmp_path: Path) -> None:
+    text, session = serve(io.StringIO("/recall parser\n/recall nonsense\n/recall\n"), tmp_path)
+    assert "only weak matches, the best at 0.40" in text
+    assert "you: fix the parser" in text
+    assert "edited parser.py" in text
+    assert "nothing found in the sessions" in text
+    assert "what is to be found?" in text
+    assert "\x1b" not in text
+    assert session.asked == []
+
+
 def test_without_a_terminal_nobody_is_asked(tmp_path: Path) -> None:
     text, session = serve(io.StringIO("edit\n"), tmp_path)
     assert "refused, nobody can be asked: edit_file src/app.py" in text

@@ -292,6 +292,7 @@ def test_commands_work_in_the_session(tmp_path: Path) -> None:
         for typed, shown in [
             ("/help", "/sessions"),
             ("/memory human", "Likes short answers."),
+            ("/recall parser", "fix the parser"),
             ("/model openai/other", "openai/other"),
             ("/model nonsense", "models are named provider/model"),
             ("/modle", "did you mean /mode"),

@@ -117,6 +117,15 @@ async def show_memory(shell: ShellPort, argument: str) -> None:
     shell.say([[("bold", clean(block.label)), ("dim", f"  {facts}")], *_text(block.value or "(empty)")])
 
 
+@command("recall", "search what was said in all sessions (shown to you alone)", argument="query", while_running=True)
+async def recall(shell: ShellPort, argument: str) -> None:
+    from lcode.ui.shell.moments import rows_of
+
+    if not argument:
+        raise UserError("what is to be found?", "/recall why did we drop redis last week")
+    shell.say(rows_of(await shell.runtime.recall(argument)))
+
+
 @command("sessions", "the sessions of this agent, newest first", while_running=True)
 async def show_sessions(shell: ShellPort, argument: str) -> None:
     rows = await shell.runtime.sessions(15)
