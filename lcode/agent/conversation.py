@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lcode.llm.protocol import Message, Text, ToolCall, ToolResult
+from lcode.llm.protocol import Message, ToolCall, ToolResult
 from lcode.llm.wire import parts_from_json
 from lcode.memory.model import MessageRow
-from lcode.redact import cut
+from lcode.memory.reply_text import call_line as line_of_call
+from lcode.memory.reply_text import reply_text as text_of_reply
 
 BY_A_COMMAND = "(asked by a session's command)"  # what the user typed of such a message: nothing
 LOOKUPS = frozenset({"conversation_search", "conversation_search_date", "archival_memory_search"})
@@ -58,10 +59,7 @@ def _close(messages: list[Message], waiting: dict[str, ToolResult | None]) -> No
 def reply_text(content: list[dict[str, Any]]) -> str:
     """What people and search see of a reply with this redacted content: its words, and a line for each call that does
     something."""
-    parts = parts_from_json(content)
-    lines = ["".join(part.text for part in parts if isinstance(part, Text)).strip()]
-    lines += [f"→ {call_line(part)}" for part in parts if isinstance(part, ToolCall) and part.name not in LOOKUPS]
-    return "\n".join(filter(None, lines))
+    return text_of_reply(content, LOOKUPS)
 
 
 def said(row: MessageRow) -> str:
@@ -76,8 +74,7 @@ def said_and_called(row: MessageRow) -> str:
 
 def call_line(call: ToolCall) -> str:
     """A redacted call in one line: its name and its short arguments."""
-    values = [str(value) for value in (call.arguments or {}).values() if isinstance(value, str | int)]
-    return cut(" ".join([call.name, *values]), 300).replace("\n", " ")
+    return line_of_call(call.name, call.arguments or {})
 
 
 def user_parts(text: str, context: str, typed: str = "") -> list[dict[str, Any]]:

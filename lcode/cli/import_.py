@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -55,6 +56,89 @@ def jsonl(options: Options, files: tuple[Path, ...], dry_run: bool, as_json: boo
                 yield from messages(file, name, damages)
 
     _import(options, "jsonl", read, dry_run=dry_run, as_json=as_json)
+
+
+_PATHS = click.argument("paths", nargs=-1, metavar="[PATH]…", type=click.Path(exists=True, path_type=Path))
+_ALL = click.option("--all", "everything", is_flag=True, help="Sessions of every place, not of this repository alone.")
+
+
+@import_group.command("claude-code")
+@_PATHS
+@_ALL
+@_dry_run
+@json_option
+@place_options
+@click.pass_obj
+def claude_code(options: Options, paths: tuple[Path, ...], everything: bool, dry_run: bool, as_json: bool) -> None:
+    """Sessions of Claude Code: those of this repository on this machine, or all in PATH.
+
+    Without PATH they are looked for where Claude Code keeps them ($CLAUDE_CONFIG_DIR, else ~/.claude).
+    """
+    from lcode.memory import importing_claude as peer
+
+    def reads(found: Sequence[Path], roots: Collection[str], folders: Sequence[Path]) -> Read:
+        return lambda damages: peer.Claude(roots).read(found, damages)
+
+    _import_peer(options, peer, reads, paths, everything=everything, dry_run=dry_run, as_json=as_json)
+
+
+@import_group.command()
+@_PATHS
+@_ALL
+@_dry_run
+@json_option
+@place_options
+@click.pass_obj
+def codex(options: Options, paths: tuple[Path, ...], everything: bool, dry_run: bool, as_json: bool) -> None:
+    """Sessions of Codex: those of this repository on this machine, or all in PATH.
+
+    Without PATH they are looked for where Codex keeps them ($CODEX_HOME, else ~/.codex), archived ones too.
+    """
+    from lcode.memory import importing_codex as peer
+
+    def reads(found: Sequence[Path], roots: Collection[str], folders: Sequence[Path]) -> Read:
+        named = {key: title for folder in folders for key, title in peer.titles(folder).items()}
+        return lambda damages: peer.Codex(roots, named).read(found, damages)
+
+    _import_peer(options, peer, reads, paths, everything=everything, dry_run=dry_run, as_json=as_json)
+
+
+def _import_peer(
+    options: Options,
+    peer: ModuleType,
+    reads: Callable[[Sequence[Path], Collection[str], Sequence[Path]], Read],
+    paths: Sequence[Path],
+    *,
+    everything: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Import what a peer keeps in `paths`, or of this repository where it keeps its sessions. `peer` is the module that knows
+    where that is."""
+    import os
+
+    folders = list(paths) or peer.folders(os.environ, Path.home())
+    roots = _roots(options)
+    try:
+        found = [file for folder in folders for file in peer.sources(folder, () if everything or paths else roots)]
+    except OSError as error:
+        raise UserError(f"cannot read {error.filename}: {error.strerror or error}") from error
+    if not found:
+        of = "" if everything or paths else " of this repository"
+        where = " or ".join(map(str, folders))
+        hint = "name a file or folder" if everything or paths else "--all takes those of every place; or name a file or folder"
+        raise UserError(f"there are no sessions of {peer.ORIGIN}{of} in {where}", hint)
+    _import(options, peer.ORIGIN, reads(found, roots, folders), dry_run=dry_run, as_json=as_json)
+
+
+def _roots(options: Options) -> list[str]:
+    """The folders of the repository at hand: its worktrees, and where it was before."""
+    from lcode.cli.place import registry
+    from lcode.path_text import path_text
+
+    with registry(options, writes=False) as (store, place):
+        agent = store.agents.find(options.agent) if options.agent else store.agents.known(place)
+        return list(dict.fromkeys([path_text(place.root), *(agent.paths if agent is not None else ())]))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import apsw
 from lcode.memory.importing import ImportedMessage, ImportedSession, digest
 from lcode.memory.model import Actor, Source, Trust
 from lcode.memory.recall_writes import apply
+from lcode.memory.reply_text import reply_text
 from lcode.memory.terms import indexed, message_terms
 from lcode.redact import cut
 from lcode.redact_content import redacted_parts
@@ -41,8 +42,10 @@ def session_id(origin: str, session: ImportedSession) -> str:
 def message_row(origin: str, message: ImportedMessage, redact: Redact) -> Row:
     """A message as `add_message` takes it: redacted, and by nobody vouched for."""
     role, kind, actor, source = _PLACES[message.role]
-    text = _bounded(redact(message.text)) if role == "tool" else redact(message.text)
-    content = redacted_parts(message.content, redact) or _parts(message, role, text)
+    content = [_shortened(part) for part in redacted_parts(message.content, redact)]
+    text = redact(reply_text(content)) if content else redact(message.text)
+    text = _bounded(text) if role == "tool" else text
+    content = content or _parts(message, role, text)
     content[0]["time"] = redact(message.written)
     files = "\n".join(map(redact, message.paths))
     tool = redact(message.tool)
@@ -63,6 +66,15 @@ def _parts(message: ImportedMessage, role: str, text: str) -> list[Row]:
         return [{"type": "text", "text": text}]
     part = {"type": "tool_result", "call_id": message.call_id, "name": message.tool, "text": text}
     return [part | ({"is_error": True} if message.outcome not in ("", "ok") else {})]
+
+
+def _shortened(value: Any) -> Any:
+    """A JSON value with every long text in it bounded: arguments hold whole files."""
+    if isinstance(value, str):
+        return _bounded(value)
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    return [_shortened(item) for item in value] if isinstance(value, list) else value
 
 
 def _bounded(text: str) -> str:

@@ -35,7 +35,8 @@ class ImportedSession:
 @dataclass(frozen=True)
 class ImportedMessage:
     """A message as it stands in a file. `key` names it apart from all others of its program, for ever; `id` is what the
-    program itself calls it, `written` its time as it stands there. `role` is user, assistant, tool or system."""
+    program itself calls it, `written` its time as it stands there. `role` is user, assistant, tool, system or summary.
+    `content` is that of a reply with calls, from which its text follows."""
 
     session: ImportedSession
     key: str

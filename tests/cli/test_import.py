@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,60 @@ def test_an_imported_session_is_listed_and_read_but_neither_continued_nor_forked
     for option in ((), ("--fork",)):
         refused = lcode("-r", imported[8:16], *option, "-p", "go on")
         assert refused.code == 1 and "was imported (jsonl)" in refused.err
+
+
+@pytest.fixture
+def histories(tmp_path: Path, repository: Path) -> Path:
+    """Histories of other agents, of this repository."""
+    source = Path(__file__).parent.parent / "fixtures/histories"
+    copy = tmp_path / "histories"
+    shutil.copytree(source / "claude-code", copy / "claude/projects")
+    shutil.copytree(source / "codex", copy / "codex")
+    for path in copy.rglob("*.jsonl"):
+        path.write_text(re.sub(r"/work/shop\b", str(repository), path.read_text()))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "folder", "question", "answer"),
+    [
+        ("claude-code", "CLAUDE_CONFIG_DIR", "claude", "certificate of the upload host", "has expired; renew it"),
+        ("codex", "CODEX_HOME", "codex", "weights grams", "Weights must be in grams, never in pounds."),
+    ],
+)
+def test_a_peer_s_sessions_of_this_repository_come_in_and_are_found(
+    lcode: Lcode,
+    histories: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    variable: str,
+    folder: str,
+    question: str,
+    answer: str,
+) -> None:
+    monkeypatch.setenv(variable, str(histories / folder))
+    assert lcode("import", name, "--dry-run").out.split(" in ")[0].endswith("messages would be imported")
+    done = lcode("import", name)
+    assert " imported in " in done.out and "2 lines could not be read" in done.err
+    assert "Another repository" not in lcode("recall", "another repository").out
+    assert answer in lcode("recall", question).out
+    assert lcode("import", name).out.startswith("nothing new")
+    assert lcode("import", name, "--all").out.startswith("1 message imported in 1 new session")
+
+
+def test_a_path_is_taken_wherever_its_sessions_were(lcode: Lcode, histories: Path) -> None:
+    file = next((histories / "claude/projects/-work-other").glob("*.jsonl"))
+    assert lcode("import", "claude-code", str(file)).out.startswith("1 message imported")
+
+
+def test_a_place_without_sessions_says_where_they_were_looked_for(
+    lcode: Lcode, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path / "none"))
+    done = lcode("import", "codex")
+    assert done.code == 1
+    assert done.err.startswith(f"lcode: there are no sessions of codex of this repository in {tmp_path}/none/sessions")
+    assert "hint: --all takes those of every place" in done.err
 
 
 def test_a_file_that_cannot_be_read_is_one_line(lcode: Lcode, repository: Path) -> None:
