@@ -21,11 +21,12 @@ from lcode.memory.recall_words import Words, any_of
 from lcode.store.database import fetch_all, fetch_one, scalar
 
 SPEECH, OUTPUTS = "messages_fts", "tool_messages_fts"
-_BEST = {SPEECH: 150, OUTPUTS: 40}  # messages, by the words themselves
-_NEAR = 40  # by words of like meaning
+_BEST = {SPEECH: 80, OUTPUTS: 20}  # messages, by the words themselves
+_NEAR = 20  # by words of like meaning
 _DATED = 60  # in each time that the question names
-_SCORED = 30_000  # rows that one query may score
-_RARE = 5_000  # messages that a word of like meaning may be in
+_SCORED = {SPEECH: 15_000, OUTPUTS: 5_000}  # rows that one query may score
+_NEAR_SCORED = 5_000  # the same by words of like meaning
+_RARE = 2_000  # messages that a word of like meaning may be in
 _SCORE = "bm25({0}, 1.0, 0.5)"
 _ANY_COPY = "SELECT 1 FROM messages WHERE copy_of != '' LIMIT 1"
 _COPIES = (  # a message is found where it was said, or where that is gone in its first copy
@@ -79,9 +80,11 @@ class Scope:
 
 @dataclass
 class Choice:
-    """The messages that were chosen, best first of each way; `corpus` is what they were chosen from."""
+    """The messages that were chosen, best first of each way; `corpus` is what they were chosen from, `near` matches the words
+    of like meaning that chose."""
 
     corpus: Corpus
+    near: str = ""
     own: list[int] = field(default_factory=list)
     others: list[int] = field(default_factory=list)
 
@@ -97,7 +100,8 @@ def choose(connection: apsw.Connection, question: Question, words: Words, scope:
     choice.own = _by_words(connection, SPEECH, words, found, scope, max(_BEST[SPEECH], limit))
     printed = [_count(connection, OUTPUTS, any_of(term.own)) for term in words.terms]
     choice.others = _by_words(connection, OUTPUTS, words, printed, scope, _BEST[OUTPUTS])
-    choice.others += scope.best(connection, SPEECH, _near(connection, words), _NEAR)
+    choice.near = _near(connection, words)
+    choice.others += scope.best(connection, SPEECH, choice.near, _NEAR)
     expression = any_of([form for term in words.terms for form in term.own])
     for date in question.dates:
         within = scope.at(connection, date.start, date.end)
@@ -113,7 +117,7 @@ def _by_words(
     order = sorted((number for number, count in enumerate(found) if count), key=lambda number: found[number])
     chosen: list[int] = []
     rows = 0
-    while order and rows + found[order[0]] <= _SCORED:
+    while order and rows + found[order[0]] <= _SCORED[index]:
         rows += found[order[0]]
         chosen.append(order.pop(0))
     parts = [any_of(words.terms[number].own) for number in chosen]
@@ -122,7 +126,7 @@ def _by_words(
     best = scope.best(connection, index, " OR ".join(f"({part})" for part in parts), limit)
     if len(best) < limit and len(order) == 1:
         newest = int(scalar(connection, "SELECT max(seq) FROM messages") or 0)
-        since = int(newest * (1 - _SCORED / found[order[0]]))
+        since = int(newest * (1 - _SCORED[index] / found[order[0]]))
         best += scope.best(connection, index, any_of(words.terms[order[0]].own), limit - len(best), since)
     return best
 
@@ -133,16 +137,18 @@ def _near(connection: apsw.Connection, words: Words) -> str:
     rare, rows = [], 0
     for form in sorted(forms, key=lambda form: -forms[form]):
         count = _count(connection, SPEECH, any_of([form]), _RARE)
-        if 0 < count <= _RARE and rows + count <= _SCORED // 3:
+        if 0 < count <= _RARE and rows + count <= _NEAR_SCORED:
             rare.append(form)
             rows += count
     return any_of(rare)
 
 
-def _count(connection: apsw.Connection, index: str, expression: str, most: int = _SCORED) -> int:
-    """In how many messages it matches; beyond `most` about so many as among the first of them."""
+def _count(connection: apsw.Connection, index: str, expression: str, most: int = 0) -> int:
+    """In how many messages it matches; beyond `most` (by default as many as may be scored) about so many as among the first
+    of them."""
     if not expression:
         return 0
+    most = most or _SCORED[index]
     sql = f"SELECT rowid FROM {index} WHERE {index} MATCH ? LIMIT ?"
     row = fetch_one(connection, f"SELECT count(*), min(rowid), max(rowid) FROM ({sql})", (expression, most + 1))
     assert row is not None

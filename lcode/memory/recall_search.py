@@ -18,14 +18,14 @@ from lcode.memory.recall_filters import Filters
 from lcode.memory.recall_moments import MESSAGE, moment, moments, to_message
 from lcode.memory.recall_question import Question, question_of
 from lcode.memory.recall_ranking import Ranked, rank
-from lcode.memory.recall_surroundings import Surroundings, Topics
+from lcode.memory.recall_surroundings import Listed, Surroundings
 from lcode.memory.recall_words import Words
 from lcode.store.database import fetch_all
 
 _OVER = 3  # times as many are read, because neighbours and repeats fold into one hit
 _MEANT = 100  # messages that are chosen by their meaning
 _AMONG = 20_000  # messages among which those are looked for one by one
-_AROUND = 50  # messages whose neighbours are candidates too
+_AROUND = 25  # messages whose neighbours are candidates too
 _SPEAKERS = 200
 _NAMES = (  # from one name to the next in the index of names, however many messages each has
     "WITH RECURSIVE one (name) AS (SELECT min(name) FROM message_details WHERE name != '' UNION ALL SELECT (SELECT min(name)"
@@ -64,13 +64,13 @@ def best_of(
     choice = choose(connection, question, words, Scope.of(connection, filters), limit)
     asked = meaning.ask(connection, MESSAGES, question.meaning) if meaning and question.meaning.strip() else None
     meant = _meant(connection, asked, filters) if asked else {}
-    surroundings = Surroundings(connection, words)
+    listed = Listed(connection, words, choice.corpus, choice.near)
+    surroundings = Surroundings(connection, words, listed)
     around = [number for one in surroundings.read(choice.own[:_AROUND]) for side in surroundings.beside(one) for number in side]
     numbers = passing(connection, filters, dict.fromkeys((*choice.all, *around, *meant)))
-    topics = Topics(connection, words, choice.corpus)
-    candidates = surroundings.candidates(numbers, topics, filters.in_context)
+    candidates = surroundings.candidates(numbers, filters.in_context)
     cosines = asked.cosines(numbers) if asked else {}
-    return rank(question, topics.corpus, candidates, cosines)
+    return rank(question, listed.corpus, candidates, cosines)
 
 
 def _meant(connection: apsw.Connection, asked: Asked, filters: Filters) -> dict[int, float]:

@@ -53,7 +53,8 @@ class Words:
             text = "\n".join(self._telling(text))
         stems = self.stems(text)
         here = self._wanted.intersection(stems)
-        within = self.own.keys() & self.stems(parts) if parts else frozenset()
+        may = parts and any(beginning in parts for beginning in self._beginnings)
+        within = self.own.keys() & self.stems(parts) if may else frozenset()
         if not here and not within:
             return self.none
         times, nearest = [0.0] * len(self.terms), [0.0] * len(self.terms)
