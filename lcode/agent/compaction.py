@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lcode import clock
 from lcode.agent.eviction import elided
+from lcode.agent.extract import extract
 from lcode.agent.outbox import NOT_NOW
 from lcode.agent.restated import Known, render
 from lcode.agent.summary import Asked, Summary, framed, summarise
@@ -24,17 +25,20 @@ from lcode.ids import new_id
 from lcode.memory.compactions import Compaction
 from lcode.memory.elisions import Elision
 from lcode.memory.model import Actor, MessageRow, Source, Trust
-from lcode.memory.thread import file_calls, thread
+from lcode.memory.thread import attempts_of, file_calls, thread
+from lcode.redact import cut as cut_text
 from lcode.tokens import content_tokens
 
 if TYPE_CHECKING:
     from lcode.agent.session import Session
 
 MUST_FREE = 0.3  # of what was there, or more is evicted
+LEAST = 0.03  # of what was there, or it is not done at all
 _KEPT = (0.25, 0.12, 0.06, 0.03, 0.0)  # of the budget are kept verbatim at the end: the first that frees enough
 _SUMMARY, _RESTATED = 0.06, 0.10  # of the budget that the summary, and what is rendered anew, may take at the most
 _MOST = (6_000, 24_000)  # characters of them in the largest windows
 _WRITTEN, _OF_GONE = 300, 0.3  # tokens that are written in any case, and the share of what goes that is written again, about
+ATTEMPT = 320  # characters of one
 _LETTERS = 3.5  # characters of a token, about
 
 
@@ -114,31 +118,51 @@ def _step_start(rows: Sequence[MessageRow], at: int) -> int:
     return max(at, 0)
 
 
-async def compact(session: Session, cut: Cut, *, trigger: str, keep: str, before: int) -> Compaction:
-    """Make the compaction of `session` at `cut` and put it in force; `before` are the tokens that it comes from. Raises
-    CancelledError, with nothing changed, and StoreError."""
+@dataclass(frozen=True)
+class Draft:
+    """What a compaction would leave: the message with `content` in front of what `cut` keeps, and `tokens` in all."""
+
+    cut: Cut
+    content: list[dict[str, Any]]
+    tokens: int
+
+
+async def compact(session: Session, cut: Cut, *, trigger: str, keep: str, before: int) -> Compaction | None:
+    """Make the compaction of `session` at `cut` and put it in force; `before` are the tokens that it comes from. None where
+    next to nothing would be freed. Raises CancelledError, with nothing changed, and StoreError."""
     started, at = clock.monotonic(), clock.stamp()
-    budget, context = session.context.budget, session.context
+    budget, estimate = session.context.budget, session.context.estimate()
     rooms, request = Rooms.of(budget), await session.request()
-    known = await known_of(session, cut)
     asked = Asked(session.provider, request, cut.evicted, budget, rooms.summary, keep)
     summary = await summarise(asked, session.seen.origins)
-    content = _content(summary, known, rooms, cut)
-    kept, out, freed = elided(session, cut.kept, keep_newest=True)  # the cache ends before them: it costs nothing
-    now = context.estimate() - sum(map(row_tokens, cut.evicted)) - freed + content_tokens(content)
+    draft = await _draft(session, cut, summary, rooms)
+    deeper = last_cut(session.rows)
+    if draft.tokens > estimate * (1 - MUST_FREE) and len(deeper.evicted) > len(cut.evicted):
+        more = extract(deeper.evicted[len(cut.evicted) :], "", rooms.summary // 2)
+        longer = replace(summary, text=f"{summary.text}\n\nAfter that:\n{more}")
+        draft = await _draft(session, deeper, longer, replace(rooms, restated=rooms.restated // 2))
+    if draft.tokens > estimate * (1 - LEAST):
+        return None
+    after, duration = round(draft.tokens * before / max(1, estimate)), int((clock.monotonic() - started) * 1_000)
     made = Compaction(
-        new_id("compaction"), session.id, "", _last(cut.evicted).id,
-        sum(row.kind != "summary" for row in cut.evicted), before, round(now * before / max(1, context.estimate())),
-        int((clock.monotonic() - started) * 1_000), trigger, summary.method, at,
+        new_id("compaction"), session.id, "", _last(draft.cut.evicted).id, _count(draft.cut), before, after, duration,
+        trigger, summary.method, at,
     )  # fmt: skip
-    return await put_in_force(session, made, content, Cut(cut.evicted, kept, out))
+    return await put_in_force(session, made, draft.content, draft.cut)
 
 
-def _content(summary: Summary, known: Known, rooms: Rooms, cut: Cut) -> list[dict[str, Any]]:
-    """The message that takes the place of what goes: the summary, then what the store knows."""
-    count = sum(row.kind != "summary" for row in cut.evicted)
-    texts = [framed(summary, count), render(known, rooms.restated)]
-    return [{"type": "text", "text": text} for text in texts if text]
+async def _draft(session: Session, cut: Cut, summary: Summary, rooms: Rooms) -> Draft:
+    """The summary and what the store knows in the place of what goes, and what is kept without its old results: the cache ends
+    before them, so that it costs nothing."""
+    texts = [framed(summary, _count(cut)), render(await known_of(session, cut), rooms.restated)]
+    content = [{"type": "text", "text": text} for text in texts if text]
+    kept, out, freed = elided(session, cut.kept, keep_newest=True)
+    tokens = session.context.estimate() - sum(map(row_tokens, cut.evicted)) - freed + content_tokens(content)
+    return Draft(Cut(cut.evicted, kept, out), content, tokens)
+
+
+def _count(cut: Cut) -> int:
+    return sum(row.kind != "summary" for row in cut.evicted)
 
 
 async def put_in_force(session: Session, made: Compaction, content: list[dict[str, Any]], cut: Cut) -> Compaction:
@@ -173,17 +197,18 @@ async def _put_in_force(session: Session, made: Compaction, content: list[dict[s
 
 async def known_of(session: Session, cut: Cut) -> Known:
     """What the store, git and the disk know; of a store that cannot be read now what is in context."""
-    recall, stored, calls = session.memory.recall, [], []
+    recall, stored, calls, tried = session.memory.recall, [], [], []
     if await session.outbox.reachable():
         with suppress(*NOT_NOW):
             stored = await session.memory.run(recall.ask, thread, session.id)
             calls = await session.memory.run(recall.ask, file_calls, session.id)
+            tried = await session.memory.run(recall.ask, attempts_of, session.id)
     ids = {row.id for row in stored}
     said = [*stored, *(row for row in session.rows if row.id not in ids and row.kind in ("user", "assistant"))]
     files = Touched()
     with suppress(LcodeError, OSError):
         files = await asyncio.to_thread(touched, calls, session.calls.make_context("", ""))
-    return Known(said, {row.id for row in cut.kept}, files)
+    return Known(said, {row.id for row in cut.kept}, files, [cut_text(text, ATTEMPT) for text in tried])
 
 
 def _last(evicted: Sequence[MessageRow]) -> MessageRow:

@@ -135,6 +135,8 @@ class Context:
             return self._stuck(emit)
         emit(CompactionStarted(len(cut.evicted), before))
         made = await compaction.compact(session, cut, trigger=trigger, keep=keep, before=before)
+        if made is None:
+            return self._stuck(emit)
         await session.prompt.render()
         self.made, self.tokens = made, made.tokens_after
         number = (

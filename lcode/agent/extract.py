@@ -19,7 +19,8 @@ from lcode.tools.truncate import head_tail
 _EARLIER = 0.4  # of the room, for the summary before
 _TURN, _DECISION, _FAILURE = 180, 240, 200  # characters
 _DECIDED = re.compile(
-    r"\b(?:because|decided|decision|chose|choose|instead of|rather than|so that|therefore|the reason|turned out|the cause)\b",
+    r"\b(?:because|decided|decision|chose|choose|instead of|rather than|so that|therefore|the reason|turned out|the cause"
+    r"|tried|attempted|(?:did|does|do)(?:n't| not) (?:work|help|fix)|no luck|reverted|gave up|dead end|ruled out|no effect)\b",
     re.I,
 )
 _FAILED = re.compile(r"error|fail|exception|panic|traceback|not found|denied|refused|undefined|cannot", re.I)
@@ -38,7 +39,7 @@ def extract(rows: Sequence[MessageRow], earlier: str, room: int, keep: str = "")
     wanted = frozenset(re.findall(r"\w{3,}", keep.lower()))
     sections = (
         ("What happened", list(_turns(rows)), 0.45),
-        ("Decisions and why", list(_decisions(rows)), 0.2),
+        ("Decisions and why", [line for _, line in findings(rows)], 0.2),
         ("Errors and what became of them", [*_tried(rows), *_failures(rows)], 0.2),
     )
     for head, lines, share in sections:
@@ -90,15 +91,16 @@ def _turn(asked: str, answered: str, calls: int) -> str:
     return f"- asked: {asked}; {end}{did}" if asked else f"- {end}{did}"
 
 
-def _decisions(rows: Sequence[MessageRow]) -> Iterator[str]:
+def findings(rows: Sequence[MessageRow]) -> Iterator[tuple[MessageRow, str]]:
+    """Sentences of user and agent that say why something was decided, or what was tried and did not work; each once."""
     seen: set[str] = set()
     for row in rows:
         words = row.words if row.kind == "user" else said(row) if row.kind == "assistant" else ""
         for sentence in _SENTENCES.split(words):
             line = _flat(sentence, _DECISION)
-            if _DECIDED.search(line) and line not in seen:
+            if _DECIDED.search(line) and line not in seen and len(line.split()) > 3:
                 seen.add(line)
-                yield f"- {'the user' if row.kind == 'user' else 'you'}: {line}"
+                yield row, f"- {'the user' if row.kind == 'user' else 'you'}: {line}"
 
 
 def _tried(rows: Sequence[MessageRow]) -> Iterator[str]:

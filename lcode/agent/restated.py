@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from lcode.agent.binding import still_binding
 from lcode.agent.conversation import BY_A_COMMAND, said, said_and_called
+from lcode.agent.extract import findings
 from lcode.agent.identifiers import identifiers
 from lcode.agent.open_plan import open_items
 from lcode.agent.touched_files import Touched
@@ -22,7 +23,7 @@ from lcode.tools.truncate import head_tail
 
 FIRST, NEWEST, OTHER = 1_000, 4_000, 240  # characters of the first thing that the user asked, of the last, of others
 BINDING = "The user's words that still bind, as typed (where two differ, the later one holds):"
-_SHARES = {"binding": 0.4, "plan": 0.2, "files": 0.2, "names": 0.12}  # of the room
+_SHARES = {"binding": 0.38, "plan": 0.2, "found": 0.16, "files": 0.16, "names": 0.1}  # of the room
 _NEXT_WORDS = 600  # characters of what the agent said last
 _FRAME = re.compile(
     r"<(?=\s*/?\s*(?:summary|restated|context|core_memory|memory_update|memory_pressure|system|instructions?|block)\b)", re.I
@@ -39,28 +40,33 @@ _LEFT_OUT = "({count} older ones are left out; conversation_search finds them)"
 @dataclass(frozen=True)
 class Known:
     """What there is to render from. `thread` is everything that user and agent said, the oldest first; `kept` are the ids of
-    the messages that stay in the prompt and need not be said again."""
+    the messages that stay in the prompt and need not be said again, `attempts` what archival memory has of the session's."""
 
     thread: Sequence[MessageRow]
     kept: AbstractSet[str]
     touched: Touched
+    attempts: Sequence[str] = ()
 
 
 def render(known: Known, room: int) -> str:
     """The text, in about `room` characters."""
     requests = "\n\n".join(_requests(known, room))
-    binding = _section(BINDING, _binding(known, room, requests))
-    left = int(room * _SHARES["binding"]) - len(binding)
+    left = max(room - len(requests), room // 2)
+    rooms = {name: int(left * share) for name, share in _SHARES.items()}
+    binding = _section(BINDING, _binding(known, rooms["binding"], requests))
     parts = [
         requests,
         binding,
-        _section("What else the user said, the newest of it:", _others(known, left, f"{requests}\n{binding}")),
-        _section("Open plan (not seen done):", _plan(known, room)),
-        _files(known.touched, int(room * _SHARES["files"])),
+        _section(
+            "What else the user said, the newest of it:", _others(known, rooms["binding"] - len(binding), requests + binding)
+        ),
+        _section("Open plan (not seen done):", _plan(known, rooms["plan"])),
+        _section("Decided and tried, in the words of who said it:", _found(known, rooms["found"], requests + binding)),
+        _files(known.touched, rooms["files"]),
         *_next(known),
     ]
     text = "\n\n".join(filter(None, parts))
-    if names := _names(known, text, int(room * _SHARES["names"])):
+    if names := _names(known, text, rooms["names"]):
         text += f"\n\nExact names from the messages taken out: {', '.join(names)}"
     return f"<restated>\nFrom the store, not from the summary.\n\n{text}\n</restated>" if text else ""
 
@@ -78,11 +84,11 @@ def _requests(known: Known, room: int) -> list[str]:
         return []
     parts = []
     if gone[0] is asked[0]:
-        parts.append(_request("first", gone[0], min(NEWEST if len(asked) == 1 else FIRST, room // 3)))
+        parts.append(_request("first", gone[0], min(NEWEST if len(asked) == 1 else FIRST, room // 4)))
     if len(asked) > 1 and gone[-1] is asked[-1]:
         answered = any(row.kind == "assistant" and row.seq > gone[-1].seq and not _calls(row) for row in known.thread)
         when = "last" + ("" if answered else ", which you are working on")
-        parts.append(_request(when, gone[-1], min(NEWEST, room // 3)))
+        parts.append(_request(when, gone[-1], min(NEWEST, room // 4)))
     return parts
 
 
@@ -103,7 +109,7 @@ def _binding(known: Known, room: int, shown: str) -> list[str]:
     asked = [row for row in known.thread if row.kind == "user"]
     rules = [text for at, text in still_binding([row.words for row in asked]) if asked[at].id not in known.kept]
     said_already = " ".join(shown.split())
-    return _newest([f"- {text}" for text in map(unframed, rules) if text not in said_already], int(room * _SHARES["binding"]))
+    return _newest([f"- {text}" for text in map(unframed, rules) if text not in said_already], room)
 
 
 def _others(known: Known, room: int, shown: str) -> list[str]:
@@ -116,7 +122,15 @@ def _others(known: Known, room: int, shown: str) -> list[str]:
 
 def _plan(known: Known, room: int) -> list[str]:
     spoken = (row.words if row.kind == "user" else said(row) for row in known.thread)
-    return _newest([f"- [ ] {unframed(item)}" for item in open_items(spoken)], int(room * _SHARES["plan"]))
+    return _newest([f"- [ ] {unframed(item)}" for item in open_items(spoken)], room)
+
+
+def _found(known: Known, room: int, shown: str) -> list[str]:
+    """Decisions and their reasons, and what was tried, where these do not stay in the prompt."""
+    gone = [row for row in known.thread if row.id not in known.kept]
+    lines = [f"- {text}" for text in map(unframed, known.attempts)]
+    lines += [unframed(line) for _, line in findings(gone) if line.partition(": ")[2] not in shown]
+    return _newest(lines, room)
 
 
 def _files(touched: Touched, room: int) -> str:

@@ -55,6 +55,12 @@ def file_calls(connection: apsw.Connection, session_id: str) -> list[tuple[str, 
     return found
 
 
+def attempts_of(connection: apsw.Connection, session_id: str) -> list[str]:
+    """What archival memory holds of the session's attempts, each on one line, oldest first."""
+    sql = "SELECT text FROM passages WHERE kind = 'attempt' AND session_id = ? AND valid_to = '' ORDER BY seq DESC LIMIT 20"
+    return [" ".join(str(row[0]).split()) for row in fetch_all(connection, sql, (session_id,))][::-1]
+
+
 def _sessions(connection: apsw.Connection, session_id: str) -> list[tuple[str, int, list[str]]]:
     """A session and those it was forked from, the newest first: each with the number below which its messages count, and the
     messages that the fork has copies of."""

@@ -124,6 +124,8 @@ def test_results_that_the_model_has_not_seen_are_never_evicted(repo: Path) -> No
         def answer(request: Request) -> object:
             if is_summary(request):
                 return reply("Summary.")
+            if len(request.messages) == 1 and "Chat." in words(request):
+                return reply(LONG)
             if "line 0 of a long file" in str(request.messages):
                 assert str(request.messages).count("line 899 of a long file") == len(big)
                 return reply("Seen.")
@@ -131,6 +133,7 @@ def test_results_that_the_model_has_not_seen_are_never_evicted(repo: Path) -> No
 
         harness.script([answer] * 9)  # type: ignore[list-item]
         session = await harness.runtime.new_session()
+        await harness.ask(session, "Chat. " + "Nice weather. " * 300)
         task = "Read it. " + "Some background. " * 20 + "IMPORTANT: never touch queue.py."
         finished = await harness.ask(session, task)
         assert finished.text == "Seen.", finished

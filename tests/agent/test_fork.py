@@ -69,11 +69,9 @@ def test_a_fork_after_a_compaction_begins_with_its_summary(repo: Path) -> None:
     async def work() -> None:
         mine = Harness.open(repo)
         used = Usage(input=5_000, output=10)
-        script = mine.script(
-            [reply("word " * 3_000, usage=used), reply("The summary."), reply("two"), reply("three"), reply("f")]
-        )
+        script = mine.script([reply("one", usage=used), reply("The summary."), reply("two"), reply("three"), reply("f")])
         session = await mine.runtime.new_session()
-        await mine.ask(session, "first question")
+        await mine.ask(session, "first question " + "word " * 3_000)
         assert await session.context.compact(mine.events.append)
         await mine.ask(session, "second question")
         fork = await mine.runtime.fork_session(session.id)

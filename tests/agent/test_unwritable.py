@@ -372,18 +372,25 @@ def test_an_interrupt_meanwhile_keeps_what_was_done_and_said(repo: Path, disk: F
 def test_a_compaction_meanwhile_loses_nothing(repo: Path, disk: Faults) -> None:
     async def work() -> None:
         harness, person = interactive(repo), Person()
-        harness.script([reply("word " * 3_000), reply("The summary."), reply("two"), reply("three")])
+        harness.script([reply("one"), reply("The summary."), reply("two"), reply("three")])
         session = await harness.runtime.new_session()
         fill(disk)
-        await session.run("first question", person)
+        await session.run("word " * 3_000 + "first question", person)
         assert await session.context.compact(person)
         await session.run("second question", person)
         free(disk)
         await session.run("third question", person)
         texts = [text for _, text in stored(session)]
-        assert [text for text in texts if text.endswith("question")] == ["first question", "second question", "third question"]
+        assert [text.rpartition("word ")[2] for text in texts if text.endswith("question")] == [
+            "first question",
+            "second question",
+            "third question",
+        ]
         assert {row.id for row in session.rows} <= {row.id for row in session.memory.recall.messages(session.id)}
         assert all(row.seq < 1 << 40 for row in session.rows)
+        assert session.rows[0].kind == "summary"
+        assert session.rows == session.memory.recall.context(session.id)
+        assert session.memory.in_context[1] < session.rows[1].seq < 1 << 40
         await harness.runtime.close()
 
     run(work())
