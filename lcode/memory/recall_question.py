@@ -24,7 +24,7 @@ _MORE_STOP_WORDS = """
 above again against all also am because being below between both down during each few further get gets going having he her here
 hers him himself his if itself just like more most myself no nor not off once only other ours ourselves out over own same she
 some such t s re ve ll d m tell please theirs themselves through too under until up very while whom whose yourself yourselves
-us got let lets anyone anybody someone somebody anything something everything
+us got many much often let lets anyone anybody someone somebody anything something everything
 """
 STOP_WORDS = STOP | frozenset(_MORE_STOP_WORDS.split())
 _SHORT_NAME = 3  # letters of a name that may stand for the whole

@@ -22,37 +22,44 @@ from lcode.memory.recall_times import nearness
 Counts = tuple[tuple[float, float], ...]
 
 SIGNALS = {
-    "own": 0.9,
-    "window": 1.5,
-    "session": 2.6,
-    "covered": 2.3,
-    "reply": 0.8,
-    "speaker": 2.3,
-    "date": 3.7,
-    "time_words": 1.5,
-    "asking": -0.7,
-    "cosine": 3.0,
-    "tool": -1.0,
+    "window": 3.2,  # what it and its neighbours say, in the words of the question
+    "session": 1.2,  # what its session is about
+    "covered": 3.0,  # how much of the question it and its neighbours speak of, in whatever words
+    "reply": 0.6,  # it follows a question that is like this one
+    "speaker": 2.9,
+    "date": 5.7,
+    "asking": -2.5,  # it is a question itself
+    "named": 0.5,  # it names something, where a name is asked for
+    "numbered": 1.6,  # it holds a number, where one is asked for
+    "first_person": 0.7,  # the user says it, where the question says `I` or `we`
+    "calls": -1.0,  # nothing but calls of tools
+    "cosine": 3.2,
+    "next_cosine": 2.6,  # of what is said after it
+    "session_cosine": 2.9,  # the greatest of its session
 }
+# What no set to fit on holds: notices of the program say little, and what was taken out of the asking session is asked for.
+_NOTICE, _COMPACTED = -2.0, 0.5
 _K1 = 1.2
-_OWN_B, _WINDOW_B, _SESSION_B = 0.75, 0.3, 0.75  # how far a long text is held against it
+_WINDOW_B, _SESSION_B = 0.3, 0.75  # how far a long text is held against it
 _BEFORE, _AFTER = (0.4, 0.1), (0.1, 0.1)  # what a word in the neighbours counts
 _COVERED_NEAR = 0.6  # what a word that stands only in a neighbour covers of the question
-_LOOKED_AT = 2_000  # characters of a message in which words of time are looked for
-_TIMES = re.compile(
-    r"\b(yesterday|today|tomorrow|tonight|last|next|ago|weeks?|weekend|months?|years?|days?|hours?|morning|evening|recently|since|"
-    r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|january|february|march|april|may|june|july|august|"
-    r"september|october|november|december|\d{4}|\d{1,2}:\d\d)\b",
+_LOOKED_AT = 2_000  # characters of a message in which names and numbers are looked for
+_NAME = re.compile(r"(?<=[a-z,;:'\"“(] )[\"“]?[A-Z][a-zA-Z]+|[\"“'][A-Z][^\"”]{2,40}[\"”]")
+_NUMBER = re.compile(
+    r"\b(\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|hundred|thousand|once|twice|couple|"
+    r"several|half|dozen)\b",
     re.I,
 )
+_FIRST_PERSON = re.compile(r"\b(I|me|my|mine|we|our|us)\b")
 _SENTENCE = re.compile(r"[^.!?\n]*[.!?\n]?")
 
 
 @dataclass(frozen=True)
 class Candidate:
     """A message that may be meant. `length` is in words; `before` and `after` are the counts of the two messages on either
-    side that somebody spoke, the nearest first; `asked`: the one before holds a question. `topic` sums the counts over the
-    whole session, of `topic_length` words."""
+    side that somebody spoke, the nearest first; `asked`: the one before holds a question; `following` is the number of the one
+    after, 0 for none. `topic` sums the counts over the whole session, of `topic_length` words. `compacted`: it is of the
+    asking session, out of its sight."""
 
     seq: int
     session: str
@@ -66,6 +73,7 @@ class Candidate:
     before: tuple[Counts, ...] = ()
     after: tuple[Counts, ...] = ()
     asked: bool = False
+    following: int = 0
     topic: Counts = ()
     topic_length: int = 0
     compacted: bool = False
@@ -97,7 +105,12 @@ def rank(
 ) -> Ranked:
     """The candidates in the order in which they answer the question; of equals the newer first."""
     found = signals(question, corpus, candidates, cosines or {})
-    scores = [sum(SIGNALS[name] * value for name, value in row.items()) for row in found]
+    scores = [
+        sum(SIGNALS[name] * value for name, value in row.items())
+        + _NOTICE * (one.kind == "notice")
+        + _COMPACTED * one.compacted
+        for one, row in zip(candidates, found, strict=True)
+    ]
     order = sorted(zip(candidates, scores, strict=True), key=lambda pair: (-pair[1], -pair[0].seq))
     return Ranked(tuple((candidate.seq, score) for candidate, score in order))
 
@@ -106,34 +119,53 @@ def signals(
     question: Question, corpus: Corpus, candidates: Sequence[Candidate], cosines: Mapping[int, float]
 ) -> list[dict[str, float]]:
     """The signals of each candidate, in the order given."""
-    weights = [term.weight * _rarity(found, corpus.messages) for term, found in zip(question.terms, corpus.found, strict=True)]
-    of_session = [
-        term.weight * _rarity(found, corpus.sessions) for term, found in zip(question.terms, corpus.found_sessions, strict=True)
-    ]
+    weights = _weights(question, corpus.found, corpus.messages)
+    of_session = _weights(question, corpus.found_sessions, corpus.sessions)
     length = corpus.words / corpus.messages if corpus.messages else 1.0
     session_length = corpus.words / corpus.sessions if corpus.sessions else 1.0
+    first_person = _FIRST_PERSON.search(question.text) is not None
+    nearest = _nearest_of_sessions(candidates, cosines)
     rows = [
         {
-            "own": _bm25(weights, [count for count, _ in one.counts], one.length / length, _OWN_B),
             "window": _bm25(weights, _window(one), one.length / length, _WINDOW_B),
-            "session": _bm25(of_session, [max(pair) for pair in one.topic], one.topic_length / session_length, _SESSION_B),
+            "session": _bm25(of_session, [count for count, _ in one.topic], one.topic_length / session_length, _SESSION_B),
             "covered": _covered(weights, one),
             "reply": _bm25(weights, [count for count, _ in one.before[0]], 1.0, 0.0) if one.asked and one.before else 0.0,
             "speaker": float(bool(one.name) and one.name in question.names),
             "date": nearness(one.time, question.dates) if question.dates else 0.0,
-            "time_words": float(Asks.TIME in question.asks and _TIMES.search(one.text[:_LOOKED_AT]) is not None),
             "asking": _asking(one.text),
+            "named": _holds(_NAME, one, Asks.NAME in question.asks),
+            "numbered": _holds(_NUMBER, one, Asks.NUMBER in question.asks),
+            "first_person": float(first_person and one.role == "user"),
+            "calls": float(one.text.startswith("→")),
             "cosine": max(0.0, cosines.get(one.seq, 0.0)),
-            "tool": float(one.kind == "tool"),
+            "next_cosine": max(0.0, cosines.get(one.following, 0.0)),
+            "session_cosine": nearest.get(one.session, 0.0),
         }
         for one in candidates
     ]
-    for name in ("own", "window", "session", "reply"):
+    for name in ("window", "session", "reply"):
         highest = max((row[name] for row in rows), default=0.0)
         if highest > 0:
             for row in rows:
                 row[name] /= highest
     return rows
+
+
+def _nearest_of_sessions(candidates: Sequence[Candidate], cosines: Mapping[int, float]) -> dict[str, float]:
+    nearest: dict[str, float] = {}
+    for one in candidates:
+        nearest[one.session] = max(nearest.get(one.session, 0.0), cosines.get(one.seq, 0.0))
+    return nearest
+
+
+def _weights(question: Question, found: Sequence[int], total: int) -> list[float]:
+    """What each term of the question tells: the rarer, the more."""
+    return [term.weight * _rarity(number, total) for term, number in zip(question.terms, found, strict=True)]
+
+
+def _holds(expression: re.Pattern[str], one: Candidate, asked: bool) -> float:
+    return float(asked and expression.search(one.text[:_LOOKED_AT]) is not None)
 
 
 def _rarity(found: int, total: int) -> float:
