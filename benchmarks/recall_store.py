@@ -57,7 +57,7 @@ class Filled:
 
     def _embed(self) -> None:
         """All vectors, by the worker's job."""
-        job = Texts(self.paths, self.index, Models())
+        job = Texts(self.paths, self.index, Models().now)
         turn = Turn(lambda _done, _total: None, lambda: False, lambda _waiting: None)
         while job.run(Place(self.paths.folder), turn):
             pass

@@ -371,6 +371,11 @@ class Runtime:
         """A prompt is shown, or a request was sent: now the worker may be started."""
         self._upkeep.worker.start(self.interactive)
 
+    def hand_over(self) -> None:
+        """Have the worker take up what was written, while this process ends."""
+        self._upkeep.worker.start(interactive=False)
+        self._upkeep.worker.leave()
+
     # -- the end ----------------------------------------------------------------------------------------------------
 
     def log_bug(self, error: BaseException) -> str:

@@ -14,6 +14,7 @@ from lcode.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from lcode.agent.runtime import Runtime
+    from lcode.index.embedding import Embedder
     from lcode.index.open import IndexDatabase
     from lcode.index.progress import Report, Tell
     from lcode.worker.status import CheckoutStatus
@@ -98,7 +99,26 @@ def _vectors(runtime: Runtime, database: IndexDatabase, progress: Progress, repo
         report.vectors += found.vectors
         report.seconds += found.seconds
         if not (found.busy and _follow(runtime, progress)):
-            return found.problem
+            break
+    return found.problem or _texts(runtime, database, embedder, progress)
+
+
+def _texts(runtime: Runtime, database: IndexDatabase, embedder: Embedder, progress: Progress) -> str:
+    """The same of what memory holds."""
+    from lcode.errors import LcodeError
+    from lcode.worker.jobs import Turn
+    from lcode.worker.texts import Texts
+
+    if not runtime.agent.id:
+        return ""
+    progress.show("making vectors of what was said", 0, 0)
+    job = Texts(runtime.store.agent_paths(runtime.agent), database, lambda: embedder)
+    try:
+        while job.run(runtime.place, Turn(lambda done, total: None, lambda: False, lambda count: None)):
+            pass
+    except LcodeError as error:
+        return str(error)
+    return ""
 
 
 def _history(runtime: Runtime, database: IndexDatabase, progress: Progress) -> int:

@@ -175,6 +175,8 @@ def _import(options: Options, origin: str, read: Read, *, dry_run: bool, as_json
             raise
         finally:
             progress.close()
+            if work.summary.messages and not dry_run:
+                runtime.hand_over()  # vectors are made in the background
     if as_json:
         say_json(_shown(found, damages, dry_run=dry_run))
     else:

@@ -40,7 +40,7 @@ class Table:
         self._jobs = open_index(paths)
         self._building = threading.Event()  # a job of ours is indexing, and so keeps other processes out
         models = Models()
-        texts = Texts(paths, self._jobs, models)
+        texts = Texts(paths, self._jobs, models.now)
         self.polls: dict[str, Callable[[], bool]] = {texts.name: texts.due}
         self._commits = Commits(paths)
         self.jobs: list[Job] = [

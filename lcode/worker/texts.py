@@ -3,7 +3,7 @@ starves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lcode.index.message_vectors import Model
     from lcode.index.open import IndexDatabase
     from lcode.store.database import Database
-    from lcode.worker.table import Models
 
 _AT_ONCE = 128  # rows in one transaction
 _FORGOTTEN = 2_000
@@ -34,15 +33,16 @@ class _Whole(NamedTuple):
 
 
 class Texts:
-    """The worker's job. It is done for the agent, whichever checkout it is asked for."""
+    """The worker's job. It is done for the agent, whichever checkout it is asked for. `embedder` gives the one that the
+    settings name; it may raise ConfigError."""
 
     name = "texts"
     then: ClassVar[Mapping[str, float]] = {"texts": 0.1}  # once more: there may be more than a slice
 
-    def __init__(self, paths: AgentPaths, index: IndexDatabase, models: Models) -> None:
+    def __init__(self, paths: AgentPaths, index: IndexDatabase, embedder: Callable[[], Embedder]) -> None:
         self._paths = paths
         self._index = index
-        self._models = models
+        self._embedder = embedder
         self._whole: dict[str, _Whole] = {}
         self._state: list[tuple[int, int]] = []
 
@@ -61,7 +61,7 @@ class Texts:
 
         if not self._paths.memory_db.exists() or self._index.stand_in():
             return False
-        embedder = self._models.now()
+        embedder = self._embedder()
         model = Model(embedder.name, FORM)
         until = clock.monotonic() + _SLICE
         with closing(Database(self._paths.memory_db, migrations.MEMORY, read_only=True)) as memory:

@@ -13,8 +13,11 @@ from typing import Any
 import apsw
 import pytest
 
+from lcode.config import Settings
 from lcode.git.repository import Place, find
 from lcode.index import message_vectors as vectors
+from lcode.index.embedders import embedder_for
+from lcode.index.embedding import StaticEmbedder
 from lcode.index.message_vectors import MESSAGES, PASSAGES
 from lcode.index.open import IndexDatabase, open_index
 from lcode.memory import meaning
@@ -31,6 +34,7 @@ from lcode.worker.jobs import Stopped, Turn
 from lcode.worker.texts import Texts
 from tests.e2e.program import until
 from tests.git.repositories import commit, make
+from tests.support.embedding_server import KEY, EmbeddingServer
 from tests.worker.harness import Agent
 
 
@@ -65,7 +69,7 @@ class World:
         self.memory, self.paths, self.place = memory, paths, place
         self.index = open_index(paths)
         self.models = Models()
-        self.job = Texts(paths, self.index, self.models)  # type: ignore[arg-type]
+        self.job = Texts(paths, self.index, self.models.now)
 
     def say(self, *words: str) -> None:
         session = self.memory.recall.create_session(branch="", worktree="", head="", model="")
@@ -207,6 +211,41 @@ def test_what_is_embedded_of_a_message_knows_what_came_before_and_who_spoke(worl
         ("user", "one", "Ada", ""),
         ("user", "two", "Cyd", "one"),
     ]
+
+
+@pytest.mark.parametrize("provider", ["openai", "ollama"])
+def test_a_service_embeds_what_was_said_and_kept_and_the_question(world: World, provider: Any) -> None:
+    key = "sk-ant-api03-" + "Ab1" * 31
+    world.say("the gateway is slow", f"my key is {key}")
+    world.memory.archival.insert("Deploys go to Oslo", Provenance(Actor.USER, Source.SAID))
+    with EmbeddingServer() as server:
+        settings = Settings(
+            embedding_provider=provider, embedding_model="m-2", embedding_url=server.url + "/v1" * (provider == "openai"),
+            embedding_key_env="EMBEDDING_KEY",
+        )  # fmt: skip
+        world.models.embedder = embedder_for(settings, {"EMBEDDING_KEY": KEY})  # type: ignore[assignment]
+        world.run()
+        assert world.held() == {world.models.embedder.name: 2}
+        assert len(world.found("why is it slow?")) == 2
+        sent = json.dumps(server.requests)
+        assert "gateway" in sent and "Oslo" in sent and "why is it slow?" in sent and key[:20] not in sent
+    world.models.embedder = embedder_for(settings, {"EMBEDDING_KEY": KEY})  # type: ignore[assignment]
+    assert world.found("why is it slow?") == []  # it does not answer: words alone
+
+
+def test_vectors_of_the_packaged_model_serve_until_most_are_of_the_new_one(world: World) -> None:
+    world.say("the gateway is slow", "labels are printed in A6", "weights are in grams")
+    world.models.embedder = StaticEmbedder()  # type: ignore[assignment]
+    world.run()
+    world.models.embedder = Counting("another")
+    assert len(world.found("slow gateway")) == 3  # by the old one, which is at hand
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(texts, "_AT_ONCE", 1)
+        patch.setattr(texts, "_SLICE", 0.0)
+        world.run()
+        assert len(world.found("slow gateway")) == 2 and world.models.embedder.given == ["weights are in grams"]
+        world.run()
+    assert len(world.found("slow gateway")) == 2  # by the new one, of which there are two now
 
 
 def test_a_running_worker_hears_of_what_is_said(agent: Agent) -> None:
