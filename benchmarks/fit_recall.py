@@ -1,9 +1,9 @@
 """Fits the weights of recall's ranking: `SIGNALS` of `lcode/memory/recall_ranking.py`.
 
-The signals of all candidates are taken out of real searches over our tuning seeds and DevMemBench (LoCoMo may not be fitted to);
-weights are chosen so that evidence comes before the other candidates, which are all hard: each was found for the question. Few
-weights, none against its sign, drawn towards zero. Figures are cross-validated: a dialogue of ours, a question of DevMemBench,
-is ranked by weights that did not see it. No chance is in it: the same sets give the same weights.
+The signals of all candidates are taken out of real searches over our tuning seeds and DevMemBench (LoCoMo may not be fitted
+to); weights are chosen so that evidence comes before the other candidates, of which the hardest are taken. Few weights, none
+against its sign, drawn towards zero, the same with vectors and without. Figures are cross-validated: a dialogue of ours, a
+question of DevMemBench, is ranked by weights that did not see it. No chance is in it: the same sets give the same weights.
 
     python -m benchmarks.fit_recall [--devmembench FOLDER] [--seeds 101-110] [--ablate]
 """
@@ -11,12 +11,14 @@ is ranked by weights that did not see it. No chance is in it: the same sets give
 from __future__ import annotations
 
 import argparse
+import pickle
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from benchmarks import recall_loaders as loaders
 from benchmarks.recall import numbers
@@ -57,17 +59,15 @@ class Case:
 @contextmanager
 def _captured() -> Iterator[list[tuple[Any, ...]]]:
     """What the searches rank."""
-    original, seen = recall_search.rank, []
+    original = recall_ranking.rank
+    seen: list[tuple[Any, ...]] = []
 
     def rank(*arguments: Any) -> recall_ranking.Ranked:
         seen.append(arguments)
         return original(*arguments)
 
-    recall_search.rank = rank
-    try:
+    with patch.object(recall_search, "rank", rank):
         yield seen
-    finally:
-        recall_search.rank = original
 
 
 def cases(conversation: Conversation, fold: Callable[[int], int], extra: Extra | None = None) -> Iterator[Case]:
@@ -104,12 +104,16 @@ def _case(
         more = extra(candidates)
         rows = [[*row, *(values[number] for values in more.values())] for number, row in enumerate(rows)]
     ids = [sources[candidate.seq] for candidate in candidates]
-    right = [identity in question.evidence or (not question.evidence and home[identity] in question.sessions) for identity in ids]
+    right = [
+        identity in question.evidence or (not question.evidence and home[identity] in question.sessions) for identity in ids
+    ]
     whole = len(question.evidence) or len(question.sessions)
     names = len(recall_ranking.SIGNALS)
     number = {key: at for at, key in enumerate(dict.fromkeys(home.values()))}
     sessions = None if question.evidence else np.array([number[home[identity]] for identity in ids])
-    return Case(of, fold, np.array(rows).reshape(len(rows), -1 if rows else names), np.array(right, dtype=bool), whole, sessions)
+    return Case(
+        of, fold, np.array(rows).reshape(len(rows), -1 if rows else names), np.array(right, dtype=bool), whole, sessions
+    )
 
 
 # -- fitting --------------------------------------------------------------------------------------------------------------
@@ -200,7 +204,7 @@ def _shown(name: str, found: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def around(candidates: Sequence[recall_ranking.Candidate]) -> dict[str, list[float]]:
-    """Signals that are not in use, to see whether they would help: how new a message is among the candidates, who said it."""
+    """Signals that are not in use, to see whether they would help."""
     order = sorted(candidates, key=lambda one: one.seq)
     place = {one.seq: number / max(1, len(order) - 1) for number, one in enumerate(order)}
     return {
@@ -214,7 +218,7 @@ def around(candidates: Sequence[recall_ranking.Candidate]) -> dict[str, list[flo
 def gather(given: argparse.Namespace) -> list[Case]:
     """All cases; both sets count the same."""
     found: list[Case] = []
-    extra = around if given.ablate else None
+    extra = around
     for number, conversation in enumerate(ours(given.seeds or TUNING)):
         found += cases(conversation, lambda _, fold=number % FOLDS: fold, extra)  # type: ignore[misc]
         print(f"{conversation.id}: {len(found)} questions", file=sys.stderr, flush=True)
@@ -235,9 +239,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=numbers)
     parser.add_argument("--share", type=float, default=0.5, help="how much DevMemBench counts beside our set (default: 0.5)")
     parser.add_argument("--ablate", action="store_true", help="figures without each signal, and with some that are not in use")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="where the signals are kept, to fit again without searching")
     given = parser.parse_args(arguments)
-    with in_utc():
-        chosen = gather(given)
+    if given.kept and given.kept.is_file():
+        chosen: list[Case] = pickle.loads(given.kept.read_bytes())
+    else:
+        with in_utc():
+            chosen = gather(given)
+        if given.kept:
+            given.kept.write_bytes(pickle.dumps(chosen))
     names = [*recall_ranking.SIGNALS]
     own = len(names)
     present = [replace(case, rows=case.rows[:, :own]) for case in chosen]

@@ -228,14 +228,7 @@ class Dialogue:
         if not about or self.rng.random() > (0.6 if line.evidence else 0.2):
             return text
         what = about[0]
-        forms = (
-            "{what}: {text}",
-            "{text} (the {what})",
-            "{text}, as for the {what}",
-            "about {what}: {text}",
-            "{text}. That is for {what}",
-        )
-        return self.rng.choice(forms).format(text=text.rstrip("."), what=what)
+        return self.rng.choice(_ECHOES).format(text=text.rstrip("."), what=what)
 
     def _spoken(self, text: str, role: str, name: str, session: Session) -> str:
         """A line as somebody would write it: with what comes before and after, in a manner that stays theirs."""
