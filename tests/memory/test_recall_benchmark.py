@@ -112,6 +112,13 @@ def test_every_scene_can_be_played_and_every_evidence_asked_for_is_said() -> Non
 # -- the program --------------------------------------------------------------------------------------------------------
 
 
+def test_search_finds_more_than_plain_full_text() -> None:
+    answers, _ = recall.run(ours([1001], sessions=24, count=90, questions=100), ("search", "fts"))
+    ours_, plain = (summary(answers[name])["all"] for name in ("search", "fts"))
+    for figure in ("recall@5", "recall@10", "MRR"):
+        assert ours_[figure][0] > plain[figure][0], figure
+
+
 def test_a_run_prints_its_tables_writes_its_answers_and_fails_below_what_was_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
