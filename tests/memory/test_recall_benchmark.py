@@ -113,7 +113,7 @@ def test_every_scene_can_be_played_and_every_evidence_asked_for_is_said() -> Non
 
 
 def test_search_finds_more_than_plain_full_text() -> None:
-    answers, _ = recall.run(ours([1001], sessions=24, count=90, questions=100), ("search", "fts"))
+    answers, _ = recall.run(ours([1001], sessions=14, count=50, questions=60), ("search", "fts"))
     ours_, plain = (summary(answers[name])["all"] for name in ("search", "fts"))
     for figure in ("recall@5", "recall@10", "MRR"):
         assert ours_[figure][0] > plain[figure][0], figure
