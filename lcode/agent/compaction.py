@@ -154,7 +154,8 @@ async def compact(session: Session, cut: Cut, *, trigger: str, keep: str, before
 async def _draft(session: Session, cut: Cut, summary: Summary, rooms: Rooms) -> Draft:
     """The summary and what the store knows in the place of what goes, and what is kept without its old results: the cache ends
     before them, so that it costs nothing."""
-    texts = [framed(summary, _count(cut)), render(await known_of(session, cut), rooms.restated)]
+    known = await known_of(session, cut)
+    texts = [framed(summary, _count(cut)), await asyncio.to_thread(render, known, rooms.restated)]
     content = [{"type": "text", "text": text} for text in texts if text]
     kept, out, freed = elided(session, cut.kept, keep_newest=True)
     tokens = session.context.estimate() - sum(map(row_tokens, cut.evicted)) - freed + content_tokens(content)

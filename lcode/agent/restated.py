@@ -24,6 +24,7 @@ from lcode.tools.truncate import head_tail
 FIRST, NEWEST, OTHER = 1_000, 4_000, 240  # characters of the first thing that the user asked, of the last, of others
 BINDING = "The user's words that still bind, as typed (where two differ, the later one holds):"
 _SHARES = {"binding": 0.38, "plan": 0.2, "found": 0.16, "files": 0.16, "names": 0.1}  # of the room
+_NAMING = 800  # messages whose names are looked for
 _NEXT_WORDS = 600  # characters of what the agent said last
 _FRAME = re.compile(
     r"<(?=\s*/?\s*(?:summary|restated|context|core_memory|memory_update|memory_pressure|system|instructions?|block)\b)", re.I
@@ -172,7 +173,8 @@ def _calls(row: MessageRow) -> bool:
 
 
 def _names(known: Known, text: str, room: int) -> list[str]:
-    spoken = [row.words if row.kind == "user" else said_and_called(row) for row in known.thread if row.id not in known.kept]
+    gone = [row for row in known.thread if row.id not in known.kept][-_NAMING:]
+    spoken = [row.words if row.kind == "user" else said_and_called(row) for row in gone]
     kept: list[str] = []
     for name in identifiers(spoken, text):
         room -= len(name) + 2

@@ -6,6 +6,7 @@ fail: a request that is too long is asked again with shorter results, and whatev
 
 from __future__ import annotations
 
+import asyncio
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -65,6 +66,12 @@ async def summarise(asked: Asked, origins: Origins) -> Summary:
     text, method = "", "extract"
     if asked.provider.api != "offline":
         text, method = await _of_model(asked)
+    return await asyncio.to_thread(_finished, asked, text, method, origins)
+
+
+def _finished(asked: Asked, text: str, method: str, origins: Origins) -> Summary:
+    """With an extract where the model gave little or nothing, and with directions marked that were read somewhere. A long
+    session keeps it busy for a second."""
     if not text or _is_meagre(text, asked.evicted):
         own = extract(asked.evicted, earlier_summary(asked.evicted), asked.room - len(text), asked.keep)
         text, method = "\n\n".join(filter(None, [text, own])), method if text else "extract"
