@@ -1,7 +1,8 @@
 """The context window of one session: how full it is, and how room is made in it, in the order in which that is tried.
 
-At PRESSURE of the budget the agent is told, once, and has a step to save what matters; at COMPACT old messages are
-summarised. Never twice without a reply of the model between: what one compaction did not free, the next would not either.
+At PRESSURE of the budget the agent is told, once, and has a step to save what matters; at EVICT old results are taken out; at
+COMPACT, where that was too little, old messages are summarised. Never twice without a reply of the model between: what one
+compaction did not free, the next would not either.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from lcode.agent.session import Session
 
 _SHORTEST_RESULT, _LONGEST_RESULT = 4_000, 60_000  # characters
-PRESSURE, AGAIN, COMPACT = 0.75, 0.6, 0.9  # of the budget; below AGAIN it may fill, and be told of, anew
+PRESSURE, AGAIN, EVICT, COMPACT = 0.75, 0.6, 0.85, 0.9  # of the budget; below AGAIN it may fill, and be told of, anew
 _FORGOTTEN = 3_600  # seconds after which no provider keeps a prompt by itself
 _RESERVE, _RESERVED = 16_384, 0.2  # tokens for the reply, and the share of a small window
 _TOOLS = 2_500  # tokens of the tools' schemas, about
@@ -79,7 +80,9 @@ class Context:
             if self._saves_itself and used < budget and cut.possible:
                 return await self._session.add_notice(pressure.notice(cut, used, budget))
             await pressure.save_extract(self._session, cut)
-        if not await eviction.make_room(self._session, used, budget, emit) and used >= COMPACT * budget and self._replied():
+        if used >= EVICT * budget and await eviction.make_room(self._session, used, budget, emit):
+            return
+        if used >= COMPACT * budget and self._replied():
             await self.compact(emit)
 
     def _cold(self) -> bool:

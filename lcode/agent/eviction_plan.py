@@ -17,7 +17,7 @@ from lcode.memory.results import about, handle_of
 from lcode.tokens import content_tokens, part_tokens
 from lcode.tools.truncate import head_tail, plural, size
 
-NEWEST = 0.1  # of the room: results at the end that stay
+NEWEST = 0.06  # of the room: results at the end that stay
 LARGEST = 0.08  # of the room: what is larger stays for being among the newest alone
 EDITING = 12  # steps: a file edited in the last ones is being edited
 SMALLEST = 80  # tokens that a part must free

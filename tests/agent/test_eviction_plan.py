@@ -13,7 +13,7 @@ from lcode.memory.elisions import REASONING, RESULT, Elision, apply
 from lcode.memory.model import MessageRow
 from lcode.tokens import content_tokens
 
-ROOM = 20_000  # tokens; a long result has some 1,300
+ROOM = 32_000  # tokens; a long result has some 930, and 6 % of the room stay at the end
 LONG = "\n".join(f"    value_{number} = compute(number={number})" for number in range(90))
 
 
