@@ -81,7 +81,7 @@ def question_of(text: str, speakers: Iterable[str] = ()) -> Question:
     names, words_of_names = _named(undated, speakers)
     bare = " ".join(word for word in undated.split() if not _is_name(word, words_of_names))
     asks = frozenset(kind for kind, expression in _ASKS if expression.search(text))
-    return Question(text, _terms(bare or undated), names, dates, asks, bare or undated or text)
+    return Question(text, _terms(bare, alone=not dates), names, dates, asks, bare or undated or text)
 
 
 def _named(text: str, speakers: Iterable[str]) -> tuple[tuple[str, ...], frozenset[str]]:
@@ -109,7 +109,8 @@ def _is_name(token: str, names: frozenset[str]) -> bool:
     return bool(parts) and parts[0] in names and all(part in names or part == "s" for part in parts)
 
 
-def _terms(text: str) -> tuple[Term, ...]:
+def _terms(text: str, *, alone: bool) -> tuple[Term, ...]:
+    """What to look for; `alone`: nothing else is asked for, so that small words must do where there are no others."""
     shares: dict[str, float] = {}
     for compound in compounds(text):
         parts = [part for part in identifier_parts(compound).split() if part not in STOP_WORDS]
@@ -118,7 +119,8 @@ def _terms(text: str) -> tuple[Term, ...]:
     words = [word.lower() for word in _WORD.findall(text)]
     words += [part for part in shares if part not in words]
     words = list(dict.fromkeys(words))
-    kept = [word for word in words if word not in STOP_WORDS and not (len(word) == 1 and word in ascii_lowercase)] or words
+    kept = [word for word in words if word not in STOP_WORDS and not (len(word) == 1 and word in ascii_lowercase)]
+    kept = kept or (words if alone else [])
     kept = _one_of_each_form(kept)[:MOST_TERMS]
     return tuple(map(_term, kept, near_words().of(kept), (shares.get(word, 1.0) for word in kept)))
 

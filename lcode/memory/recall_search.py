@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import apsw
 
@@ -17,7 +18,7 @@ from lcode.memory.recall_candidates import Scope, choose, passing
 from lcode.memory.recall_filters import Filters
 from lcode.memory.recall_moments import MESSAGE, moment, moments, to_message
 from lcode.memory.recall_question import Question, question_of
-from lcode.memory.recall_ranking import Ranked, rank
+from lcode.memory.recall_ranking import Ranked, confidence_of, rank
 from lcode.memory.recall_surroundings import Listed, Surroundings
 from lcode.memory.recall_words import Words
 from lcode.store.database import fetch_all
@@ -50,7 +51,8 @@ def search(
     ranked = best_of(connection, question, filters, limit * _OVER, meaning)
     rows = _messages(connection, [seq for seq, _ in ranked.order[: limit * _OVER]])
     scored = [(rows[seq], score) for seq, score in ranked.order[: limit * _OVER]]
-    hits = moments(connection, scored, limit=limit, context=context)
+    found = moments(connection, scored, limit=limit, context=context)
+    hits = [replace(hit, confidence=confidence_of(hit.score)) for hit in found]
     return Recalled(hits, best=ranked.best, confidence=ranked.confidence, dates=question.dates)
 
 

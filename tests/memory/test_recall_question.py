@@ -23,6 +23,10 @@ def test_a_question_of_nothing_but_small_words_is_looked_for_as_it_stands() -> N
     assert words("who was it") == ["who", "was", "it"]
 
 
+def test_a_question_of_small_words_and_a_date_asks_for_that_time_alone() -> None:
+    assert words("what did we do in March 2024") == []
+
+
 def test_speakers_are_named_and_not_looked_for() -> None:
     question = question_of("What did Melanie's sister paint for caroline?", PEOPLE)
     assert question.names == PEOPLE

@@ -167,6 +167,33 @@ def test_a_question_without_candidates_finds_nothing() -> None:
     assert ranked.confidence == "none"
 
 
+def confidence(text: str, found: Sequence[Candidate], cosines: dict[int, float] | None = None) -> tuple[str, float]:
+    question = question_of(text)
+    ranked = rank(question, corpus(question), found, cosines)
+    return ranked.confidence, ranked.best
+
+
+def test_what_says_all_of_the_question_is_good_and_what_only_means_something_like_it_is_weak() -> None:
+    assert confidence("retry limit", [candidate(1, (ONCE, ONCE))])[0] == "good"
+    assert confidence("unicorn", [candidate(1, ((0.0, 0.6),))])[0] == "weak"
+    assert confidence("unicorn", [candidate(1, ((0.0, 0.6),))], {1: 0.5})[0] == "weak"
+
+
+def test_what_was_said_at_the_time_that_alone_was_asked_for_is_good() -> None:
+    assert confidence("what did we do on 5 January 2026", [candidate(1, ())])[0] == "good"
+    assert confidence("what did we do on 5 January 2024", [candidate(1, ())])[0] == "weak"
+
+
+@given(candidates, st.dictionaries(st.integers(0, 10_000), st.floats(-1, 1), max_size=5))
+def test_scores_fall_from_the_best_and_lie_between_0_and_1(found: list[Candidate], cosines: dict[int, float]) -> None:
+    question = question_of("retry limit")
+    ranked = rank(question, corpus(question), found, cosines)
+    scores = [score for _, score in ranked.order]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[:1] == ([ranked.best] if found else [])
+    assert all(0 <= score <= 1 for score in scores)
+
+
 @pytest.mark.parametrize("text", ["", "?", "the"])
 def test_a_question_of_nothing_ranks_the_newest_first(text: str) -> None:
     assert order(
