@@ -13,7 +13,7 @@ import pytest
 from lcode.events import Compacted, StepFinished, StopReason
 from tests.agent.harness import Harness
 from tests.e2e.program import MODELS, Program, system_text
-from tests.support.provider_server import ProviderServer, Script, call, turn, user_text
+from tests.support.provider_server import ProviderServer, Script, call, turn
 
 RULE = "Never touch the file queue.py; our staging host is db-eu-4417."
 PLAN = "The plan:\n1. write retry.py\n2. test retry.py\n\nNext: run bench_queue with seed 41."
@@ -22,14 +22,12 @@ LONG = "A long answer about the queue and its workers. " * 60
 
 def answers(summary: Any) -> Any:
     def answer(body: dict[str, Any]) -> Any:
-        text = json.dumps(body["messages"])
-        if "replaced by your summary" in user_text(body):
+        last = json.dumps(body["messages"][-1])
+        if "replaced by your summary" in last:
             return summary
-        if "Plan it." in user_text(body):
+        if "Plan it." in last:
             return PLAN
-        if "bench_queue" in text and "Read it." in user_text(body) and "a task queue" not in text.lower():
-            return turn("Reading.", call("read_file", path="README.md"), call("list_dir"))
-        return LONG
+        return turn("Reading.", call("read_file", path="README.md"), call("list_dir")) if "Read it." in last else LONG
 
     return answer
 
