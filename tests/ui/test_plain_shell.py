@@ -51,3 +51,11 @@ def test_at_a_terminal_approvals_are_typed(tmp_path: Path) -> None:
     assert session.answers == [Answer(Decision.ONCE), Answer(Decision.NO, "use a constant")]
     assert '+     name = "world"' in text
     assert session.asked == ["edit", "edit"]
+
+
+def test_a_compaction_says_what_it_freed_and_a_vain_undoing_why(tmp_path: Path) -> None:
+    text, _ = serve(io.StringIO("/compact the plan\n/uncompact\n/status\n"), tmp_path)
+    assert "summarising 12 messages" in text
+    assert "12 messages, 90,000 to 30,000 tokens (67% freed) in 2.5 s; /uncompact takes it back" in text
+    assert "there is no compaction to take back in this session" in text
+    assert "not compacted yet" in text

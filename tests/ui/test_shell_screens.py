@@ -341,3 +341,16 @@ def test_a_signal_to_end_is_a_way_to_leave() -> None:
         screen.child.kill(signal.SIGTERM)
         assert screen.wait_exit() == 130
         assert "Second paragraph is ha" in screen.display
+
+
+def test_a_compaction_shows_that_it_goes_on_can_be_stopped_and_says_what_it_freed() -> None:
+    with terminal() as screen:
+        screen.send("/compact wait\r")
+        screen.wait("summarising 12 messages")
+        assert "Esc" in screen.display[-1]
+        screen.send("\x1b")
+        screen.wait(lambda: "12 messages, 90,000 to 30,000 tokens (67% freed)" in screen.text and screen.idle)
+        assert sum("context compacted" in line for line in screen.scrollback) == 1
+        screen.send("/uncompact\r")
+        screen.wait("there is no compaction to take back")
+        screen.assert_calm()
