@@ -7,13 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lcode.agent import note
+from lcode.agent import away, note
+from lcode.agent.guidance import GuidanceFile
+from lcode.agent.stale_lines import stale_lines
 from lcode.git.command import GitError
 from lcode.git.repository import Place
 from lcode.memory.session_memory import SessionMemory
+from lcode.redact import Redactor
 
 STATUS_WAIT = 0.2  # seconds that the first message waits for git at the most
 NOTES = 3  # sessions of which the first message of a new one tells
+
+
+def at_first(
+    memory: SessionMemory,
+    place: Place,
+    session_id: str,
+    redactor: Redactor,
+    guidance: Callable[[], list[GuidanceFile]],
+    is_live: Callable[[str], bool],
+    end_note: Callable[[str], None],
+) -> list[str]:
+    """All of it. `end_note` makes the note of a session that could not make its own."""
+    lines = uncommitted(place)
+    if not is_begun(memory, session_id):
+        lines += last_sessions(memory, session_id, is_live, end_note)
+    return [*lines, *away.changes(memory, redactor, place, guidance), *stale_lines(memory)]
 
 
 def uncommitted(place: Place) -> list[str]:

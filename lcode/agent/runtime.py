@@ -6,31 +6,27 @@ Nothing here waits for the network or a model, and on the path to the first requ
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lcode.agent import away, fork, guidance, live, note, prompt, recovery, spool
+from lcode.agent import live, spool
 from lcode.agent.background import Background
-from lcode.agent.calls import CallRunner
-from lcode.agent.news import is_begun, last_sessions, uncommitted
 from lcode.agent.outbox import Outbox
-from lcode.agent.session import Environment, News, Session
-from lcode.agent.stale_lines import stale_lines
 from lcode.agent.upkeep import Upkeep
 from lcode.config import Settings
-from lcode.errors import MemoryEditError, StoreUnwritable, UserError
+from lcode.errors import StoreUnwritable, UserError
 from lcode.events import Notice, Usage
-from lcode.git.command import Git, GitError
+from lcode.git.command import Git
 from lcode.git.repository import Place, find, root_commits, tracked
 from lcode.ids import new_id
-from lcode.llm.protocol import Provider
 from lcode.llm.providers import default_model, resolve, secret_names
 from lcode.memory.agents import AgentRow, Choose
 from lcode.memory.blocks import Limits
 from lcode.memory.elisions import elisions
-from lcode.memory.model import Actor, Block, Recalled, SessionRow, Source, Trust
+from lcode.memory.model import Block, Recalled, SessionRow
 from lcode.memory.model_calls import last_usage
 from lcode.memory.session_memory import SessionMemory
 from lcode.memory.store import Store
@@ -39,9 +35,12 @@ from lcode.safety.permission import Mode, Permission
 from lcode.store.database import Database
 from lcode.store.locks import NamedLock
 from lcode.store.probe import free
-from lcode.tools.base import Effect, ToolContext
-from lcode.tools.registry import all_tools
-from lcode.tools.seen import Seen
+
+if TYPE_CHECKING:  # a command that only looks at memory needs none of what makes a session
+    from lcode.agent import guidance
+    from lcode.agent.session import News, Session
+    from lcode.llm.protocol import Provider
+    from lcode.tools.base import ToolContext
 
 
 class Runtime:
@@ -95,7 +94,7 @@ class Runtime:
                 runtime.notices.append(Notice(told, "warning"))
             runtime.notices += [Notice(line, "warning") for line in runtime._upkeep.notices()]
             if fresh or not row.initialised:
-                runtime._first_look() if not database.read_only else None
+                runtime._look_over() if not database.read_only else None
             elif place.common_dir and not row.roots and place.head:
                 store.agents.learn_roots(row.id, root_commits(place)) if not ephemeral else None
             return runtime
@@ -132,23 +131,10 @@ class Runtime:
         code, meaning = self.background.code, self.background.meaning
         return self.store.memory(self._database, self.place, limits, ephemeral_log=self._scratch, code=code, meaning=meaning)
 
-    def _first_look(self) -> None:
-        """Fill the blocks about the codebase from its files, without a model; marked unverified."""
-        from lcode.index.survey import survey
+    def _look_over(self) -> None:
+        from lcode.agent.first_look import first_look
 
-        names: Sequence[str] | None = None
-        if self.place.common_dir:
-            with suppress(GitError):
-                names = Git(self.place.root).run("ls-files", "-z").split("\0")[:-1]
-        found = survey(self.place.root, names)
-        memory = self.memory()
-        for label, value in (("architecture", found.architecture), ("conventions", found.conventions)):
-            by = memory.provenance(Actor.PROGRAM, Source.FILE, trust=Trust.UNVERIFIED)
-            with suppress(MemoryEditError):  # an empty folder leaves nothing to say; a second terminal was first
-                if value:
-                    memory.blocks.rethink(label, value, by, base_version=0)
-        name = self.place.root.name
-        self.notices.append(Notice(f"first time here: looked over {name} and noted what its files say (unverified)"))
+        self.notices.append(first_look(self.memory(), self.place))
 
     async def blocks(self) -> list[Block]:
         memory = self.memory()
@@ -179,6 +165,9 @@ class Runtime:
 
     def _lock(self, session_id: str) -> NamedLock:
         return NamedLock(self.store.agent_paths(self.agent).locks / f"{session_id}.lock")
+
+    def _is_live(self, session_id: str) -> bool:
+        return self._lock(session_id).owner() is not None
 
     async def sessions(
         self, limit: int = 20, *, archived: bool = False, silent: bool = False, imported: bool = False
@@ -225,6 +214,8 @@ class Runtime:
         self, session_id: str | None = None, *, model: str | None = None, mode: str | None = None
     ) -> Session:
         """A new session that begins as a copy of another, live or not: the one named, or the newest. Raises UserError."""
+        from lcode.agent import fork
+
         if self.ephemeral:
             raise live.not_ephemeral("be a fork")
         memory = self.memory()
@@ -232,7 +223,7 @@ class Runtime:
         for session in self._sessions:
             if session.id == source.id and not await session.outbox.flush():
                 raise StoreUnwritable(f"a fork has to be stored, and {session.outbox.reason}")
-        shown, lock = self._lock(source.id).owner() is not None, live.hold(self._lock(new_id("session")), self.branch)
+        shown, lock = self._is_live(source.id), live.hold(self._lock(new_id("session")), self.branch)
         with live.released_on_error(lock):
             row = await memory.run(fork.make, memory, source, lock.path.stem, head=self.place.head, live=shown)
         return await self._take_up(memory, row, lock, model, mode, row.updated_at if shown else source.updated_at)
@@ -241,6 +232,8 @@ class Runtime:
         self, memory: SessionMemory, row: SessionRow, lock: NamedLock, model: str | None, mode: str | None, last_message: str
     ) -> Session:
         """The session of `row`, held by `lock`; its prompt was last sent at `last_message`."""
+        from lcode.agent import recovery
+
         with live.released_on_error(lock):
             memory.session_id = row.id
             provider = self._provider(model or row.model if model or self._usable(row.model) else None)
@@ -290,6 +283,11 @@ class Runtime:
     def _session(
         self, memory: SessionMemory, provider: Provider, mode: str | None, lock: NamedLock | None, outbox: Outbox
     ) -> Session:
+        from lcode.agent.calls import CallRunner
+        from lcode.agent.session import Environment, Session
+        from lcode.tools.base import Effect
+        from lcode.tools.registry import all_tools
+
         tools = {tool.name: tool for tool in all_tools() if not (self.ephemeral and tool.effect is Effect.MEMORY)}
         permission = Permission(Mode(mode or self.settings.permission_mode), readable=(self._outputs,))
         calls = CallRunner(tools, memory, outbox, permission, self._contexts(memory), self.log_bug, self.interactive)
@@ -312,6 +310,9 @@ class Runtime:
         return session
 
     def _contexts(self, memory: SessionMemory) -> Callable[[str, str], ToolContext]:
+        from lcode.tools.base import ToolContext
+        from lcode.tools.seen import Seen
+
         secret = secret_names(self._environ, self.settings.providers)
         child = {name: value for name, value in self._environ.items() if name not in secret and name != "LCODE_HOME"}
         child["LCODE_IN_SESSION"] = "1"  # some commands are the user's alone
@@ -327,9 +328,13 @@ class Runtime:
     # -- the prompt -------------------------------------------------------------------------------------------------
 
     def _system(self, blocks: list[Block]) -> str:
+        from lcode.agent import prompt
+
         return prompt.system_text(self._guidance(), blocks, ephemeral=self.ephemeral)
 
     def _guidance(self) -> list[guidance.GuidanceFile]:
+        from lcode.agent import guidance
+
         return guidance.read_guidance(self.root, self.cwd, lambda names: tracked(self.place, names))
 
     def _news(self, session_id: str) -> News:
@@ -340,18 +345,19 @@ class Runtime:
             where = str(self.cwd) + (f" (branch {place.branch})" if place.branch else "")
             news = [f"directory: {where}"] if told != where else []
             if not told:
-                memory = self.memory()
-                news += uncommitted(place)
-                if not is_begun(memory, session_id):
-                    news += last_sessions(memory, session_id, lambda one: self._lock(one).owner() is not None, self._end_note)
-                news += away.changes(memory, self.store.redactor, place, self._guidance)
-                news += stale_lines(memory)
+                from lcode.agent.news import at_first
+
+                news += at_first(
+                    self.memory(), place, session_id, self.store.redactor, self._guidance, self._is_live, self._end_note
+                )
             return where, news
 
         return lines
 
     def _end_note(self, session_id: str) -> None:
         """Keep the extract of where a session stopped."""
+        from lcode.agent import note
+
         memory = self.memory()
         row = memory.recall.session(session_id) if not self.ephemeral else None
         if row is None:
@@ -365,6 +371,8 @@ class Runtime:
         """A session ends here: note where it stopped, and how the checkout is."""
         self._end_note(session_id)
         if not self.ephemeral:
+            from lcode.agent import away
+
             away.keep(self.memory(), self.store.redactor, find(self.root), self._guidance)
 
     def prompted(self) -> None:

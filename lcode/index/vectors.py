@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from lcode.index.signals import EVERYWHERE, Scope
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from lcode.index.signals import Scope
 
 _SUFFIXES = (".so", ".dylib", ".dll")
 _BLOCK = 4_096  # vectors that numpy holds at once
@@ -70,17 +70,17 @@ def cosines(
 
 
 def nearest(
-    connection: apsw.Connection, checkout_id: int, query: bytes, limit: int, scope: Scope = EVERYWHERE
+    connection: apsw.Connection, checkout_id: int, query: bytes, limit: int, scope: Scope | None = None
 ) -> list[tuple[int, float]]:
-    """The chunks of a checkout inside `scope` that are nearest to `query`, with the cosine of the angle, best first. It goes
+    """The chunks of a checkout (inside `scope`) that are nearest to `query`, with the cosine of the angle, best first. It goes
     through all of them."""
     if not query:
         return []
     source = _OF_CHECKOUT.format(
-        inside=f" AND {scope.of_files}" if scope.of_files else "",
-        kind=" AND chunks.kind = ?" if scope.kind else "",
+        inside=f" AND {scope.of_files}" if scope and scope.of_files else "",
+        kind=" AND chunks.kind = ?" if scope and scope.kind else "",
     )
-    bindings = (query, checkout_id, *scope.values)
+    bindings = (query, checkout_id, *(scope.values if scope else ()))
     try:
         sql = f"SELECT chunks.id, {_DISTANCE} AS distance {source} ORDER BY distance, chunks.id LIMIT ?"
         return [(chunk, 1 - distance) for chunk, distance in connection.execute(sql, (*bindings, limit))]
