@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from lcode.git.command import Git, GitError
+from lcode.git.repository import find
 from lcode.memory.dates import local
 from lcode.memory.model import MessageRow, SessionRow
 from lcode.memory.recall import Recall
+from lcode.memory.session_memory import SessionMemory
 from lcode.redact import cut
 from lcode.tokens import approximate_tokens
 
@@ -32,6 +35,15 @@ def make_note(recall: Recall, session: SessionRow, commits: Sequence[str] = ()) 
         longest = max(range(len(lines)), key=lambda at: len(lines[at]))
         lines[longest] = _cut(lines[longest], len(lines[longest]) * 3 // 4)
     return "\n".join(lines)
+
+
+def keep_note(memory: SessionMemory, root: Path, session_id: str) -> None:
+    """Keep the extract of where a session stopped."""
+    row = memory.recall.session(session_id)
+    head = str(memory.recall.session_value(session_id, "head") or "")
+    now = find(root).head
+    commits = commits_since(Git(root), head) if head and now and head != now else []
+    memory.recall.update_session(session_id, note=make_note(memory.recall, row, commits))
 
 
 def render_note(session: SessionRow, *, newest: bool) -> str:

@@ -19,7 +19,6 @@ from lcode.agent.upkeep import Upkeep
 from lcode.config import Settings
 from lcode.errors import StoreUnwritable, UserError
 from lcode.events import Notice, Usage
-from lcode.git.command import Git
 from lcode.git.repository import Place, find, root_commits, tracked
 from lcode.ids import new_id
 from lcode.llm.providers import default_model, resolve, secret_names
@@ -355,17 +354,10 @@ class Runtime:
         return lines
 
     def _end_note(self, session_id: str) -> None:
-        """Keep the extract of where a session stopped."""
-        from lcode.agent import note
+        from lcode.agent.note import keep_note
 
-        memory = self.memory()
-        row = memory.recall.session(session_id) if not self.ephemeral else None
-        if row is None:
-            return
-        head = str(memory.recall.session_value(session_id, "head") or "")
-        now = find(self.root).head
-        commits = note.commits_since(Git(self.root), head) if head and now and head != now else []
-        memory.recall.update_session(session_id, note=note.make_note(memory.recall, row, commits))
+        if not self.ephemeral:
+            keep_note(self.memory(), self.root, session_id)
 
     def _end(self, session_id: str) -> None:
         """A session ends here: note where it stopped, and how the checkout is."""
