@@ -29,6 +29,10 @@ class NearWords:
             self._start = file.tell()
         self._numbers = dict(zip(self._words, range(len(self._words)), strict=True))
 
+    def listed(self, count: int) -> list[str]:
+        """The first `count` words, which are the most common ones."""
+        return self._words[:count]
+
     def of(self, words: Sequence[str]) -> list[tuple[tuple[str, float], ...]]:
         """For each word its near ones, nearest first, with a nearness from 0.4 to 1; none where the list lacks the word."""
         found: list[tuple[tuple[str, float], ...]] = []

@@ -21,8 +21,8 @@ from lcode.memory.recall_words import Words, any_of
 from lcode.store.database import fetch_all, fetch_one, scalar
 
 SPEECH, OUTPUTS = "messages_fts", "tool_messages_fts"
-_BEST = {SPEECH: 80, OUTPUTS: 20}  # messages, by the words themselves
-_NEAR = 20  # by words of like meaning
+_BEST = {SPEECH: 60, OUTPUTS: 15}  # messages, by the words themselves
+_NEAR = 10  # by words of like meaning
 _DATED = 60  # in each time that the question names
 _SCORED = {SPEECH: 15_000, OUTPUTS: 5_000}  # rows that one query may score
 _NEAR_SCORED = 5_000  # the same by words of like meaning
@@ -80,11 +80,9 @@ class Scope:
 
 @dataclass
 class Choice:
-    """The messages that were chosen, best first of each way; `corpus` is what they were chosen from, `near` matches the words
-    of like meaning that chose."""
+    """The messages that were chosen, best first of each way; `corpus` is what they were chosen from."""
 
     corpus: Corpus
-    near: str = ""
     own: list[int] = field(default_factory=list)
     others: list[int] = field(default_factory=list)
 
@@ -100,8 +98,7 @@ def choose(connection: apsw.Connection, question: Question, words: Words, scope:
     choice.own = _by_words(connection, SPEECH, words, found, scope, max(_BEST[SPEECH], limit))
     printed = [_count(connection, OUTPUTS, any_of(term.own)) for term in words.terms]
     choice.others = _by_words(connection, OUTPUTS, words, printed, scope, _BEST[OUTPUTS])
-    choice.near = _near(connection, words)
-    choice.others += scope.best(connection, SPEECH, choice.near, _NEAR)
+    choice.others += scope.best(connection, SPEECH, _near(connection, words), _NEAR)
     expression = any_of([form for term in words.terms for form in term.own])
     for date in question.dates:
         within = scope.at(connection, date.start, date.end)

@@ -26,7 +26,7 @@ from lcode.store.database import fetch_all
 _OVER = 3  # times as many are read, because neighbours and repeats fold into one hit
 _MEANT = 100  # messages that are chosen by their meaning
 _AMONG = 20_000  # messages among which those are looked for one by one
-_AROUND = 25  # messages whose neighbours are candidates too
+_AROUND = 15  # messages whose neighbours are candidates too
 _SPEAKERS = 200
 _NAMES = (  # from one name to the next in the index of names, however many messages each has
     "WITH RECURSIVE one (name) AS (SELECT min(name) FROM message_details WHERE name != '' UNION ALL SELECT (SELECT min(name)"
@@ -66,7 +66,7 @@ def best_of(
     choice = choose(connection, question, words, Scope.of(connection, filters), limit)
     asked = meaning.ask(connection, MESSAGES, question.meaning) if meaning and question.meaning.strip() else None
     meant = _meant(connection, asked, filters) if asked else {}
-    listed = Listed(connection, words, choice.corpus, choice.near)
+    listed = Listed(connection, words, choice.corpus)
     surroundings = Surroundings(connection, words, listed)
     around = [number for one in surroundings.read(choice.own[:_AROUND]) for side in surroundings.beside(one) for number in side]
     numbers = passing(connection, filters, dict.fromkeys((*choice.all, *around, *meant)))

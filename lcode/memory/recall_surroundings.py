@@ -42,15 +42,15 @@ class Said:
 
 class Listed:
     """Which messages hold the words of a question, and in how many sessions they stand. Words that are too common are in none
-    of the lists; words of like meaning (`near`, an expression) are only in that of all messages with any word."""
+    of the lists."""
 
-    def __init__(self, connection: apsw.Connection, words: Words, corpus: Corpus, near: str) -> None:
+    def __init__(self, connection: apsw.Connection, words: Words, corpus: Corpus) -> None:
         room = _LISTED
         self.terms: list[frozenset[int]] = [frozenset()] * len(words.terms)
         for number, found in sorted(enumerate(corpus.found), key=lambda pair: pair[1]):
             if (room := room - found) >= 0 and found:
                 self.terms[number] = _listed(connection, any_of(words.terms[number].own))
-        self.any = _listed(connection, near).union(*self.terms)
+        self.any = frozenset[int]().union(*self.terms)
         self.corpus = replace(corpus, found_sessions=self._sessions(connection, corpus))
 
     def _sessions(self, connection: apsw.Connection, corpus: Corpus) -> tuple[int, ...]:
