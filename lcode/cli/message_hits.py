@@ -26,7 +26,6 @@ def recalled_json(query: str, found: Recalled) -> dict[str, Any]:
         "best": round(found.best, 4),
         "confidence": found.confidence,
         **({"dates": dates} if dates else {}),
-        **({"widened": True} if found.widened else {}),
         "not_embedded": found.unembedded,
     }
 
@@ -64,9 +63,7 @@ def show_recalled(found: Recalled, query: str) -> None:
 
     for date in found.dates:
         ends = [f"from {local(date.start)}" if date.start else "", f"until {local(date.end)}" if date.end else ""]
-        then = "nothing was found then, so all times were searched" if found.widened and date.sure else ""
-        told = ", ".join(filter(None, [" ".join(filter(None, ends)), then]))
-        say(Styled(f"{one_line(date.words, 40)}: {told}", "dim"), err=True)
+        say(Styled(f"{one_line(date.words, 40)}: {' '.join(filter(None, ends))}", "dim"), err=True)
     if not found:
         say("nothing found in the sessions")
         return
@@ -81,8 +78,11 @@ def show_messages(hits: Sequence[RecallHit], query: str = "") -> None:
         say("nothing found in the sessions")
         return
     wide = min(_WIDEST, shutil.get_terminal_size((80, 24)).columns)
+    session = ""
     for hit in hits:
-        say(*_head(hit, wide))
+        if hit.message.session_id != session:
+            say(*_head(hit, wide))
+        session = hit.message.session_id
         for row in hit.before:
             say(Styled(_line(row, wide), "dim"))
         _show_message(hit, query, wide)
@@ -97,18 +97,13 @@ def show_messages(hits: Sequence[RecallHit], query: str = "") -> None:
 
 
 def _head(hit: RecallHit, wide: int) -> Iterator[Piece]:
-    """`session 1a2b3c4d  2026-03-05 10:30, 8 months ago · main · Fix the retry`."""
-    from lcode.memory.dates import age, local
-
+    """`session 1a2b3c4d  main · Fix the retry`."""
     name = f"session {short(hit.message.session_id)}"
-    when = f"{local(hit.message.created_at)}, {age(hit.message.created_at)}"
-    facts = [when, one_line(hit.branch, 24), f"from {hit.origin}" if hit.origin else ""]
-    told = " · ".join(filter(None, facts))
-    room = wide - width(name) - width(told) - 5
-    title = one_line(hit.session_title, room) if room > 8 and hit.session_title else ""
+    facts = " · ".join(filter(None, [one_line(hit.branch, 24), f"from {hit.origin}" if hit.origin else ""]))
+    room = wide - width(name) - width(facts) - 5
+    title = one_line(hit.session_title, room) if hit.session_title else ""
     yield Styled(name, "bold")
-    yield "  "
-    yield Styled(" · ".join(filter(None, [told, title])), "dim")
+    yield Styled(f"  {' · '.join(filter(None, [facts, title]))}", "dim")
 
 
 def _who(row: MessageRow, name: str = "") -> str:
@@ -123,15 +118,33 @@ def _line(row: MessageRow, wide: int) -> str:
 
 
 def _show_message(hit: RecallHit, query: str, wide: int) -> None:
-    """The message, of a long one the lines that the question is about."""
-    from lcode.index.excerpt import excerpt
+    """The message with its id and time, of a long one the lines that the question is about."""
+    from lcode.memory.dates import age, local
 
     row = hit.message
-    score = f" {hit.score:.2f}" if hit.score else ""
-    say("  > ", Styled(_who(row, hit.name), "bold"), Styled(f" {short(row.id)}{score}", "dim"))
-    lines = [part for line in row.text.strip().split("\n") for part in (textwrap.wrap(line, wide - 6) or [""])]
+    facts = [local(row.created_at), age(row.created_at), f"score {hit.score:.2f}" if hit.score else ""]
+    say("  > ", Styled(_who(row, hit.name), "bold"), Styled(f" {short(row.id)}  {', '.join(filter(None, facts))}", "dim"))
+    for line in _lines(row.text, query, wide - 6):
+        say(f"      {line}".rstrip())
+
+
+def _lines(text: str, query: str, wide: int) -> Iterator[str]:
+    """The lines of a text, wrapped: all of a short one, else its beginning and where the question's words stand."""
+    from lcode.index.excerpt import excerpt
+
+    lines = [part for line in text.strip().split("\n") for part in (textwrap.wrap(line, wide, break_on_hyphens=False) or [""])]
+    before = 0
     for line in excerpt("\n".join(lines), 1, query, TEXT_LINES):
-        say(f"      {line.text}".rstrip())
+        if not line.number:
+            continue
+        if line.number - before == 2:  # a gap of one line takes as much room as the line
+            yield lines[before]
+        elif line.number - before > 2:
+            yield f"… {line.number - before - 1} more lines"
+        yield lines[line.number - 1]
+        before = line.number
+    if before < len(lines):
+        yield f"… {plural(len(lines) - before, 'more line')}"
 
 
 def _again(hit: RecallHit) -> str:

@@ -284,8 +284,8 @@ class RecallHit:
 class Recalled(list[RecallHit]):
     """The hits of one search of recall, best first, and how far they can be trusted.
 
-    `best` is the best score, from 0 to 1, `confidence` good, fair, weak or none. `dates` are the times that the question named;
-    `widened`: nothing was found at them, so that all times were searched. `unembedded` messages are found by their words alone
+    `best` is the best score, from 0 to 1: how likely the answer is among the first ten; `confidence` the same in a word: good,
+    fair, weak or none. `dates` are the times that the question named. `unembedded` messages are found by their words alone
     until the worker has embedded them.
     """
 
@@ -296,12 +296,10 @@ class Recalled(list[RecallHit]):
         best: float = 0.0,
         confidence: str = "none",
         dates: Sequence[When] = (),
-        widened: bool = False,
         unembedded: int = 0,
     ) -> None:
         super().__init__(hits)
         self.best = best
         self.confidence = confidence
         self.dates = tuple(dates)
-        self.widened = widened
         self.unembedded = unembedded

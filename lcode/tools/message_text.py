@@ -39,7 +39,6 @@ def whole_text(hit: RecallHit, here: str = "") -> str:
 def worth(found: Recalled) -> str:
     """What must be known before anything is taken from the hits: in brackets, '' where they are good."""
     notes = [f"«{one.words}» is {_span(one.start, one.end)}" for one in found.dates if one.sure]
-    notes += ["nothing matching was said then: these are of other times"] if found.widened else []
     if found and found.confidence in ("weak", "none"):
         notes.append(
             f"only weak matches, the best {found.best:.2f} of 1: they may have nothing to do with it; invent nothing from them"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Lcode, Result, git
+from tests.cli.conftest import CHECKOUT, Lcode, Result, git
 
 
 def hits(lcode: Lcode, *arguments: str) -> list[dict[str, Any]]:
@@ -123,6 +126,21 @@ def test_each_line_of_input_gets_a_line_of_ranked_hits(lcode: Lcode, repository:
     assert [[hit["text"] for hit in one["hits"]] for one in done] == [["the zebra is striped"], ["the horse is brown"], []]
     assert all(hit["id"] == hit["message"] and hit["before"] == hit["after"] == [] for one in done for hit in one["hits"])
     assert done[2]["confidence"] == "none"
+
+
+def test_an_answer_comes_before_the_next_question_is_asked(lcode: Lcode, repository: Path) -> None:
+    lcode("-p", "the zebra is striped")
+    command = [sys.executable, "-m", "lcode", "recall", "--stdin"]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    with subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        for question in ("zebra", "stripes"):
+            process.stdin.write(f"{question}\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["query"] == question
+        process.stdin.close()
+        assert process.stdout.read() == ""
+    assert process.returncode == 0
 
 
 def test_lines_that_ask_nothing_are_answered_too(lcode: Lcode, repository: Path) -> None:
