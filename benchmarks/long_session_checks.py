@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tests.support.prompt_cache import Segment, segments
 from tests.support.provider_server import Recorded
+from tests.support.wire import Count
 
 CACHED, WRITTEN = 0.1, {"openai": 1.0, "anthropic": 1.25}  # prices of an input token, in fresh ones
 SUMMARY = "will be replaced by your summary"
@@ -18,7 +19,7 @@ SUMMARY = "will be replaced by your summary"
 @dataclass(frozen=True)
 class Break:
     """Between two requests the prefix changed. `kind`: compaction, eviction or unexplained. `freed` tokens left the prompt,
-    `again` are those behind the first change that the cache had and that were sent anew."""
+    `again` are those that were sent before and that the cache did not have any more."""
 
     request: int
     kind: str
@@ -54,7 +55,8 @@ def breaks(requests: Sequence[Recorded], api: str, compacted: set[int], evicted:
                 kind = "compaction" if request.index in compacted else "eviction" if request.index in evicted else "unexplained"
                 had, has = _tokens(before[same:]), _tokens(now[same : len(before)])
                 where = now[same].key[:120] if same < len(now) else "the end"
-                again = has if kind == "eviction" else _tokens(now[same:])
+                count = request.count or Count()
+                again = count.input - count.cached - _tokens(now[len(before) :])
                 found.append(Break(number, kind, _tokens(before), _tokens(now), had - has, again, where))
         before = now
     return found

@@ -157,7 +157,7 @@ async def _draft(session: Session, cut: Cut, summary: Summary, rooms: Rooms) -> 
     known = await known_of(session, cut)
     texts = [framed(summary, _count(cut)), await asyncio.to_thread(render, known, rooms.restated)]
     content = [{"type": "text", "text": text} for text in texts if text]
-    kept, out, freed = elided(session, cut.kept, keep_newest=True)
+    kept, out, freed = elided(session, cut.kept)
     tokens = session.context.estimate() - sum(map(row_tokens, cut.evicted)) - freed + content_tokens(content)
     return Draft(Cut(cut.evicted, kept, out), content, tokens)
 

@@ -34,6 +34,7 @@ class Context:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.tokens = 0
+        self.unchanged = 0  # messages before the first from which parts were taken out since the last reply
         self.made: Compaction | None = None  # the last one of this process
         self._told_stuck = False
         self._heard: float | None = None  # when the last reply came
@@ -54,7 +55,7 @@ class Context:
         return self.window - min(_RESERVE, int(self.window * _RESERVED))
 
     def note_usage(self, usage: Usage) -> None:
-        self._heard = clock.monotonic()
+        self._heard, self.unchanged = clock.monotonic(), 0
         self.tokens = usage.input + usage.output or self.estimate()
 
     def estimate(self) -> int:
@@ -141,7 +142,7 @@ class Context:
         if made is None:
             return self._stuck(emit)
         await session.prompt.render()
-        self.made, self.tokens = made, made.tokens_after
+        self.made, self.tokens, self.unchanged = made, made.tokens_after, 0
         number = (
             len(await session.memory.run(session.memory.recall.ask, compactions, session.id))
             if not session.outbox.waiting

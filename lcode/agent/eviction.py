@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lcode import clock
 from lcode.agent import eviction_plan
+from lcode.agent.conversation import to_messages
 from lcode.agent.eviction_plan import Part
 from lcode.events import Emit, Evicted
 from lcode.memory.elisions import COMPACTION, REASONING, RESULT, Elision, apply
@@ -41,6 +42,7 @@ async def make_room(session: Session, used: int, budget: int, emit: Emit, *, col
     session.environment.debug(f"eviction: {plan.words}" + ("; the cache is lost anyway" if cold else ""))
     await _take_out(session, _elisions(session, session.rows, plan.parts, "cold" if cold else "room"))
     session.context.tokens = used - plan.freed
+    session.context.unchanged = _unchanged(session.rows, min(part.at for part in plan.parts))
     emit(Evicted(len(plan.parts), used, session.context.tokens))
     return plan.freed
 
@@ -52,10 +54,10 @@ async def cut_newest(session: Session) -> int:
     return sum(part.freed for part in found)
 
 
-def elided(session: Session, rows: Sequence[MessageRow], *, keep_newest: bool) -> tuple[list[MessageRow], list[Elision], int]:
+def elided(session: Session, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], list[Elision], int]:
     """`rows` without all that may go, the elisions to be stored with the compaction that breaks the cache before them, and the
-    tokens freed. Without `keep_newest` only the last step's results stay."""
-    found = eviction_plan.parts_of(rows, session.context.budget, _forms(session), keep_newest=keep_newest)
+    tokens freed."""
+    found = eviction_plan.parts_of(rows, session.context.budget, _forms(session))
     made = _elisions(session, rows, found, COMPACTION)
     return apply(rows, made), made, sum(part.freed for part in found)
 
@@ -69,6 +71,13 @@ def _scale(session: Session, used: int) -> float:
     """What the provider counts for a token of the estimate."""
     estimate = session.context.estimate()
     return min(max(used / estimate, 0.5), 2.0) if estimate else 1.0
+
+
+def _unchanged(rows: Sequence[MessageRow], at: int) -> int:
+    """How many messages the request had that brought the reply at `at`, or the one before: the provider has kept it."""
+    while at > 0 and rows[at].role != "assistant":
+        at -= 1
+    return len(to_messages(rows[:at]))
 
 
 async def _take_out(session: Session, made: Sequence[Elision]) -> None:

@@ -121,14 +121,10 @@ def _growth(rows: Sequence[MessageRow], steps: int = 30) -> int:
     return tokens // max(seen, 1)
 
 
-def parts_of(
-    rows: Sequence[MessageRow], room: int, forms: Collection[str] = (RESULT, REASONING), *, keep_newest: bool = True
-) -> list[Part]:
-    """What may be taken out of `rows`, in order. `room` is what the prompt may have in all; without `keep_newest` all but the
-    last step's results go."""
+def parts_of(rows: Sequence[MessageRow], room: int, forms: Collection[str] = (RESULT, REASONING)) -> list[Part]:
+    """What may be taken out of `rows`, in order. `room` is what the prompt may have in all."""
     before, tokens = 0, [content_tokens(row.content) for row in rows]
-    kept = _kept(rows, tokens, room) if keep_newest else set()
-    spare = _said_again(rows)
+    kept, spare = _kept(rows, tokens, room), _said_again(rows)
     last, turn = _last(rows, "assistant"), _last(rows, "user")
     calls = _calls(rows)
     found: list[Part] = []

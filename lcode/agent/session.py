@@ -324,6 +324,7 @@ class Session:
             self.environment.max_tokens,
             self.environment.thinking,  # type: ignore[arg-type]
             self.forked_from or self.id,  # a fork begins with what its original's cache holds
+            self.context.unchanged,
         )
 
     @property

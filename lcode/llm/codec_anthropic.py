@@ -1,8 +1,8 @@
 """Anthropic Messages: the request. The reply is read in `decode_anthropic`.
 
-Cache marks stand on the last tool, the system text, and the newest two ends of the conversation: what this request
-ends with, and what the one before it ended with (so that a long step is still found). They move; all else of a message
-is rendered once and stays the same bytes.
+Cache marks stand on the last tool, the system text, and two ends of the conversation: what this request ends with, and what
+the one before it ended with (so that a long step is still found), or an earlier one, where messages were changed since. They
+move; all else of a message is rendered once and stays the same bytes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class AnthropicCodec:
         if request.system.strip():
             body["system"] = [{"type": "text", "text": clean(request.system), "cache_control": _MARK}]
         body["messages"] = [_message(message, request.model) for message in request.messages]
-        for at in _ends(request.messages):
+        for at in _ends(request.messages, request.unchanged):
             body["messages"][at]["content"][-1]["cache_control"] = _MARK
         return body
 
@@ -96,9 +96,11 @@ def _ours(part: object, model: str) -> bool:
     return part.origin in (ORIGIN, f"{ORIGIN}:{model}")
 
 
-def _ends(messages: tuple[Message, ...]) -> list[int]:
-    """Where this request ends, and where the request before it ended."""
+def _ends(messages: tuple[Message, ...], unchanged: int) -> list[int]:
+    """Where this request ends, and where one ended that it begins with: the one before it, if nothing was changed since."""
     ends = [len(messages) - 1] if messages else []
+    if 0 < unchanged < len(messages):
+        return [*ends, unchanged - 1]
     answered = next((at for at in range(len(messages) - 1, 0, -1) if messages[at].role == "assistant"), 0)
     if answered and answered - 1 not in ends:
         ends.append(answered - 1)

@@ -46,8 +46,8 @@ class Talk:
         self.rows.append(row(len(self.rows), role, *content))
         return len(self.rows) - 1
 
-    def going(self, **more: Any) -> set[int]:
-        return {part.at for part in parts_of(self.rows, ROOM, **more)}
+    def going(self, room: int = ROOM) -> set[int]:
+        return {part.at for part in parts_of(self.rows, room)}
 
 
 def unlike(number: int) -> str:
@@ -59,7 +59,6 @@ def test_old_results_go_and_the_newest_stay() -> None:
     talk.user("Look at everything.")
     results = [talk.step(path=f"{number}.py", text=unlike(number)) for number in range(12)]
     assert talk.going() == set(results[:-2])
-    assert talk.going(keep_newest=False) == set(results[:-1])
 
 
 def test_results_that_the_model_has_not_seen_stay() -> None:
@@ -67,7 +66,7 @@ def test_results_that_the_model_has_not_seen_stay() -> None:
     talk.user()
     seen = talk.step(path="a.py", text=unlike(1))
     results = [talk.step(path=f"{number}.py", text=unlike(number) * 3) for number in range(2)]
-    assert talk.going(keep_newest=False) == {seen, results[0]}
+    assert talk.going(room=0) == {seen, results[0]}
 
 
 def test_what_was_read_of_a_file_that_is_being_edited_stays() -> None:

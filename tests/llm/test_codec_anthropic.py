@@ -104,6 +104,12 @@ def test_the_second_mark_stands_where_the_request_before_ended() -> None:
     assert marked == [2, 5]
 
 
+def test_the_second_mark_stands_before_what_was_changed() -> None:
+    more = (*HISTORY, Message("assistant", (Text("done"),)), Message("user", (Text("next"),)))
+    marked = [at for at, message in enumerate(encode(request(messages=more, unchanged=1))["messages"]) if marks(message)]
+    assert marked == [0, 4]
+
+
 @given(st.lists(some.messages, max_size=5), st.lists(some.messages, max_size=3))
 def test_a_longer_conversation_begins_with_the_same_bytes_cache_marks_apart(
     before: list[Message], after: list[Message]
