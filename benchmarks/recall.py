@@ -103,9 +103,8 @@ def report(answers: Mapping[str, Sequence[Answer]], seconds: Mapping[str, Sequen
         for group, figures in summaries[name].items():
             count = max(figure[2] for figure in figures.values())
             lines.append(_line(group, [*(_shown(figures[each]) if each in figures else "" for each in names), str(count)]))
-        lines += [
-            f"{name}: {what} {value:.3f}" for what, value in separation(answers[name]).items() if answers[name][0].confidence
-        ]
+        if answers[name][0].confidence:
+            lines += ["", *(f"{what:44}{value:.3f}" for what, value in separation(answers[name]))]
     return lines
 
 

@@ -92,18 +92,25 @@ def summary(answers: Sequence[Answer]) -> dict[str, dict[str, tuple[float, float
     }
 
 
-def separation(answers: Sequence[Answer]) -> dict[str, float]:
-    """How well score and confidence tell questions with an answer from those without: the area under the curve of the score,
-    and what share of each is called how sure."""
+def separation(answers: Sequence[Answer]) -> list[tuple[str, float]]:
+    """How well the best score and the confidence tell questions with an answer from those without: the area under the curve,
+    what share of each is called how sure, and how often evidence is among the first ten where it is called so."""
     with_answer = [answer for answer in answers if answer.answerable and answer.kind != "adversarial"]
     without = [answer for answer in answers if not answer.answerable]
     if not with_answer or not without:
-        return {}
-    found = {"AUC of the score": area([answer.score for answer in with_answer], [answer.score for answer in without])}
-    for level in ("none", "weak", "fair", "good"):
-        for name, among in (("answerable", with_answer), ("unanswerable", without)):
-            found[f"{level}, of {name}"] = mean(float(answer.confidence == level) for answer in among)
+        return []
+    found = [("area under the curve of the best score", area(*([one.score for one in of] for of in (with_answer, without))))]
+    for level in ("good", "fair", "weak", "none"):
+        those = [answer for answer in (*with_answer, *without) if answer.confidence == level]
+        if those:
+            for name, among in (("answerable", with_answer), ("unanswerable", without)):
+                found.append((f"{level}, of the {name}", mean(float(answer.confidence == level) for answer in among)))
+            found.append((f"{level}: evidence is among the first ten", mean(map(_found, those))))
     return found
+
+
+def _found(answer: Answer) -> float:
+    return answer.values.get("any@10", answer.values.get("any@5 of sessions", 0.0))
 
 
 def area(high: Sequence[float], low: Sequence[float]) -> float:

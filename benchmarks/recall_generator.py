@@ -241,7 +241,8 @@ class Dialogue:
         for tail in rng.sample(tails, rng.choice((0, 0, 0, 1, 1)) if who == "user" else rng.choice((0, 0, 1, 1, 2, 3))):
             end = "" if text[-1:] in ".!?" else rng.choice((".", ".", ",")) if who == "user" else "."
             said = other.fill(tail)
-            said = f"{text}{end} {said}" if rng.random() < 0.7 or who == "assistant" else f"{said}. {text}"
+            before = said if said[-1] in ".!?" else f"{said}."
+            said = f"{text}{end} {said}" if rng.random() < 0.7 or who == "assistant" else f"{before} {text}"
             text = said
         if who == "user" and self.lower[name or self.users[0]]:
             return text if "`" in text else _lowered(text)
