@@ -91,6 +91,14 @@ def test_a_text_is_in_no_byte_of_the_home_any_more(lcode: Lcode, planted: Path) 
     assert not (planted / "forgetting").exists()
 
 
+def test_no_vector_of_it_is_left(lcode: Lcode, planted: Path) -> None:
+    index = agent_of(planted) / "index.db"
+    with closing(connect(index, read_only=True)) as source:
+        assert next(iter(source.execute("SELECT count(*) FROM message_vectors WHERE vector != x''")))[0] > 0
+    assert lcode("forget", MARK, "--yes").code == 0
+    assert not index.exists()
+
+
 def test_no_word_of_it_is_left_in_full_text(lcode: Lcode, planted: Path) -> None:
     """Terms are stored without the beginning that they share with the one before them: no search of bytes finds those."""
     assert lcode("forget", MARK, "--yes").code == 0
