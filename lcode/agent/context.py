@@ -68,23 +68,26 @@ class Context:
 
     # -- making room ------------------------------------------------------------------------------------------------
 
-    async def make_room(self, emit: Emit) -> None:
-        """Before each request: tell the agent that the window fills, or compact. Steps are whole then: calls have results."""
+    async def make_room(self, emit: Emit) -> bool:
+        """Before each request: tell the agent that the window fills, take results out, or compact; whether anything left the
+        prompt. Steps are whole then: calls have results."""
         used, budget = self.used(), self.budget
+        freed = 0
         if used >= eviction.COLD * budget and self._cold():
-            used -= await eviction.make_room(self._session, used, budget, emit, cold=True)
+            freed = await eviction.make_room(self._session, used, budget, emit, cold=True)
+            used -= freed
         if used < PRESSURE * budget:
             self._told_stuck = False
-            return
+            return freed > 0
         if not self._told_of_pressure():
             cut = self._cut()
             if self._saves_itself and used < budget and cut.possible:
-                return await self._session.add_notice(pressure.notice(cut, used, budget))
+                await self._session.add_notice(pressure.notice(cut, used, budget))
+                return freed > 0
             await pressure.save_extract(self._session, cut)
         if used >= EVICT * budget and await eviction.make_room(self._session, used, budget, emit):
-            return
-        if used >= COMPACT * budget and self._replied():
-            await self.compact(emit)
+            return True
+        return used >= COMPACT * budget and self._replied() and await self.compact(emit)
 
     def _cold(self) -> bool:
         """Whether the provider has not kept the prompt: the session is taken up later, or nothing was asked for long."""

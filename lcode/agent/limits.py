@@ -12,7 +12,8 @@ EMPTY_REPLIES = 2  # replies in a row without a word or a call
 
 
 class Limits:
-    """Counts within one run. A call that changed something makes looking again worthwhile, so it clears the looks."""
+    """Counts within one run. A call that changed something makes looking again worthwhile, so it clears the looks; so does what
+    was looked at when it leaves the prompt."""
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
@@ -34,6 +35,10 @@ class Limits:
             " run, its result"
             " stands above. Change the arguments, try another way, or answer with what you know."
         )
+
+    def out_of_sight(self) -> None:
+        """Results left the prompt."""
+        self._seen.clear()
 
     def step(self, calls: int, faulty: int) -> bool:
         """Note a step's calls; whether faulty ones alone have filled too many steps."""

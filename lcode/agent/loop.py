@@ -113,7 +113,8 @@ class Run:
             step_id = new_id("step")
             self.emit(StepStarted(step_id, number))
             await session.hear_of_others(self.emit)
-            await session.context.make_room(self.emit)
+            if await session.context.make_room(self.emit):
+                self._limits.out_of_sight()
             reply, latency = await self._reply()
             prepared = session.calls.prepare(reply.calls, self._limits)
             await self._store(reply, prepared, step_id, number, latency)

@@ -171,6 +171,21 @@ def test_a_cold_cache_costs_nothing_so_a_fuller_window_is_emptied_on_return(
     run(work())
 
 
+def test_what_went_may_be_looked_at_again(project: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(project, context_window=WINDOW)
+        again = [reply("", ("read_file", {"path": "file23.py"}))] * 2
+        read = [reader(22)] * 22
+        script = harness.script([*again, *read, *again, reply("Seen.")])  # type: ignore[list-item]
+        session = await harness.runtime.new_session()
+        await harness.ask(session, "Read every file, and the first one again.")
+        assert harness.of(Evicted)
+        assert "identical call" not in str(results(script.requests[-1])) and "value_23_7 " in results(script.requests[-1])[-1]
+        await harness.runtime.close()
+
+    run(work())
+
+
 def test_an_ephemeral_session_makes_room_too(project: Path) -> None:
     async def work() -> None:
         await Harness.open(project).runtime.close()
