@@ -29,6 +29,11 @@ _HAS_WORDS = "messages.text != ''"  # a reply that only searches memory has none
 _DETAIL = "messages.seq IN (SELECT seq FROM message_details WHERE"
 _OF_FILE = f"{_DETAIL} paths != '' AND instr('/' || replace(paths, char(10), '//') || '/', ?))"
 
+_OF_RUN = f"SELECT session_id, run_id FROM messages WHERE run_id != '' AND {_OF_FILE}"
+_NAMES = " UNION ALL ".join(
+    f"SELECT rowid FROM {index} WHERE {index} MATCH ?" for index in ("messages_fts", "tool_messages_fts")
+)
+
 
 @dataclass(frozen=True)
 class Filters:
@@ -76,9 +81,9 @@ class Filters:
                 where += f" AND {condition}"
                 values += [value] * condition.count("?")
         if path := self.path.strip().removeprefix("./").strip("/"):
-            of_run = f"SELECT session_id, run_id FROM messages WHERE run_id != '' AND {_OF_FILE}"
-            where += f" AND ({_OF_FILE} OR (messages.session_id, messages.run_id) IN ({of_run}) OR instr(messages.text, ?))"
-            values += [f"/{path}/", f"/{path}/", path]
+            where += f" AND ({_OF_FILE} OR (messages.session_id, messages.run_id) IN ({_OF_RUN}) OR messages.seq IN ({_NAMES}))"
+            words = 'text : "' + path.replace('"', '""') + '"'
+            values += [f"/{path}/", f"/{path}/", words, words]
         return where, values
 
     def _conditions(self) -> tuple[tuple[str, str], ...]:
