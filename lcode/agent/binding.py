@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from lcode.agent.identifiers import names_a_thing
 from lcode.memory.directions import directs
 from lcode.memory.origins import telling_words
 from lcode.memory.subjects import subject_of
@@ -23,8 +24,9 @@ _ENGLISH_WORDS = """
     okay now again go then just also all any some more there here run fix add use make write read check test tests update remove
     look show try see tell file code change rename move keep continue commit push done good great looks works next first last
 """
-WHOLE = 320  # characters of a message that is kept whole where a part of it binds
+WHOLE = 140  # characters of a message that is kept whole where a part of it binds
 SENTENCE = 400  # characters of a sentence of a longer one
+FACT = 240  # characters of a sentence that is kept for the ticket, host, commit or the like that it names
 FOREIGN = 600  # characters of a message in another language than the rules know
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"'(\[*-])|(?<=[。！？])|\n+")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
@@ -99,6 +101,7 @@ def _binds(part: str) -> bool:
         return False
     lifted = _matches("lifts", part) and not telling_words(part) - _ITS_WORDS
     states = bool(subject_of(part)) or (_matches("statement", part) and _SPECIAL.search(part.rstrip(".")) is not None)
+    states = states or (len(part) <= FACT and names_a_thing(part))
     return not lifted and (states or any(_matches(kind, part) for kind in ("rule", "correction", "lifts")) or directs(part))
 
 

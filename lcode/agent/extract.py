@@ -45,10 +45,20 @@ def extract(rows: Sequence[MessageRow], earlier: str, room: int, keep: str = "")
     for head, lines, share in sections:
         if kept := _kept(lines, int(room * share), wanted):
             parts.append("\n".join([f"{head}:", *kept]))
-    spoken = [row.words if row.kind == "user" else said_and_called(row) for row in rows if row.kind in ("user", "assistant")]
-    if hints := identifiers(spoken, "\n".join(parts), 20):
+    if hints := identifiers(weighed(rows), "\n".join(parts), 20):
         parts.append(f"Lookup hints: {cut(', '.join(hints), int(room * 0.1))}")
     return "\n\n".join(parts)
+
+
+def weighed(rows: Sequence[MessageRow]) -> Iterator[tuple[str, float]]:
+    """What was said, weighed by how hard it is to find again: the user's names first, what calls were given last."""
+    for row in rows:
+        if row.kind == "user":
+            yield row.words, 4.0
+        elif row.kind == "assistant":
+            words = said(row)
+            yield words, 1.0
+            yield said_and_called(row).removeprefix(words), 0.3
 
 
 def _without_head(earlier: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import cache
 
 LONGEST = 100  # characters of one
+_THINGS = frozenset(("address", "ticket", "commit", "mixed"))
 
 # A word is a name where it could be nothing else: what it is made of, not what it means.
 _NAME = r"""
@@ -28,14 +29,15 @@ _NAME = r"""
 """
 
 
-def identifiers(texts: Iterable[str], known: str = "", limit: int = 60) -> list[str]:
-    """The names in `texts` (the oldest first) that `known` does not hold yet: those said most often and last first."""
+def identifiers(texts: Iterable[tuple[str, float]], known: str = "", limit: int = 60) -> list[str]:
+    """The names in `texts` (the oldest first, each with its weight) that `known` does not hold yet: those said with most
+    weight, most often and last first."""
     found: dict[str, float] = {}
-    for at, text in enumerate(texts):
+    for at, (text, weight) in enumerate(texts):
         for match in _pattern().finditer(text):
             name = next(value for value in match.groupdict().values() if value).rstrip(".,;:")
             if 2 < len(name) <= LONGEST:
-                found[name] = found.get(name, 0.0) + 1 + at / 1_000
+                found[name] = found.get(name, 0.0) + weight * (1 + at / 1_000)
     ranked = sorted(found, key=lambda name: found[name], reverse=True)
     kept: list[str] = []
     for name in ranked:
@@ -44,6 +46,11 @@ def identifiers(texts: Iterable[str], known: str = "", limit: int = 60) -> list[
         if len(kept) == limit:
             break
     return kept
+
+
+def names_a_thing(text: str) -> bool:
+    """Whether a text names a ticket, host, commit, version or the like: something that stands in no file to be looked up."""
+    return any(match.lastgroup in _THINGS for match in _pattern().finditer(text))
 
 
 @cache

@@ -12,8 +12,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lcode.agent.binding import still_binding
-from lcode.agent.conversation import BY_A_COMMAND, said, said_and_called
-from lcode.agent.extract import findings
+from lcode.agent.conversation import BY_A_COMMAND, said
+from lcode.agent.extract import findings, weighed
 from lcode.agent.identifiers import identifiers
 from lcode.agent.open_plan import open_items
 from lcode.agent.touched_files import Touched
@@ -24,7 +24,7 @@ from lcode.tools.truncate import head_tail
 FIRST, NEWEST, OTHER = 1_000, 4_000, 240  # characters of the first thing that the user asked, of the last, of others
 BINDING = "The user's words that still bind, as typed (where two differ, the later one holds):"
 _SHARES = {"binding": 0.38, "plan": 0.2, "found": 0.16, "files": 0.16, "names": 0.1}  # of the room
-_NAMING = 800  # messages whose names are looked for
+_NAMING, _NAMED = 2_000, 150  # messages whose names are looked for, and names
 _NEXT_WORDS = 600  # characters of what the agent said last
 _FRAME = re.compile(
     r"<(?=\s*/?\s*(?:summary|restated|context|core_memory|memory_update|memory_pressure|system|instructions?|block)\b)", re.I
@@ -174,9 +174,8 @@ def _calls(row: MessageRow) -> bool:
 
 def _names(known: Known, text: str, room: int) -> list[str]:
     gone = [row for row in known.thread if row.id not in known.kept][-_NAMING:]
-    spoken = [row.words if row.kind == "user" else said_and_called(row) for row in gone]
     kept: list[str] = []
-    for name in identifiers(spoken, text):
+    for name in identifiers(weighed(gone), text, _NAMED):
         room -= len(name) + 2
         if room < 0:
             break

@@ -27,6 +27,9 @@ def kept(*words: str) -> list[str]:
         "The test command is `tox -e py311`.",
         "Our staging host is db-eu-4417.",
         "Ask me before you push.",
+        "The failing one was request req-64011eae on the audit pool.",
+        "Commit 9fceb02a brought the slow pool.",
+        "The ticket is OPS-267.",
     ],
 )
 def test_rules_preferences_corrections_and_facts_bind(words: str) -> None:
