@@ -1,8 +1,8 @@
 """Which of the user's own words in a session still bind: rules, prohibitions, preferences, corrections and statements of fact.
 
-It reads only what the user typed, in English; what is in another language binds as a whole. It errs on the side of keeping:
-what is kept too much costs a line in the prompt, what is lost has to be said again. Taken back is a rule by later words that
-lift it and name what it is about, by a later one on the same single-valued subject, and by being said again.
+It reads only what the user typed, in English; a sentence in another language binds. It errs on the side of keeping: what is
+kept too much costs a line in the prompt, what is lost has to be said again. Taken back is a rule by later words that lift it
+and name what it is about, by a later one on the same single-valued subject, and by being said again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ _ENGLISH_WORDS = """
     look show try see tell file code change rename move keep continue commit push done good great looks works next first last
 """
 WHOLE = 140  # characters of a message that is kept whole where a part of it binds
-SENTENCE = 400  # characters of a sentence of a longer one
 FACT = 240  # characters of a sentence that is kept for the ticket, host, commit or the like that it names
-FOREIGN = 600  # characters of a message in another language than the rules know
+LONGEST = 600  # characters of a sentence
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"'(\[*-])|(?<=[。！？])|\n+")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
@@ -36,14 +35,15 @@ _SPECIAL = re.compile(r"[\d_./]|[a-z][A-Z]")
 _RULE = r"""
     \b(?: never | always | must(?:n't)? | do\ not | don'?t | dont | cannot | can't\ (?:touch|change|use|break|rename|rely)
     | avoid | forbidden | not\ allowed | off[- ]limits | hands\ off | leave\ \S+\ (?:\S+\ ){0,4}(?:alone|as|untouched|out|in)
-    | prefer | i(?:'d|\ would)?\ (?:like|want|prefer|hate|dislike|expect|need)\b | we\ (?:use|do\ not|don't|never|always|prefer)
-    | from\ (?:now|here)\ on | remember | keep\ in\ mind | stick\ (?:to|with) | make\ sure | be\ sure | ensure | only\ \w+
-    | instead\ of | rather\ than | without\ (?:\w+ing|asking|touching) | unless\ i | until\ i | before\ you | whenever
-    | by\ default | at\ all\ times | every\ (?:time|commit|change|function|file|test) | required | ha(?:s|ve)\ to
-    | needs\ to | (?:must|should|shall|may)(?:n't|\ not)?\ \w+ | keep\ (?:the|all|it|this|every|its|public|using|to)\b
-    | important | ask\ (?:me|first|before) | tell\ me\ before | no\ (?:new|more|other|third|external|global|mocks?
-    | dependenc\w+)\b | use\ \S+(?:\ \S+){0,6}\ (?:not|never|instead|everywhere|only|for\ (?:all|every))\b
-    | the\ rule\ is | policy | convention )"""
+    | prefer | i(?:'d|\ would)?\ (?:like|want|hate|dislike)\b | we\ (?:use|do\ not|don't|never|always|prefer)
+    | from\ (?:now|here)\ on | remember | keep\ in\ mind | stick\ (?:to|with) | make\ sure | be\ sure
+    | instead\ of | rather\ than | unless\ i | until\ i | before\ you | at\ all\ times | keep\ (?:the|all|it|this|its|public)\b
+    | ask\ (?:me|first|before) | tell\ me\ before | no\ (?:new|more|other|third|external|global|mocks?|dependenc\w+)\b
+    | use\ \S+(?:\ \S+){0,6}\ (?:not|never|instead|everywhere|only|for\ (?:all|every))\b | the\ rule\ is )"""
+_PERHAPS = r"""
+    \b(?: i(?:'d|\ would)?\ (?:expect|need)\b | ensure | only\ \w+ | without\ (?:\w+ing|asking|touching) | whenever
+    | by\ default | every\ (?:time|commit|change|function|file|test) | required | ha(?:s|ve)\ to | needs\ to
+    | (?:should|shall|may)(?:n't|\ not)?\ \w+ | keep\ (?:every|using|to)\b | important | policy | convention )"""
 _CORRECTION = r"""
     ^\W*(?: no | nope | wrong | actually | wait | stop | not\ (?:what|like|that) | that'?s\ (?:wrong|not) | instead | rather
     | i\ (?:said|meant) )\b"""
@@ -67,53 +67,58 @@ _ITS_WORDS = frozenset(_LIFTING_WORDS.split())
 
 
 @dataclass(frozen=True)
-class _Rule:
+class Binding:
+    """Words that bind, and the number of the message that they are of. `firm` are those that say so without a doubt."""
+
     message: int
     text: str
-    words: frozenset[str]
-    subject: str
+    firm: bool = True
+    words: frozenset[str] = frozenset()
+    subject: str = ""
 
 
-def still_binding(words: Sequence[str]) -> list[tuple[int, str]]:
-    """Of everything the user typed, message by message, what still binds: to the letter, in the order it was said, each with
-    the number of its message."""
-    rules: list[_Rule] = []
+def still_binding(words: Sequence[str]) -> list[Binding]:
+    """Of everything the user typed, message by message, what still binds: to the letter, in the order it was said."""
+    rules: list[Binding] = []
     for at, message in enumerate(words):
         bare = message.strip()
         parts = [part.strip() for part in _SENTENCES.split(bare) if part.strip()]
         for part in parts:
             if _matches("lifts", part):
                 rules = _without_lifted(rules, part, at)
-        binding = [part for part in parts if _binds(part)]
-        if not binding and _is_foreign(bare):
-            binding = [cut(bare, FOREIGN)]
-        if binding and len(bare) <= WHOLE:
-            binding = [" ".join(bare.split())]
-        for text in binding:
-            rule = _Rule(at, cut(" ".join(text.split()), max(SENTENCE, FOREIGN)), telling_words(text), subject_of(text))
+        found = [(part, firm) for part in parts if (firm := _binds(part)) is not None]
+        if found and len(bare) <= WHOLE:
+            found = [(bare, any(firm for _, firm in found))]
+        for text, firm in found:
+            rule = Binding(at, cut(" ".join(text.split()), LONGEST), firm, telling_words(text), subject_of(text))
             rules = [one for one in rules if not _said_again(one, rule)]
             rules.append(rule)
-    return [(rule.message, rule.text) for rule in rules]
+    return rules
 
 
-def _binds(part: str) -> bool:
+def _binds(part: str) -> bool | None:
+    """Whether a sentence binds without a doubt; None where it does not."""
     if part.endswith("?") and not _matches("correction", part):
-        return False
-    lifted = _matches("lifts", part) and not telling_words(part) - _ITS_WORDS
+        return None
+    if _matches("lifts", part):
+        return True if telling_words(part) - _ITS_WORDS else None
     states = bool(subject_of(part)) or (_matches("statement", part) and _SPECIAL.search(part.rstrip(".")) is not None)
     states = states or (len(part) <= FACT and names_a_thing(part))
-    return not lifted and (states or any(_matches(kind, part) for kind in ("rule", "correction", "lifts")) or directs(part))
+    if states or _is_foreign(part) or any(_matches(kind, part) for kind in ("rule", "correction")):
+        return True
+    return False if _matches("perhaps", part) or directs(part) else None
 
 
-def _is_foreign(message: str) -> bool:
-    """Whether a message is in a language that the rules above cannot read: then it binds until somebody says otherwise."""
-    words = [word.lower() for word in _WORDS.findall(message)]
+def _is_foreign(part: str) -> bool:
+    """Whether it is in a language that the rules above cannot read: then it binds until somebody says otherwise."""
+    words = [word.lower() for word in _WORDS.findall(part)]
     if any(max(word) > "\u024f" for word in words):  # another script
         return True
-    return len(words) >= 3 and not any(word in _ENGLISH for word in words)
+    enough = 5 if all(word.isascii() for word in words) else 3
+    return len(words) >= enough and sum(word in _ENGLISH for word in words) < 0.2 * len(words)
 
 
-def _without_lifted(rules: Iterable[_Rule], part: str, at: int) -> list[_Rule]:
+def _without_lifted(rules: Iterable[Binding], part: str, at: int) -> list[Binding]:
     """Of earlier rules those that `part` of message `at` does not take back: what it speaks of, or where it names nothing what
     the message before said."""
     about = telling_words(part) - _ITS_WORDS
@@ -123,13 +128,13 @@ def _without_lifted(rules: Iterable[_Rule], part: str, at: int) -> list[_Rule]:
     return [rule for rule in rules if not _is_about(rule, about)]
 
 
-def _is_about(rule: _Rule, about: frozenset[str]) -> bool:
+def _is_about(rule: Binding, about: frozenset[str]) -> bool:
     shared = rule.words & about
     named = [word for word in shared if _SPECIAL.search(word)]
     return bool(named) or len(shared) >= max(2, round(0.6 * min(len(about), len(rule.words))))
 
 
-def _said_again(earlier: _Rule, later: _Rule) -> bool:
+def _said_again(earlier: Binding, later: Binding) -> bool:
     """Whether the later one stands for the earlier."""
     if earlier.subject and earlier.subject == later.subject:
         return True
@@ -143,5 +148,5 @@ def _matches(kind: str, text: str) -> bool:
 @cache
 def _patterns() -> dict[str, re.Pattern[str]]:
     """Made when they are needed: not on the way to the first request."""
-    texts = {"rule": _RULE, "correction": _CORRECTION, "lifts": _LIFTS, "statement": _STATEMENT}
+    texts = {"rule": _RULE, "perhaps": _PERHAPS, "correction": _CORRECTION, "lifts": _LIFTS, "statement": _STATEMENT}
     return {name: re.compile(text, re.IGNORECASE | re.VERBOSE) for name, text in texts.items()}

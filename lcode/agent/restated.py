@@ -107,10 +107,19 @@ def _quoted(words: str, limit: int) -> str:
 
 
 def _binding(known: Known, room: int, shown: str) -> list[str]:
-    asked = [row for row in known.thread if row.kind == "user"]
-    rules = [text for at, text in still_binding([row.words for row in asked]) if asked[at].id not in known.kept]
-    said_already = " ".join(shown.split())
-    return _newest([f"- {text}" for text in map(unframed, rules) if text not in said_already], room)
+    """What binds without a doubt first, the newest of it; then what may; in the order it was said."""
+    asked, said_already = [row for row in known.thread if row.kind == "user"], " ".join(shown.split())
+    found = [rule for rule in still_binding([row.words for row in asked]) if asked[rule.message].id not in known.kept]
+    found = [rule for rule in found if unframed(rule.text) not in said_already]
+    kept: set[int] = set()
+    for at in sorted(range(len(found)), key=lambda at: (not found[at].firm, -at)):
+        room -= len(found[at].text) + 3
+        if room < 0:
+            break
+        kept.add(at)
+    lines = [f"- {unframed(found[at].text)}" for at in sorted(kept)]
+    left_out = len(found) - len(kept)
+    return [*([_LEFT_OUT.format(count=left_out)] if left_out else []), *lines]
 
 
 def _others(known: Known, room: int, shown: str) -> list[str]:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcode.agent.binding import FOREIGN, SENTENCE, WHOLE, still_binding
+from lcode.agent.binding import LONGEST, still_binding
 
 
 def kept(*words: str) -> list[str]:
-    return [text for _, text in still_binding(words)]
+    return [rule.text for rule in still_binding(words)]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,16 @@ def test_what_is_said_in_another_language_binds_as_it_is(words: str) -> None:
     assert kept("Add a retry to the queue.", words, "Fix it please") == [words]
 
 
+def test_a_sentence_in_another_language_binds_in_any_message() -> None:
+    german = "Bitte ändere an der Schnittstelle von billing nichts, das Team braucht sie so."
+    assert kept(f"Cache the queue of orders, when the request comes in twice within a second. {german}") == [german]
+
+
+def test_what_binds_without_a_doubt_is_told_from_what_may() -> None:
+    words = "The queue was slow so that nobody has to look at it again. Never rename the column order_id: reports read it. " * 2
+    assert [(rule.text[:5], rule.firm) for rule in still_binding([words])] == [("The q", False), ("Never", True)]
+
+
 def test_of_a_long_message_only_what_binds_is_kept() -> None:
     story = "The importer reads rows and writes them to the table in batches. " * 12
     assert kept(f"{story}Never drop a column. {story}") == ["Never drop a column."]
@@ -82,6 +92,6 @@ def test_a_newer_word_on_the_same_single_thing_takes_the_place_of_the_older() ->
 
 @given(st.lists(st.text(max_size=400), max_size=12))
 def test_whatever_is_typed_what_is_kept_was_typed(words: list[str]) -> None:
-    for at, text in still_binding(words):
-        assert " ".join(words[at].split()).find(text) >= 0
-        assert len(text) <= max(WHOLE, SENTENCE, FOREIGN)
+    for rule in still_binding(words):
+        assert rule.text in " ".join(words[rule.message].split())
+        assert len(rule.text) <= LONGEST
