@@ -48,6 +48,7 @@ class Background:
         self.meaning = Meaning(lambda: self.code.database, self.embedder)
         self._paths = paths
         self._root = root
+        self._embedder: Embedder | None = None
         self._line = ""
         self._looked_at = float("-inf")
 
@@ -62,7 +63,9 @@ class Background:
         """The one that the settings name, for code and for questions. Raises ConfigError."""
         from lcode.index.embedders import embedder_for
 
-        return embedder_for(self._settings, self._environ)
+        if self._embedder is None:
+            self._embedder = embedder_for(self._settings, self._environ)
+        return self._embedder
 
     def total(self) -> int:
         """How many files the worker is indexing; 0 where it is not, or does not know."""

@@ -107,11 +107,11 @@ def held(connection: apsw.Connection, kind: str) -> list[Held]:
     return list(found.values())
 
 
-def done(connection: apsw.Connection, kind: str, model: Model, after: int) -> list[int]:
-    """The numbers behind `after` of the rows that have a vector of this model."""
+def done(connection: apsw.Connection, kind: str, model: Model, after: int, upto: int) -> list[int]:
+    """The numbers behind `after`, up to and with `upto`, of the rows that have a vector of this model."""
     of_model = "(SELECT id FROM models WHERE name = ? AND form = ?)"
-    sql = f"SELECT seq FROM {kind}_signs WHERE model_id = {of_model} AND seq > ?"
-    return [int(row[0]) for row in fetch_all(connection, sql, (*model, after))]
+    sql = f"SELECT seq FROM {kind}_signs WHERE model_id = {of_model} AND seq > ? AND seq <= ?"
+    return [int(row[0]) for row in fetch_all(connection, sql, (*model, after, upto))]
 
 
 def count(connection: apsw.Connection, kind: str, model: Model) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lcode.errors import ConfigError, StoreError
@@ -102,6 +103,7 @@ class CodeReader:
         self._opened: IndexDatabase | None = None
         self._search: CodeSearch | None = None
         self._listed: tuple[int, list[str]] | None = None
+        self._opening = Lock()  # asked for by the thread of memory too, for vectors of what that holds
 
     # -- the database -----------------------------------------------------------------------------------------------
 
@@ -111,12 +113,13 @@ class CodeReader:
             return self._given
         from lcode.index.open import index_path, open_index
 
-        if self._opened is not None and self._opened.path is None and self._paths and index_path(self._paths).is_file():
-            self.close()  # there was none when it was opened; now there is
-        if self._opened is None:
-            assert self._paths is not None
-            self._opened = open_index(self._paths, read_only=True, mend=self._mend, tell=self._tell)
-        return self._opened
+        with self._opening:
+            if self._opened is not None and self._opened.path is None and self._paths and index_path(self._paths).is_file():
+                self.close()  # there was none when it was opened; now there is
+            if self._opened is None:
+                assert self._paths is not None
+                self._opened = open_index(self._paths, read_only=True, mend=self._mend, tell=self._tell)
+            return self._opened
 
     async def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """`function(...)` on the index's thread, so that the event loop does not wait."""

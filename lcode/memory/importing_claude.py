@@ -55,6 +55,7 @@ class Claude:
     _calls: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # by their ids: tool, files
     _titled: dict[str, int] = field(default_factory=dict)  # by the key of a session: how good its title is
     _leaves: dict[str, str] = field(default_factory=dict)  # titles by the last message of what they sum up
+    _spoken_in: dict[str, ImportedSession] = field(default_factory=dict)  # by the ids of messages
 
     def read(self, paths: Sequence[Path], damages: Damages) -> Iterator[ImportedMessage]:
         """The messages of these files, in order. Raises OSError."""
@@ -77,12 +78,15 @@ class Claude:
 
     def _title(self, row: dict[str, Any], kind: str, path: Path) -> None:
         if kind == "summary":
-            if row.get("leafUuid") and isinstance(row.get("summary"), str):
-                self._leaves[str(row["leafUuid"])] = row["summary"]
+            leaf, title = str(row.get("leafUuid") or ""), row.get("summary")
+            if leaf and isinstance(title, str):
+                self._leaves[leaf] = title
+                if leaf in self._spoken_in:
+                    self._call_it(self._spoken_in[leaf], title, 1)
             return
-        title, rank = (row.get("customTitle"), 3) if kind == "custom-title" else (row.get("aiTitle"), 2)
-        if isinstance(title, str) and title.strip():
-            self._call_it(self._session(row, path), title, rank)
+        given, rank = (row.get("customTitle"), 3) if kind == "custom-title" else (row.get("aiTitle"), 2)
+        if isinstance(given, str) and given.strip():
+            self._call_it(self._session(row, path), given, rank)
 
     def _call_it(self, session: ImportedSession, title: str, rank: int) -> None:
         if rank >= self._titled.get(session.key, 0):
@@ -110,6 +114,7 @@ class Claude:
         written, time = instant(row.get("timestamp"))
         key = f"{time}\0{kind}\0{digest(json.dumps(content, sort_keys=True))}"
         uuid = str(row.get("uuid") or "")
+        self._spoken_in.setdefault(uuid, session)
         if uuid in self._leaves:
             self._call_it(session, self._leaves[uuid], 1)
         parts = self._reply(row, content, session) if kind == "assistant" else self._said(row, content)

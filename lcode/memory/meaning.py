@@ -7,7 +7,7 @@ alone decide. The rows to be embedded are read here too; the worker makes the ve
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -99,11 +99,14 @@ class Meaning:
 
     def _at_hand(self, name: str) -> Embedder | None:
         """The embedding of this name: that of the settings, or the one in the package."""
-        if not self._embedders:
-            from lcode.index.embedding import StaticEmbedder
+        from lcode.index.embedding import StaticEmbedder
 
-            for embedder in (self._embedder(), StaticEmbedder()):
-                self._embedders.setdefault(embedder.name, embedder)
+        if not self._embedders:
+            embedder = self._embedder()
+            self._embedders[embedder.name] = embedder
+        if name not in self._embedders and not any(isinstance(one, StaticEmbedder) for one in self._embedders.values()):
+            packaged = StaticEmbedder()
+            self._embedders[packaged.name] = packaged
         return self._embedders.get(name)
 
 
@@ -133,10 +136,10 @@ def newest(memory: apsw.Connection, kind: str) -> tuple[int, str]:
     return (int(row[0]), str(row[1])) if row else (0, "")
 
 
-def numbers(memory: apsw.Connection, kind: str, after: int) -> list[int]:
-    """The numbers of all rows behind `after`, in order."""
-    rows: Iterable[Sequence[int]] = fetch_all(memory, f"SELECT seq FROM {_TABLE[kind]} WHERE seq > ? ORDER BY seq", (after,))
-    return [row[0] for row in rows]
+def numbers(memory: apsw.Connection, kind: str, after: int, upto: int) -> list[int]:
+    """The numbers of all rows behind `after`, up to and with `upto`, in order."""
+    sql = f"SELECT seq FROM {_TABLE[kind]} WHERE seq > ? AND seq <= ? ORDER BY seq"
+    return [int(row[0]) for row in fetch_all(memory, sql, (after, upto))]
 
 
 def texts(memory: apsw.Connection, kind: str, chosen: Sequence[int]) -> list[tuple[int, str]]:

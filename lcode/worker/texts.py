@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lcode.store.database import Database
 
 _AT_ONCE = 128  # rows in one transaction
+_WINDOW = 50_000  # rows that are looked at together for whether they have one
 _FORGOTTEN = 2_000
 _SLICE = 3.0  # seconds after which other jobs have their turn
 
@@ -77,15 +78,20 @@ class Texts:
         newest = memory.read(lambda connection: meaning.newest(connection, kind))
         whole = self._whole.get(kind)
         after = whole.seq if whole is not None and whole[:2] == (generation, model) else 0
-        missing = self._missing(memory, kind, model, after)
-        for at in range(0, len(missing), _AT_ONCE):
-            turn.progress(at, len(missing))
-            some = missing[at : at + _AT_ONCE]
-            self._embed(memory, kind, embedder, model, some, newest)
-            if clock.monotonic() > until and at + len(some) < len(missing):
-                return at + len(some)
+        done, upto = 0, newest[0]
+        while upto > after:
+            low = max(after, upto - _WINDOW)
+            missing = self._missing(memory, kind, model, low, upto)
+            for at in range(0, len(missing), _AT_ONCE):
+                turn.progress(done)
+                some = missing[at : at + _AT_ONCE]
+                self._embed(memory, kind, embedder, model, some, newest)
+                done += len(some)
+                if clock.monotonic() > until:
+                    return done
+            upto = low
         self._whole[kind] = _Whole(generation, model, newest[0])
-        return len(missing)
+        return done
 
     def _keep_to(self, memory: Database, kind: str, turn: Turn) -> None:
         """Forget vectors of rows that there are no more: memory may have gone back, as by a restore."""
@@ -99,13 +105,13 @@ class Texts:
         while not self._index.write(lambda connection: vectors.forget(connection, kind, _FORGOTTEN)):
             turn.progress(0)
 
-    def _missing(self, memory: Database, kind: str, model: Model, after: int) -> list[int]:
-        """The rows behind `after` that have no vector of this model, the newest first."""
+    def _missing(self, memory: Database, kind: str, model: Model, after: int, upto: int) -> list[int]:
+        """The rows behind `after`, up to and with `upto`, that have no vector of this model, the newest first."""
         from lcode.index import message_vectors as vectors
         from lcode.memory import meaning
 
-        done = self._index.read(lambda connection: set(vectors.done(connection, kind, model, after)))
-        there = memory.read(lambda connection: meaning.numbers(connection, kind, after))
+        done = self._index.read(lambda connection: set(vectors.done(connection, kind, model, after, upto)))
+        there = memory.read(lambda connection: meaning.numbers(connection, kind, after, upto))
         return [seq for seq in reversed(there) if seq not in done]
 
     def _embed(

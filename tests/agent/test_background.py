@@ -70,10 +70,9 @@ def test_code_and_questions_are_compared_by_the_embedding_that_the_settings_name
 
 
 def test_without_the_service_words_find_it_and_why_is_said(root: Path, paths: AgentPaths) -> None:
-    with EmbeddingServer() as server:
-        seen = Background(paths, root, service(server), ENVIRON)
+    with EmbeddingServer() as server, closing(Background(paths, root, service(server), ENVIRON)) as seen:
         build(paths, seen, root)
-    with closing(seen):
+    with closing(Background(paths, root, service(server), ENVIRON)) as seen:
         assert [hit.path for hit in seen.code.search("add parcel")] == ["store.py"]
         assert "found by words alone: the embedding service" in seen.code.standing().words
 

@@ -98,7 +98,7 @@ def test_only_rows_that_are_among_those_asked_for_are_found(index: apsw.Connecti
 
 def test_a_row_without_anything_to_go_by_counts_as_done_and_is_never_found(index: apsw.Connection) -> None:
     vectors.write(index, MESSAGES, OURS, [(1, b""), (2, vector(random.Random(1)))], (2, "message-2"))
-    assert vectors.done(index, MESSAGES, OURS, 0) == [1, 2]
+    assert vectors.done(index, MESSAGES, OURS, 0, 9) == [1, 2]
     assert [seq for seq, _ in vectors.nearest(index, MESSAGES, the_id(index, OURS), vector(random.Random(2)), 5)] == [2]
 
 

@@ -36,7 +36,7 @@ class Facts:
 
     def embed(self) -> None:
         memory = self.tiers.memory
-        rows = memory.read(lambda connection: meaning.numbers(connection, PASSAGES, 0))
+        rows = memory.read(lambda connection: meaning.numbers(connection, PASSAGES, 0, 999))
         texts = memory.read(lambda connection: meaning.texts(connection, PASSAGES, rows))
         made = [(seq, self.embedder.documents([text])[0]) for seq, text in texts]
         newest = memory.read(lambda connection: meaning.newest(connection, PASSAGES))
