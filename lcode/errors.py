@@ -5,6 +5,7 @@ LcodeError
 │   ├── UsageError             wrong words on the command line             (exit 2)
 │   ├── ConfigError            a settings file or a value in it is wrong
 │   ├── StoppedError           stopped by a limit or a refused permission   (exit 3)
+│   │   └── CostLimit          the next call of a model could cost more than the user allows
 │   ├── StoreError             the memory store cannot be used
 │   │   ├── StoreBusy          somebody else holds it for too long          (exit 75)
 │   │   ├── StoreUnwritable    disk full, read-only, I/O error              (exit 75)
@@ -46,6 +47,10 @@ class ConfigError(UserError):
 
 class StoppedError(UserError):
     exit_code = EXIT_STOPPED
+
+
+class CostLimit(StoppedError):
+    pass
 
 
 class StoreError(UserError):

@@ -25,6 +25,7 @@ class StopReason(StrEnum):
     INVALID_TOOL_CALL = "invalid_tool_call"
     MAX_STEPS = "max_steps"
     MAX_TOKENS = "max_tokens_exceeded"
+    MAX_COST = "max_cost"
     CANCELLED = "cancelled"
     REQUIRES_APPROVAL = "requires_approval"
     CONTEXT_OVERFLOW = "context_window_overflow_in_system_prompt"
@@ -212,7 +213,7 @@ class Notice(Event):
 @dataclass(frozen=True)
 class RunFinished(Event):
     """The run is over and everything is stored. `text` is the final answer; `refused` counts calls refused for want of
-    permission."""
+    permission; `cost` is in picodollars, without the `unpriced` calls of models, whose price is not known."""
 
     run_id: str
     stop_reason: StopReason
@@ -222,6 +223,8 @@ class RunFinished(Event):
     refused: int = 0
     error: str = ""
     hint: str = ""
+    cost: int = 0
+    unpriced: int = 0
 
 
 Emit = Callable[[Event], None]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ MESSAGE = 4  # tokens around each message: its role, its bounds
 CALL = 12  # around a tool call or a result: ids and field names
 TOOL = 10  # around the schema of a tool
 REQUEST = 8  # around everything
-_NEWEST = 64  # requests that a calibration is made of
+NEWEST = 64  # requests that a calibration is made of
 _WIDEST = (0.5, 2.0)  # beyond these a report is of something else than this estimate
 
 
@@ -77,10 +77,10 @@ class Calibration:
         return round(estimate * self.factor)
 
 
-def calibrate(pairs: Sequence[tuple[int, int]]) -> Calibration:
+def calibrate(pairs: Iterable[tuple[int, int]]) -> Calibration:
     """From (estimated, reported) input tokens of a model's requests, newest first. The median: a request that was counted in
     another way (a server that reports only what its cache lacked, or nothing) does not turn it."""
-    ratios = [reported / estimated for estimated, reported in pairs[:_NEWEST] if estimated > 0 and reported > 0]
+    ratios = [reported / estimated for estimated, reported in list(pairs)[:NEWEST] if estimated > 0 and reported > 0]
     usable = sorted(ratio for ratio in ratios if _WIDEST[0] <= ratio <= _WIDEST[1])
     if not usable:
         return Calibration()

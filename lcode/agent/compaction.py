@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lcode import clock
@@ -133,7 +134,8 @@ async def compact(session: Session, cut: Cut, *, trigger: str, keep: str, before
     started, at = clock.monotonic(), clock.stamp()
     budget, estimate = session.context.budget, session.context.estimate()
     rooms, request = Rooms.of(budget), await session.request()
-    asked = Asked(session.provider, request, cut.evicted, budget, rooms.summary, keep)
+    model = None if session.provider.api == "offline" else partial(session.meter.ask, purpose="compaction")
+    asked = Asked(model, request, cut.evicted, budget, rooms.summary, keep)
     summary = await summarise(asked, session.seen.origins)
     draft = await _draft(session, cut, summary, rooms)
     deeper = last_cut(session.rows)

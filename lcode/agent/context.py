@@ -15,7 +15,6 @@ from lcode.errors import UserError
 from lcode.events import Compacted, CompactionStarted, Emit, Notice, Usage
 from lcode.llm.providers import context_window
 from lcode.memory.compactions import Compaction, compactions, in_force, rows_before
-from lcode.tokens import approximate_tokens
 
 if TYPE_CHECKING:
     from lcode.agent.session import Session
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 _SHORTEST_RESULT, _LONGEST_RESULT = 4_000, 60_000  # characters
 PRESSURE, AGAIN, EVICT, COMPACT = 0.75, 0.6, 0.85, 0.9  # of the budget; below AGAIN it may fill, and be told of, anew
 _FORGOTTEN = 3_600  # seconds after which no provider keeps a prompt by itself
-_RESERVE, _RESERVED = 16_384, 0.2  # tokens for the reply, and the share of a small window
-_TOOLS = 2_500  # tokens of the tools' schemas, about
 _NOTHING = "the context window is nearly full and nothing more can be taken out of it: {tokens:,} of {window:,} tokens"
 
 
@@ -43,7 +40,8 @@ class Context:
     def window(self) -> int:
         """Tokens that fit into one request and its reply."""
         environment = self._session.environment
-        return context_window(self._session.provider.name, environment.providers, environment.window_override)
+        override, models = environment.window_override, environment.spending.models
+        return context_window(self._session.provider.name, environment.providers, override, models)
 
     def result_room(self) -> int:
         """Characters that one result of a call may have: about an eighth of the window, or more than any tool gives."""
@@ -52,25 +50,27 @@ class Context:
     @property
     def budget(self) -> int:
         """Tokens that a request may have, so that a reply still fits."""
-        return self.window - min(_RESERVE, int(self.window * _RESERVED))
+        return self._session.meter.budget
 
     def note_usage(self, usage: Usage) -> None:
         self._heard, self.unchanged = clock.monotonic(), 0
-        self.tokens = usage.input + usage.output or self.estimate()
+        self._session.meter.note(usage)
+        self.tokens = self.used()
 
     def estimate(self) -> int:
-        """Tokens of the next request, about."""
-        session = self._session
-        return approximate_tokens(session.prompt.system) + sum(map(compaction.row_tokens, session.rows)) + _TOOLS
+        """Tokens of the next request by the plain estimate, which `row_tokens` are of too."""
+        return self._session.meter.estimate()
 
     def used(self) -> int:
-        return max(self.tokens, self.estimate())
+        """Tokens of the next request as its provider counts: as reported of the newest one, with what came and went since."""
+        return self._session.meter.used()
 
     # -- making room ------------------------------------------------------------------------------------------------
 
     async def make_room(self, emit: Emit) -> bool:
         """Before each request: tell the agent that the window fills, take results out, or compact; whether anything left the
         prompt. Steps are whole then: calls have results."""
+        await self._session.meter.prepare()
         used, budget = self.used(), self.budget
         freed = 0
         if used >= eviction.COLD * budget and self._cold():
@@ -84,7 +84,8 @@ class Context:
             if self._saves_itself and used < budget and cut.possible:
                 await self._session.add_notice(pressure.notice(cut, used, budget))
                 return freed > 0
-            await pressure.save_extract(self._session, cut)
+            if self._saves_itself or used >= COMPACT * budget:  # without a model: once, before what compacts
+                await pressure.save_extract(self._session, cut)
         if used >= EVICT * budget and await eviction.make_room(self._session, used, budget, emit):
             return True
         return used >= COMPACT * budget and self._replied() and await self.compact(emit)
@@ -105,7 +106,7 @@ class Context:
         for row in self._session.rows:
             size += compaction.row_tokens(row)
             told = size if pressure.is_notice(row) else told
-        return told >= AGAIN * self.budget
+        return self._session.meter.calibrated(told) >= AGAIN * self.budget
 
     def _replied(self) -> bool:
         """Whether the model answered since the last compaction."""
@@ -128,7 +129,7 @@ class Context:
             self.made = made
         elif not await eviction.cut_newest(self._session):
             return False
-        self.tokens = self.estimate()
+        self.tokens = self.used()
         emit(Notice(f"still too long for the model: made shorter, {before:,} to {self.tokens:,} tokens"))
         return True
 
@@ -170,7 +171,8 @@ class Context:
         if made is None:
             raise UserError("there is no compaction to take back in this session", "`/status` counts them")
         rows = await session.memory.run(recall.ask, rows_before, session.id)
-        needed = self.estimate() + sum(map(compaction.row_tokens, rows)) - sum(map(compaction.row_tokens, session.rows))
+        more = sum(map(compaction.row_tokens, rows)) - sum(map(compaction.row_tokens, session.rows))
+        needed = self.used() + session.meter.calibrated(more)
         if needed > COMPACT * self.budget:
             raise UserError(
                 f"what was taken out does not fit: {needed:,} tokens, of which {int(COMPACT * self.budget):,} fit",
@@ -181,7 +183,7 @@ class Context:
         session.rows = await session.memory.run(recall.context, session.id)
         await session.memory.run(self.locate)
         session.prompt.stale = "compaction undone"
-        self.tokens = self.estimate()
+        self.tokens = self.used()
         emit(Notice(f"compaction of {clock.parse(made.created_at):%H:%M} taken back: {before:,} to {self.tokens:,} tokens"))
         return made
 

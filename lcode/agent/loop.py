@@ -14,8 +14,9 @@ from lcode import clock
 from lcode.agent.calls import Prepared
 from lcode.agent.conversation import reply_text
 from lcode.agent.limits import Limits
+from lcode.agent.meter import Spent
 from lcode.agent.recovery import stop_if_asked
-from lcode.errors import ProviderError, StoreError, UserError
+from lcode.errors import CostLimit, ProviderError, StoreError, UserError
 from lcode.events import (
     Emit,
     ReplyFinished,
@@ -27,7 +28,6 @@ from lcode.events import (
     StreamRestarted,
     TextDelta,
     ThinkingDelta,
-    Usage,
 )
 from lcode.ids import new_id
 from lcode.llm.protocol import Reply, Restart, Text, TextPiece, ThinkingPiece, ToolCall
@@ -50,7 +50,6 @@ class Run:
         self.typed = typed
         self.emit = emit
         self.run_id = ""
-        self.usage = Usage()
         self.steps = 0
         self.answer = ""
         self.ending = False  # what is left is to be done whole: no interrupt any more
@@ -62,6 +61,7 @@ class Run:
         """Run to the end, whatever end that is. Emits everything; the last event is what is returned."""
         error = hint = ""
         self.session.calls.refused = 0
+        self.session.meter.spent = Spent()
         try:
             self.run_id = await self.session.begin_run(self.text, self.typed)
             self.emit(RunStarted(self.run_id, self.session.id, self.text))
@@ -74,6 +74,8 @@ class Run:
             except StoreError as failure:
                 error, hint = failure.message, failure.hint
                 self.session.failure = failure
+        except CostLimit as limit:
+            reason, error, hint = StopReason.MAX_COST, limit.message, limit.hint
         except ProviderError as failure:
             reason = StopReason.CONTEXT_OVERFLOW if failure.overflow else StopReason.LLM_API_ERROR
             error, hint = failure.message, failure.hint
@@ -98,10 +100,12 @@ class Run:
                 self.session.failure = self.session.failure or failure
         if not error and reason in _EXPLAINED:
             error = _EXPLAINED[reason].format(steps=self.steps)
+        spent = self.session.meter.spent
         finished = RunFinished(
-            self.run_id, reason, self.answer, self.usage, self.steps, self.session.calls.refused, error, hint
-        )
-        self.session.usage += self.usage
+            self.run_id, reason, self.answer, spent.usage, self.steps, self.session.calls.refused, error, hint,
+            spent.cost, spent.unpriced,
+        )  # fmt: skip
+        self.session.usage += spent.usage
         self.emit(finished)
         return finished
 
@@ -156,7 +160,7 @@ class Run:
         self._partial.clear()
         request = await self.session.request()
         stop_if_asked()
-        async with aclosing(self.session.provider.stream(request)) as stream:
+        async with aclosing(self.session.meter.stream(request)) as stream:
             async for delta in stream:
                 if self._heard_nothing and self.session.environment.requested is not None:
                     self.session.environment.requested()
@@ -176,10 +180,10 @@ class Run:
 
     async def _store(self, reply: Reply, prepared: list[Prepared], step_id: str, number: int, latency: float) -> None:
         session = self.session
-        self.usage += reply.usage
         parts = [part for part in reply.parts if not isinstance(part, Text) or part.text.strip()]
         calls = [item.pending(step_id, at) for at, item in enumerate(prepared)]
         by = session.memory.provenance(Actor.AGENT, Source.INFERRED, step_id=step_id)
+        made = session.meter.call(reply, step_id, self.run_id)
 
         def work() -> None:
             recall = session.memory.recall
@@ -192,6 +196,7 @@ class Run:
                 latency=latency,
                 stop_reason=reply.finish,
             )
+            recall.add_model_call(made)
             if any(isinstance(part, Text | ToolCall) for part in parts):
                 row = recall.add_message("assistant", "assistant", parts_to_json(parts), reply_text, by, run_id=self.run_id)
                 session.rows.append(row)

@@ -38,6 +38,7 @@ from lcode.store.probe import free
 if TYPE_CHECKING:  # a command that only looks at memory needs none of what makes a session
     from lcode.agent import guidance
     from lcode.agent.session import News, Session
+    from lcode.agent.spending import Spending
     from lcode.llm.protocol import Provider
     from lcode.tools.base import ToolContext
 
@@ -64,6 +65,7 @@ class Runtime:
         self.record: Path | None = None
         self.unsaved: list[str] = []  # what is not in the store after `close`, in lines for the user
         self.cwd = place.root
+        self._spending: Spending | None = None
 
     @classmethod
     def open(
@@ -284,26 +286,24 @@ class Runtime:
     ) -> Session:
         from lcode.agent.calls import CallRunner
         from lcode.agent.session import Environment, Session
+        from lcode.agent.spending import Spending
         from lcode.tools.base import Effect
         from lcode.tools.registry import all_tools
 
         tools = {tool.name: tool for tool in all_tools() if not (self.ephemeral and tool.effect is Effect.MEMORY)}
         permission = Permission(Mode(mode or self.settings.permission_mode), readable=(self._outputs,))
         calls = CallRunner(tools, memory, outbox, permission, self._contexts(memory), self.log_bug, self.interactive)
+        settings = self.settings
+        self._spending = self._spending or Spending.of(settings.max_cost, settings.models)
         environment = Environment(
             render_system=self._system,
             news=self._news(memory.session_id),
-            resolve=self._provider,
-            end_note=self._end,
-            log_bug=self.log_bug,
-            answered=self._upkeep.after_answer,
-            requested=self.prompted,
-            max_steps=self.settings.max_steps,
-            max_tokens=self.settings.max_tokens,
-            thinking=self.settings.thinking,
-            window_override=self.settings.context_window,
-            providers=self.settings.providers,
-        )
+            resolve=self._provider, end_note=self._end, log_bug=self.log_bug,
+            answered=self._upkeep.after_answer, requested=self.prompted,
+            debug=self._upkeep.debug, spending=self._spending,
+            max_steps=settings.max_steps, max_tokens=settings.max_tokens, thinking=settings.thinking,
+            window_override=settings.context_window, providers=settings.providers,
+        )  # fmt: skip
         session = Session(memory.session_id, memory, provider, calls, environment, outbox, lock)
         self._sessions = [*(other for other in self._sessions if not other.closed), session]
         return session
@@ -381,6 +381,10 @@ class Runtime:
     def log_bug(self, error: BaseException) -> str:
         """Keep the trace of a fault of ours; the log's path."""
         return self._upkeep.log_bug(error)
+
+    def show_debug(self, show: Callable[[str], None]) -> None:
+        """Have the lines that `--debug` logs shown too."""
+        self._upkeep.show_debug = show
 
     async def close(self) -> None:
         self._upkeep.worker.leave()

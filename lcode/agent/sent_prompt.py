@@ -68,6 +68,7 @@ class SentPrompt:
             memory.recall.update_session(session.id, memory_told=json.dumps(session.told))
 
         await session.outbox.write(work)
+        session.meter.cache.expect(f"the prompt was rendered anew, {self.stale}")
         self.stale = ""
 
     def _offered(self) -> tuple[ToolSpec, ...]:

@@ -19,9 +19,11 @@ from lcode.agent.calls import CallRunner
 from lcode.agent.context import Context
 from lcode.agent.conversation import to_messages, user_parts
 from lcode.agent.loop import Run
+from lcode.agent.meter import Meter
 from lcode.agent.outbox import NOT_NOW, Outbox
 from lcode.agent.prompt import context_header
 from lcode.agent.sent_prompt import SentPrompt
+from lcode.agent.spending import Spending
 from lcode.errors import StoreError, UserError
 from lcode.events import Emit, Notice, RunFinished, StopReason, Usage
 from lcode.ids import new_id
@@ -43,7 +45,8 @@ News = Callable[[str], tuple[str, list[str]]]  # from the place last told of (''
 class Environment:
     """What a session takes from the process that opened it. `render_system` makes the system text anew, `news` the lines
     for the next user message, `resolve` a provider by its name, `end_note` the note that is kept at the end; `answered` is
-    called after each answer, `requested` once a request was sent, `debug` with what was decided and why."""
+    called after each answer, `requested` once a request was sent; `spending` is what the process spends on models; `debug`
+    takes a line about a decision, which `--debug` shows."""
 
     render_system: Callable[[list[Block]], str]
     news: News
@@ -52,12 +55,18 @@ class Environment:
     log_bug: Callable[[BaseException], str]
     answered: Callable[[], Awaitable[None]] | None = None
     requested: Callable[[], None] | None = None
-    debug: Callable[[str], None] = lambda text: None
     max_steps: int = 50
     max_tokens: int | None = None
     thinking: str = "off"
     window_override: int | None = None
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    spending: Spending = field(default_factory=Spending)
+    debug: Callable[[str], None] = lambda text: None
+
+    def reply_tokens(self, model: str) -> int | None:
+        """The user's word on how long a reply may be: for all models, else for this one."""
+        own = self.spending.models.get(model)
+        return self.max_tokens or (own.max_output if own else None)
 
 
 @dataclass
@@ -90,6 +99,7 @@ class Session:
         self.outbox.saved = self._number_rows
         self.prompt = SentPrompt(self)
         self.context = Context(self)
+        self.meter = Meter(self)
         self.calls.result_room = self.context.result_room
 
     # -- what a face may ask ----------------------------------------------------------------------------------------
@@ -321,7 +331,7 @@ class Session:
             self.prompt.system,
             self.prompt.specs,
             to_messages(self.rows),
-            self.environment.max_tokens,
+            self.environment.reply_tokens(self.provider.name),
             self.environment.thinking,  # type: ignore[arg-type]
             self.forked_from or self.id,  # a fork begins with what its original's cache holds
             self.context.unchanged,

@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lcode.agent.conversation import to_messages
 from lcode.agent.extract import extract
 from lcode.agent.restated import unframed
-from lcode.errors import ProviderError
-from lcode.llm.protocol import Message, Provider, Reply, Request, Text
+from lcode.errors import CostLimit, ProviderError
+from lcode.llm.protocol import Message, Reply, Request, Text
 from lcode.memory.model import MessageRow
 from lcode.memory.origins import Origins
 from lcode.tokens import approximate_tokens, content_tokens
@@ -50,10 +49,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is summarised: `evicted` as they are in the prompt, of which `request` is the rest, for `provider`. `limit` is how
-    many tokens a request may have, `room` how many characters the summary, `keep` what the user wants kept."""
+    """What is summarised: `evicted` as they are in the prompt, of which `request` is the rest, which `reply` has
+    answered (None: there is no model). `limit` is how many tokens a request may have, `room` how many characters the summary,
+    `keep` what the user wants kept."""
 
-    provider: Provider
+    reply: Callable[[Request], Awaitable[Reply]] | None
     request: Request
     evicted: Sequence[MessageRow]
     limit: int
@@ -64,7 +64,7 @@ class Asked:
 async def summarise(asked: Asked, origins: Origins) -> Summary:
     """The summary. Raises nothing but CancelledError."""
     text, method = "", "extract"
-    if asked.provider.api != "offline":
+    if asked.reply is not None:
         text, method = await _of_model(asked)
     return await asyncio.to_thread(_finished, asked, text, method, origins)
 
@@ -99,6 +99,7 @@ def framed(summary: Summary, count: int) -> str:
 
 async def _of_model(asked: Asked) -> tuple[str, str]:
     """What the model wrote, and over what; '' where that is of no use."""
+    assert asked.reply is not None
     for clip in _CLIPS:
         rows = [_clipped(row, clip) for row in asked.evicted] if clip else asked.evicted
         if clip != _CLIPS[-1] and _size(asked, rows) > asked.limit:
@@ -106,12 +107,14 @@ async def _of_model(asked: Asked) -> tuple[str, str]:
         if clip == _CLIPS[-1]:
             rows = list(_fitting(asked, rows))
         try:
-            reply = await _reply(asked, rows)
+            reply = await asked.reply(_question(asked, rows))
+        except CostLimit:
+            break
         except ProviderError as error:
             if error.overflow:
                 continue
             break
-        text = usable(reply) if reply else ""
+        text = usable(reply)
         return head_tail(text, asked.room * 2 // 3, asked.room // 3, "… ({cut} characters left out) …"), (
             "shortened" if clip else "model"
         )
@@ -157,16 +160,11 @@ def _clipped(row: MessageRow, limit: int) -> MessageRow:
     return replace(row, content=parts)
 
 
-async def _reply(asked: Asked, rows: Sequence[MessageRow]) -> Reply | None:
+def _question(asked: Asked, rows: Sequence[MessageRow]) -> Request:
     keep = _KEEP.format(keep=unframed(" ".join(asked.keep.split()))) if asked.keep else ""
     words = min(_WORDS, max(120, asked.room // 8))
     question = Message("user", (Text(ASK.format(words=words, keep=keep)),))
-    ask = replace(asked.request, messages=(*to_messages(rows), question))
-    async with aclosing(asked.provider.stream(ask)) as stream:
-        async for delta in stream:
-            if isinstance(delta, Reply):
-                return delta
-    return None
+    return replace(asked.request, messages=(*to_messages(rows), question))
 
 
 def usable(reply: Reply) -> str:

@@ -8,7 +8,7 @@ that find one due, one makes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +39,8 @@ class Upkeep:
         self._agent_id = agent.id
         self._databases = {Origin.of_agent(store.agent_paths(agent)): database, Origin.of_user(store.paths): store.user}
         self._database = database
+        self._wants_debug = settings.debug
+        self.show_debug: Callable[[str], None] = lambda text: None  # where nothing but standard error is drawn on
         self._environ = environ
 
     async def after_answer(self) -> None:
@@ -69,6 +71,17 @@ class Upkeep:
         with suppress(UserError, OSError):
             return str(log_exception(private_folder(self._store.paths.log), error, self._store.redactor))
         return "(no log could be written)"
+
+    def debug(self, text: str) -> None:
+        """A line about a decision, with `--debug`: into the log, unless nothing is to be written, and shown."""
+        if not self._wants_debug:
+            return
+        self.show_debug(text)
+        if not self._store.ephemeral:
+            from lcode.log import Log
+
+            with suppress(UserError, OSError):
+                Log(private_folder(self._store.paths.log), self._store.redactor).write(text)
 
     def _back_up_if_due(self) -> None:
         if any(self._due(origin, database) for origin, database in self._databases.items()):

@@ -118,6 +118,7 @@ def _protect_text(args: Sequence[str]) -> list[str]:
 @click.option("--model", metavar="NAME", help="The model, as provider/model; or `offline`.")
 @click.option("--permission-mode", type=click.Choice(["ask", "accept-edits", "plan", "yolo"]), help="What runs without asking.")
 @click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="At most N steps for an answer.")
+@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Spend at most so many dollars on models.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="The form of what -p prints.")
 @click.option(
     "-C",
@@ -136,6 +137,7 @@ def _protect_text(args: Sequence[str]) -> list[str]:
 )
 @click.option("--plain", is_flag=True, help="No cursor movement and no colours, for dumb terminals and screen readers.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+@click.option("--debug", is_flag=True, help="Tell of decisions about the prompt and of lost caches, here and in the log.")
 @click.version_option(__version__, "-V", "--version", message="lcode %(version)s")
 @click.pass_context
 def root(ctx: click.Context, /, **given: Any) -> int | None:

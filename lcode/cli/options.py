@@ -24,6 +24,7 @@ class Options:
     model: str | None = None
     permission_mode: str | None = None
     max_turns: int | None = None
+    max_cost: float | None = None
     prompt: str | None = None
     proceed: bool = False
     resume: str | None = None
@@ -32,10 +33,14 @@ class Options:
     record: Path | None = None
     plain: bool = False
     verbose: bool = False
+    debug: bool = False
 
     def flags(self) -> dict[str, Any]:
         """The settings among the options, by their keys."""
-        given = {"model": self.model, "permission_mode": self.permission_mode, "max_steps": self.max_turns}
+        given = {
+            "model": self.model, "permission_mode": self.permission_mode, "max_steps": self.max_turns,
+            "max_cost": self.max_cost, "debug": self.debug or None,
+        }  # fmt: skip
         return {key: value for key, value in given.items() if value is not None}
 
 

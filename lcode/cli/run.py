@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,6 +124,7 @@ async def _pick(runtime: Runtime) -> str | None:
 
 async def _answer(runtime: Runtime, options: Options, message: tuple[str, str]) -> int:
     text, typed = message
+    runtime.show_debug(_show_debug)
     try:
         session = await _session(runtime, options, ask=False)
         face = _face(runtime, session, options)
@@ -134,6 +135,11 @@ async def _answer(runtime: Runtime, options: Options, message: tuple[str, str]) 
         return _exit_code(session, finished)
     finally:
         await runtime.close()
+
+
+def _show_debug(text: str) -> None:
+    with suppress(OSError):
+        say(f"debug: {text}", err=True)
 
 
 def _face(runtime: Runtime, session: Session, options: Options) -> PlainFace | JsonFace:
@@ -181,7 +187,7 @@ def _exit_code(session: Session, finished: RunFinished) -> int:
     reason = finished.stop_reason
     if reason is StopReason.CANCELLED:
         return EXIT_INTERRUPTED
-    if reason in (StopReason.MAX_STEPS, StopReason.MAX_TOKENS, StopReason.REQUIRES_APPROVAL):
+    if reason in (StopReason.MAX_STEPS, StopReason.MAX_TOKENS, StopReason.MAX_COST, StopReason.REQUIRES_APPROVAL):
         return EXIT_STOPPED
     failure = session.failure
     if reason is not StopReason.END_TURN or failure is not None:  # an answer whose end could not be stored is not all well
@@ -204,6 +210,7 @@ async def _converse(runtime: Runtime, options: Options, interactive: bool) -> in
         if options.plain or not interactive or os.environ.get("TERM", "dumb") == "dumb":
             from lcode.ui.plain_shell import run_plain_shell
 
+            runtime.show_debug(_show_debug)
             return await run_plain_shell(runtime, session)
         from lcode.ui.shell.app import run_shell
 

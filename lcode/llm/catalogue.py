@@ -49,6 +49,8 @@ MODELS: tuple[Model, ...] = (
     Model(r"glm-5\.[2-9]", 1_000_000),
     Model(r"kimi-k2|qwen3-coder|qwen3-next|minimax|mistral-(large|medium)|devstral|codestral", 256_000),
 )
+DEFAULT_OUTPUT = 32_000  # asked for of Anthropic's API: streams of this length are served without special headers
+_UNKNOWN_OUTPUT = 16_384
 _LOCAL_WINDOW = 32_768  # a local server's own default is often smaller still, and it cuts what is longer without a word
 
 
@@ -73,6 +75,19 @@ def max_output(model_name: str) -> int | None:
     """The longest reply in tokens; None where that is unknown."""
     row = find(model_name)
     return row.output if row else None
+
+
+def reply_bound(model_name: str, api: str, asked: int | None = None) -> int:
+    """The tokens that a reply, with its thinking, may have: as `asked` for, else by the model. Anthropic's API must be told."""
+    known = max_output(model_name)
+    if api == "anthropic":
+        return asked or min(known or DEFAULT_OUTPUT, DEFAULT_OUTPUT)
+    return asked or known or _UNKNOWN_OUTPUT
+
+
+def reserve(window: int, bound: int) -> int:
+    """Tokens of a window that are kept free for a reply of at most `bound` tokens. A small window has less to spare."""
+    return min(bound, window // (3 if window >= 100_000 else 5))
 
 
 def thinking_form(model_name: str) -> ThinkingForm:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lcode.llm.arguments import sendable_id, sendable_name, used_ids
-from lcode.llm.catalogue import max_output, thinking_form
+from lcode.llm.catalogue import reply_bound, thinking_form
 from lcode.llm.decode_anthropic import ORIGIN, AnthropicDecoder
 from lcode.llm.protocol import Message, Request, Text, Thinking, ToolCall, ToolResult
 from lcode.llm.wire import clean
@@ -19,7 +19,6 @@ from lcode.llm.wire import clean
 VERSION = "2023-06-01"
 _BUDGETS = {"low": 4_096, "medium": 12_288, "high": 24_576}
 _LEAST_BUDGET = 1_024
-_DEFAULT_OUTPUT = 32_000  # max_tokens is required; streams of this length are served without special headers
 _MARK = {"type": "ephemeral"}
 _NOTHING_SAID = "(no text)"  # the API refuses empty texts and empty messages
 
@@ -34,7 +33,11 @@ class AnthropicCodec:
         return {"x-api-key": key} | version if key else version
 
     def encode(self, request: Request) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": request.model, "max_tokens": _max_tokens(request), "stream": True}
+        body: dict[str, Any] = {
+            "model": request.model,
+            "max_tokens": reply_bound(request.model, self.api, request.max_tokens),
+            "stream": True,
+        }
         body |= _thinking(request, body["max_tokens"])
         if request.tools:
             body["tools"] = [
@@ -55,10 +58,6 @@ class AnthropicCodec:
 def encode(request: Request) -> dict[str, Any]:
     """The body of `request`."""
     return AnthropicCodec().encode(request)
-
-
-def _max_tokens(request: Request) -> int:
-    return request.max_tokens or min(max_output(request.model) or _DEFAULT_OUTPUT, _DEFAULT_OUTPUT)
 
 
 def _thinking(request: Request, max_tokens: int) -> dict[str, Any]:

@@ -45,6 +45,13 @@ class Price:
         sent = fresh * self.input + usage.cached * self.cached + (usage.written - hour) * self.written
         return sent + hour * self.written_hour + usage.output * self.output
 
+    def told(self, usage: Usage) -> dict[str, str | int]:
+        """The price that such a request has, as it is kept beside what it cost: picodollars a token."""
+        if self.long is not None and usage.input > self.long_from:
+            return self.long.told(usage)
+        kept: dict[str, str | int] = {"input": self.input, "cached": self.cached, "written": self.written}
+        return kept | {"written_hour": self.written_hour, "output": self.output, "as_of": self.as_of, "source": self.source}
+
     def dearest(self, tokens: int) -> int:
         """What so many tokens of input cost at most: none of them cached, all of them taken into the cache."""
         price = self.long if self.long is not None and tokens > self.long_from else self

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from lcode import clock
 from lcode.events import Answer, ApprovalRequested, Decision, Event, Notice, RunFinished
+from lcode.llm.prices import DOLLAR
 from lcode.ui.plain import tell_warning
 
 
@@ -42,6 +43,7 @@ class JsonFace:
             "result": finished.text,
             "stop_reason": finished.stop_reason.value,
             "usage": asdict(finished.usage),
+            "cost_usd": None if finished.unpriced else round(finished.cost / DOLLAR, 6),
             "steps": finished.steps,
             "refused": finished.refused,
             "error": finished.error,

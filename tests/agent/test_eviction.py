@@ -14,6 +14,7 @@ from lcode.events import Compacted, Evicted
 from lcode.llm.protocol import Request, ToolResult
 from lcode.memory.elisions import elisions
 from lcode.memory.results import find_result
+from lcode.tokens import approximate_tokens
 from tests.agent.harness import Harness, Usage, reply, run
 
 WINDOW = 32_000
@@ -43,7 +44,8 @@ def reader(files: int) -> Callable[[Request], object]:
 
 
 def usage(request: Request) -> Usage:
-    return Usage(input=len(request.system) // 4 + sum(len(str(message)) for message in request.messages) // 4, output=50)
+    sent = "".join([request.system, str(request.tools), *(str(message) for message in request.messages)])
+    return Usage(input=approximate_tokens(sent), output=50)
 
 
 def results(request: Request) -> list[str]:
@@ -142,14 +144,14 @@ def test_nothing_goes_where_it_would_not_pay(project: Path, monkeypatch: pytest.
     monkeypatch.setattr("lcode.agent.eviction_plan._USUAL", type("Dear", (), {"cached": 0.01, "written": 2.0}))
 
     async def work() -> None:
-        harness = Harness.open(project, context_window=WINDOW)
+        harness = Harness.open(project, context_window=35_000)
         said: list[str] = []
-        harness.script([reader(19)] * 80)  # type: ignore[list-item]
+        harness.script([reader(FILES)] * 80)  # type: ignore[list-item]
         session = await harness.runtime.new_session()
         session.environment.debug = said.append
         await harness.ask(session, "Read every file.")
         assert not harness.of(Evicted)
-        assert any(text.startswith("eviction: it would not pay:") for text in said)
+        assert any(text.startswith("eviction: it would not pay:") for text in said), said
         await harness.runtime.close()
 
     run(work())

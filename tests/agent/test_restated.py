@@ -178,7 +178,7 @@ def test_a_request_that_is_too_long_again_takes_the_compaction_further(repo: Pat
     async def work() -> None:
         harness = Harness.open(repo)
         harness.script([tight] * 60)  # type: ignore[list-item]
-        session = await filled(harness)
+        session = await filled(harness, turns=24)
         finished = await harness.ask(session, "the final question")
         assert finished.text == LONG, finished
         assert len(harness.of(Compacted)) == 1
