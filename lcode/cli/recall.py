@@ -121,9 +121,13 @@ def _answer_lines(memory: SessionMemory, asked: Asked) -> None:
 
 def _lines() -> Iterator[tuple[str, str]]:
     """The questions, each with what is wrong with its line: ''."""
-    for raw in sys.stdin.buffer:
-        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+    source = sys.stdin.buffer
+    while raw := source.readline(4 * _LONGEST):
+        is_whole = raw.endswith(b"\n") or len(raw) < 4 * _LONGEST
+        line = raw.decode("utf-8", "replace" if is_whole else "ignore").rstrip("\r\n")
         fault = "the line is not UTF-8" if "\ufffd" in line and "\ufffd".encode() not in raw else ""
-        if len(line) > _LONGEST:
+        if len(line) > _LONGEST or not is_whole:
             line, fault = line[:_LONGEST], f"the line is longer than {_LONGEST:,} characters"
+        while not is_whole and (rest := source.readline(1 << 20)):
+            is_whole = rest.endswith(b"\n")
         yield line, fault

@@ -119,6 +119,18 @@ def ago(number: int, unit: str, at: datetime, *, vague: bool = False) -> Period:
     return Period(whole.start - around, min(whole.end + around, _midnight(at.date()) + _DAY), point=whole.end)
 
 
+def beside(period: Period, number: int | None, unit: str, side: str) -> Period:
+    """`the week before` a period (`number` is None), or what lies so many units `before` or `after` it."""
+    if number is not None:
+        at = period.start if side == "before" else period.end - _DAY
+        day = _before(at.date(), number if side == "before" else -number, unit)
+        around = timedelta(days={"day": 0, "week": 3}.get(unit, 15))
+        return Period(_midnight(day) - around, _midnight(day) + _DAY + around, yearless=period.yearless)
+    if side == "before":
+        return replace(period, start=_midnight(_before(period.start.date(), 1, unit)), end=period.start, point=None)
+    return replace(period, start=period.end, end=_midnight(_before(period.end.date(), -1, unit)), point=None)
+
+
 def past(number: int, unit: str, at: datetime) -> Period:
     """The `number` units that end now."""
     if unit in ("minute", "hour"):

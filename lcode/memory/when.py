@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lcode.memory.periods import Period, shifted, to_stamp
-from lcode.memory.when_words import Found, found_in, whole_in
+from lcode.memory.periods import Period, beside, shifted, to_stamp
+from lcode.memory.when_words import Found, found_in, number_of, whole_in
 
 _IN = r"(?:in|on|at|during|within|for|from|of|over|around|about|throughout)"
 _CUE = re.compile(
@@ -22,6 +22,9 @@ _CUE = re.compile(
 )
 _TO = re.compile(r"\s*(?:-|–|—|\bto\b|\band\b|\buntil\b|\btill\b|\bthrough\b|\bup to\b)\s*(?:the\s+)?", re.I)
 _ONWARDS = re.compile(r"\s+on(?:wards?)?\b(?!\s+\w)", re.I)
+_STEP = re.compile(
+    r"(?:\bthe\s+)?(?:\b(?P<number>a|one|two|three|four|five|six|\d{1,3})\s+)?\b(?P<unit>day|week|month|year)s?\s+$", re.I
+)
 _CODE = re.compile(r"`[^`]*`")
 
 
@@ -104,6 +107,9 @@ def _single(text: str, one: Found) -> When | None:
     if cue is None:
         return _when(text, one.period, begin, one.stop, sure=one.sure)
     word = cue["cue"].lower()
+    if word in ("before", "after") and (step := _STEP.search(text[:begin])):
+        near = beside(one.period, number_of(step["number"]), step["unit"].lower(), word)
+        return _when(text, near, step.start(), one.stop, sure=True)
     if cue["until"]:
         end = one.period.start if word in ("before", "prior to", "earlier than") else one.period.end
         return replace(_when(text, replace(one.period, end=end), begin, one.stop, sure=word != "by"), start="")

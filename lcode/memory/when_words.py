@@ -96,7 +96,7 @@ def whole_in(text: str) -> Period | None:
 def _wordings() -> Mapping[str, Meaning]:
     """Patterns of words."""
     weekday, season = "|".join(DAYS), "|".join((*SEASONS, "fall"))
-    of_year = rf"(?:,?\s+(?:of\s+)?{_YEAR})?"
+    of_year = rf"(?:(?:,\s*|\s+)(?:of\s+)?{_YEAR})?"
     day = rf"(?P<day>\d{{1,2}}){_ORDINAL}"
     day_to_day = rf"{day}\s*(?:-|–|to|until)\s*(?P<last>\d{{1,2}})(?:st|nd|rd|th)?"
     unit = r"(?P<unit>week(?:end)?|month|quarter|year)"
@@ -113,7 +113,7 @@ def _wordings() -> Mapping[str, Meaning]:
         rf"(?:the\s+)?{unit}\s+before\s+last": _before_last,
         rf"(?:(?P<which>{which_days})\s+)?(?P<day>{weekday}){_PART}?(?:\s+(?:of\s+)?(?P<week>last|this)\s+week)?": _weekday,
         rf"(?P<week>last|this)\s+week(?:'s|\s+on)?\s+(?P<day>{weekday}){_PART}?": _weekday,
-        rf"{day}\.?(?:\s+of)?[\s-]+(?:the\s+)?{_MONTH}\.?(?:-{_YEAR.replace('year', 'dashed')}|,?\s+(?:of\s+)?{_YEAR})?": _date,
+        rf"{day}\.?(?:\s+of)?[\s-]+(?:the\s+)?{_MONTH}\.?(?:-{_YEAR.replace('year', 'dashed')}|{of_year})": _date,
         rf"{_MONTH}\.?\s+(?:the\s+)?{day}{of_year}(?!\s*(?:%|:\d))": _date,
         rf"{day_to_day}\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?": _days,
         rf"{_MONTH}\.?\s+{day_to_day}(?:,?\s+{_YEAR})?": _days,
@@ -131,7 +131,7 @@ def _figured() -> Mapping[str, Meaning]:
     time = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
     return {
         rf"{_YEAR}(?P<dash>[-/])(?P<m>\d\d?)(?P=dash)(?P<d>\d\d?)(?:[T\s]+(?P<time>{time}))?": _figures,
-        rf"(?P<a>\d\d?)(?P<sign>[./])(?P<b>\d\d?)(?P=sign)(?:{_YEAR}|(?P<short>\d\d))": _figures,
+        rf"(?P<a>\d\d?)(?P<sign>[./])(?P<b>\d\d?)(?P=sign)(?:{_YEAR}|(?<=/)(?P<short>\d\d))": _figures,
         rf"{_YEAR}-(?P<m>0[1-9]|1[0-2])": _month_in_figures,
     }
 
@@ -153,10 +153,16 @@ def _group(match: re.Match[str], name: str) -> str:
 
 
 def _number(match: re.Match[str]) -> int:
-    word = _group(match, "number")
     if vague := _group(match, "vague"):
         return _FEW[vague]
-    return int(word) if word.isdigit() else _NUMBERS.index(word) + 1 if word in _NUMBERS else 1
+    return number_of(_group(match, "number")) or 1
+
+
+def number_of(word: str | None) -> int | None:
+    """The number that a word or figures say; None for no word."""
+    if not word:
+        return None
+    return int(word) if word.isdigit() else _NUMBERS.index(word.lower()) + 1 if word.lower() in _NUMBERS else 1
 
 
 def _with_part(match: re.Match[str], period: Period) -> Period:

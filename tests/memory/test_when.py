@@ -99,6 +99,12 @@ def _last(end: str) -> str:
         ("after 8 May 2023", "2023-05-09", ""),
         ("from Monday on", "2026-11-16", ""),
         ("on 29 February", "2024-02-29", "2024-02-29"),
+        ("on December 1,2023", "2023-12-01", "2023-12-01"),
+        ("the week before 16 November 2023", "2023-11-09", "2023-11-15"),
+        ("the day after 8 May 2023", "2023-05-09", "2023-05-09"),
+        ("two weeks before August 11, 2023", "2023-07-25", "2023-07-31"),
+        ("3 days after 2026-03-01", "2026-03-04", "2026-03-04"),
+        ("the month before May 2023", "2023-04-01", "2023-04-30"),
     ],
 )
 def test_a_date_in_words_or_figures_is_resolved(text: str, first: str, last: str) -> None:
@@ -113,7 +119,9 @@ def test_a_date_in_words_or_figures_is_resolved(text: str, first: str, last: str
         "spring boot upgrade",
         "since the release of 2.0", "before the rewrite", "the last 3 commits", "last time", "the previous session",
         "`date.today()` fails", "date.today() is wrong", "yesterday_total is None", "src/march/may.py", "CVE-2023-05-1",
-        "error 2023 happened", "after 2000 requests", "dec 16 to hex", "mon.sock", "version 1.2.3", "127.0.0.1", "10:30",
+        "error 2023 happened", "after 2000 requests", "dec 16 to hex", "mon.sock", "version 1.2.3",
+        "from 1.1.13 to 1.3.0", "Redis 6.2.16",
+        "127.0.0.1", "10:30",
         "June said so", "Apr is short", "2023-13-45", "next Friday", "every Monday", "99999 days ago",
         "half past", "day one", "the sun", "in the end", "in the morning", "http://x.org/2024/05/06/post", "",
     ],

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from lcode import clock
-from lcode.memory.model import Actor, MessageRow, Source
+from lcode.memory.model import Actor, MessageRow, Recalled, RecallHit, Source
 from lcode.memory.session_memory import SessionMemory
+from lcode.tools.message_text import worth
 from tests.tools.conftest import Caller
 from tests.tools.test_memory_rethink import caller, memory
 
@@ -64,6 +65,14 @@ def test_nothing_found_is_said_with_the_best_score(caller: Caller, memory: Sessi
     assert caller.text("conversation_search", query="qwertz") == (
         "Nothing found for 'qwertz' in 1 messages of all sessions (best score 0.00). Memory does not know; do not make it up."
     )
+
+
+def test_weak_matches_are_said_to_be_weak(memory: SessionMemory) -> None:
+    hit = RecallHit(say(memory, begin(memory), "a horse"), "", "main", 0.2, confidence="weak")
+    assert worth(Recalled([hit], best=0.2, confidence="weak")) == (
+        "[only weak matches, the best 0.20 of 1: they may have nothing to do with it; invent nothing from them]"
+    )
+    assert worth(Recalled([hit], best=0.8, confidence="good")) == ""
 
 
 def test_a_message_is_read_whole_by_its_id(caller: Caller, memory: SessionMemory) -> None:
