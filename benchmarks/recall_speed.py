@@ -85,7 +85,7 @@ def embed(agent: AgentPaths) -> None:
     from lcode.worker.texts import Texts
 
     with closing(open_index(agent)) as index:
-        job = Texts(agent, index, Models())
+        job = Texts(agent, index, Models().now)
         turn = Turn(lambda _done, _total: None, lambda: False, lambda _waiting: None)
         while job.run(Place(agent.folder), turn):
             pass

@@ -24,9 +24,9 @@ SPEECH, OUTPUTS = "messages_fts", "tool_messages_fts"
 _BEST = {SPEECH: 60, OUTPUTS: 15}  # messages, by the words themselves
 _NEAR = 10  # by words of like meaning
 _DATED = 60  # in each time that the question names
-_SCORED = {SPEECH: 15_000, OUTPUTS: 5_000}  # rows that one query may score
-_NEAR_SCORED = 5_000  # the same by words of like meaning
-_RARE = 2_000  # messages that a word of like meaning may be in
+_SCORED = {SPEECH: 6_000, OUTPUTS: 2_500}  # rows that one query may score
+_NEAR_SCORED = 2_000  # the same by words of like meaning
+_RARE = 1_000  # messages that a word of like meaning may be in
 _SCORE = "bm25({0}, 1.0, 0.5)"
 _ANY_COPY = "SELECT 1 FROM messages WHERE copy_of != '' LIMIT 1"
 _COPIES = (  # a message is found where it was said, or where that is gone in its first copy
@@ -93,10 +93,10 @@ class Choice:
 
 def choose(connection: apsw.Connection, question: Question, words: Words, scope: Scope, limit: int) -> Choice:
     """The messages that are worth ranking by their words, `limit` of them at the least where there are so many."""
-    found = [_count(connection, SPEECH, any_of(term.own)) for term in words.terms]
+    found = _found(connection, SPEECH, words)
     choice = Choice(_corpus(connection, found))
     choice.own = _by_words(connection, SPEECH, words, found, scope, max(_BEST[SPEECH], limit))
-    printed = [_count(connection, OUTPUTS, any_of(term.own)) for term in words.terms]
+    printed = _found(connection, OUTPUTS, words)
     choice.others = _by_words(connection, OUTPUTS, words, printed, scope, _BEST[OUTPUTS])
     choice.others += scope.best(connection, SPEECH, _near(connection, words), _NEAR)
     expression = any_of([form for term in words.terms for form in term.own])
@@ -131,28 +131,30 @@ def _by_words(
 def _near(connection: apsw.Connection, words: Words) -> str:
     """The words of like meaning that are rare enough to choose by."""
     forms = {form: weight for term in words.terms for form, weight in term.near}
+    stems = {form: words.stems(form) for form in sorted(forms, key=lambda form: -forms[form])}
+    held = _held(connection, SPEECH, [stem for some in stems.values() for stem in some])
     rare, rows = [], 0
-    for form in sorted(forms, key=lambda form: -forms[form]):
-        count = _count(connection, SPEECH, any_of([form]), _RARE)
+    for form, some in stems.items():
+        count = sum(held.get(stem, 0) for stem in some)
         if 0 < count <= _RARE and rows + count <= _NEAR_SCORED:
             rare.append(form)
             rows += count
     return any_of(rare)
 
 
-def _count(connection: apsw.Connection, index: str, expression: str, most: int = 0) -> int:
-    """In how many messages it matches; beyond `most` (by default as many as may be scored) about so many as among the first
-    of them."""
-    if not expression:
-        return 0
-    most = most or _SCORED[index]
-    sql = f"SELECT rowid FROM {index} WHERE {index} MATCH ? LIMIT ?"
-    row = fetch_one(connection, f"SELECT count(*), min(rowid), max(rowid) FROM ({sql})", (expression, most + 1))
-    assert row is not None
-    if row[0] <= most:
-        return int(row[0])
-    newest = int(scalar(connection, "SELECT max(seq) FROM messages"))
-    return max(most + 1, int(row[0] * newest / (row[2] - row[1] + 1)))
+def _found(connection: apsw.Connection, index: str, words: Words) -> list[int]:
+    """In how many messages each term stands, those with several of its forms counted as several."""
+    held = _held(connection, index, words.own)
+    found = [0] * len(words.terms)
+    for stem, number in words.own.items():
+        found[number] += held.get(stem, 0)
+    return found
+
+
+def _held(connection: apsw.Connection, index: str, stems: Iterable[str]) -> dict[str, int]:
+    """How many messages hold each of the words."""
+    sql = f"SELECT term, doc FROM {index}_terms WHERE term IN (SELECT value FROM json_each(?))"
+    return dict(fetch_all(connection, sql, (json.dumps(sorted(set(stems))),)))
 
 
 def _corpus(connection: apsw.Connection, found: Sequence[int]) -> Corpus:

@@ -18,7 +18,7 @@ from lcode.memory.recall_ranking import Candidate, Corpus, Counts
 from lcode.memory.recall_words import Words, any_of
 from lcode.store.database import Row, fetch_all, scalar
 
-_LISTED = 30_000  # messages that are listed for the words of one question, those of the rarest words first
+_LISTED = 12_000  # messages that are listed for the words of one question, those of the rarest words first
 _APART = 5_000  # messages of a store of which it is looked up of which session each is
 _COLUMNS = "seq, session_id, role, kind, created_at, text, terms"
 _SPOKEN = "kind IN ('user', 'assistant') AND text != '' AND substr(text, 1, 1) != '→'"  # of which there is an index

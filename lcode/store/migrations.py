@@ -262,7 +262,7 @@ def _memory_3(connection: apsw.Connection) -> None:
             );
             INSERT INTO {index} ({index}, rank) VALUES ('secure-delete', 1);
             INSERT INTO {index} ({index}) VALUES ('rebuild');
-            CREATE VIRTUAL TABLE {index}_terms USING fts5vocab ({index}, instance);
+            CREATE VIRTUAL TABLE {index}_terms USING fts5vocab ({index}, row);
             """,
         )
 
