@@ -85,12 +85,20 @@ def _requests(known: Known, room: int) -> list[str]:
         return []
     parts = []
     if gone[0] is asked[0]:
-        parts.append(_request("first", gone[0], min(NEWEST if len(asked) == 1 else FIRST, room // 4)))
+        parts.append(_request("first", gone[0], min(NEWEST if len(asked) == 1 else FIRST, room // 4)) + _taken_back(asked))
     if len(asked) > 1 and gone[-1] is asked[-1]:
         answered = any(row.kind == "assistant" and row.seq > gone[-1].seq and not _calls(row) for row in known.thread)
         when = "last" + ("" if answered else ", which you are working on")
         parts.append(_request(when, gone[-1], min(NEWEST, room // 4)))
     return parts
+
+
+def _taken_back(asked: Sequence[MessageRow]) -> str:
+    """What of the first message does not bind any more: it stands there still."""
+    words = [row.words for row in asked]
+    standing = {rule.text for rule in still_binding(words)}
+    lifted = [rule.text for rule in still_binding(words[:1]) if rule.text not in standing]
+    return f"\n  (taken back or said anew since: {'; '.join(f'«{unframed(text)}»' for text in lifted)})" if lifted else ""
 
 
 def _request(when: str, row: MessageRow, limit: int) -> str:

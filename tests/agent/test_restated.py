@@ -131,6 +131,21 @@ def test_what_is_taken_back_later_does_not_bind_again(repo: Path) -> None:
     run(work())
 
 
+def test_what_is_taken_back_of_the_first_message_is_said_to_be(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo)
+        harness.script(scripted())
+        session = await filled(harness, "Never touch the file queue.py.")
+        await harness.ask(session, "You may edit queue.py now.")
+        for number in range(6):
+            await harness.ask(session, f"question {number}")
+        await session.compact("", harness.events.append)
+        assert "(taken back or said anew since: «Never touch the file queue.py.»)" in restated(session)
+        await harness.runtime.close()
+
+    run(work())
+
+
 def test_words_that_look_like_a_frame_close_none(repo: Path) -> None:
     async def work() -> None:
         harness = Harness.open(repo)
