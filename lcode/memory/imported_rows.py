@@ -116,6 +116,6 @@ def add(connection: apsw.Connection, origin: str, sessions: Sequence[tuple[Row, 
     return len(fresh)
 
 
-def set_title(connection: apsw.Connection, session: str, title: str) -> None:
-    """Title a session that has none."""
-    connection.execute("UPDATE sessions SET title = ? WHERE id = ? AND title = ''", (title, session))
+def set_title(connection: apsw.Connection, session: str, title: str, *, before: str) -> None:
+    """Title a session, unless somebody gave it another title than `before`."""
+    connection.execute("UPDATE sessions SET title = ? WHERE id = ? AND title = ?", (title, session, before))

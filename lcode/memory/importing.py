@@ -12,12 +12,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lcode.memory.terms import title_of
+
 if TYPE_CHECKING:
+    import apsw
+
     from lcode.redact import Redactor
     from lcode.store.database import Database
 
 NAMED = 20  # damaged lines that are named; all are counted
 _AT_ONCE = 64  # messages of one transaction
+_COMMANDS = ("/", "! ")  # that are given to a program, and say little of what a session is about
 _TITLED = 2_000  # characters of a message that a title is made of
 
 
@@ -125,7 +130,8 @@ class Import:
                 batch = []
                 tell(number)
         self._keep(batch)
-        self._title()
+        if not self._dry_run:  # some titles came later than the messages
+            self._database.write(lambda connection: self._title(connection, self._sessions.values()))
         return self.summary
 
     def _keep(self, batch: list[ImportedMessage]) -> None:
@@ -141,12 +147,12 @@ class Import:
         for key in opened:
             self._sessions[key] = _Titled(named[key], firsts[key].session)
             self.summary.sessions += named[key] not in open_
+        for message in batch:
+            if message.role == "user" and message.session.key in self._sessions:
+                self._sessions[message.session.key].heard(message.text)
         added = len(fresh) if self._dry_run else self._write(fresh, [firsts[key] for key in opened])
         self.summary.messages += added
         self.summary.known += len(batch) - added
-        for message in batch:
-            if message.role == "user" and (titled := self._sessions.get(message.session.key)):
-                titled.words = titled.words or message.text[:_TITLED]
 
     def _write(self, messages: list[ImportedMessage], firsts: list[ImportedMessage]) -> int:
         from lcode.memory import imported_rows as rows
@@ -156,26 +162,34 @@ class Import:
             (rows.session_row(self._origin, first.session, first, redact), redact(first.session.key)) for first in firsts
         ]
         made = [rows.message_row(self._origin, message, redact) for message in messages]
-        return self._database.write(lambda connection: rows.add(connection, self._origin, sessions, made))
 
-    def _title(self) -> None:
-        """Title the sessions that are new: as their program does, else by the first words of the user."""
+        def work(connection: apsw.Connection) -> int:
+            added = rows.add(connection, self._origin, sessions, made)
+            self._title(connection, [self._sessions[first.session.key] for first in firsts])
+            return added
+
+        return self._database.write(work)
+
+    def _title(self, connection: apsw.Connection, sessions: Iterable[_Titled]) -> None:
+        """Title sessions as their program does, else by the first words of the user, as far as those are known by now."""
         from lcode.memory import imported_rows as rows
-        from lcode.memory.recall import Recall
 
-        recall = Recall(self._database, self._database, self._redactor)
-        for titled in self._sessions.values():
-            title = recall.title(titled.session.title or titled.words)
-            if title and not self._dry_run:
-                self._database.write(
-                    lambda connection, one=titled, text=title: rows.set_title(connection, one.id, text)  # type: ignore[misc]
-                )
+        for one in sessions:
+            title = title_of(one.session.title or one.words, self._redactor.redact)
+            if title != one.given:
+                rows.set_title(connection, one.id, title, before=one.given)
+                one.given = title
 
 
 @dataclass
 class _Titled:
-    """A session that messages were added to. `words` are the first of the user."""
+    """A session that messages were added to. `words` are the first of the user that are no command; `given` is its title."""
 
     id: str
     session: ImportedSession
     words: str = ""
+    given: str = ""
+
+    def heard(self, text: str) -> None:
+        if not self.words or self.words.startswith(_COMMANDS):
+            self.words = text[:_TITLED]

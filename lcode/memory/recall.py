@@ -29,7 +29,7 @@ from lcode.memory.recall_filters import Filters
 from lcode.memory.recall_moments import MESSAGE, around, moment, named, to_message
 from lcode.memory.recall_search import in_order, search
 from lcode.memory.recall_writes import Operation, apply, apply_later
-from lcode.memory.terms import indexed, message_terms
+from lcode.memory.terms import indexed, message_terms, title_of
 from lcode.redact import Redactor, cut
 from lcode.redact_content import redacted_json, redacted_parts
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
@@ -37,7 +37,6 @@ from lcode.store.database import Database, fetch_all, fetch_one, scalar
 T = TypeVar("T")
 
 _UNSTORED = 1 << 40  # sequence numbers of messages that are not in the store yet begin here
-_TITLE = 60  # characters
 _SESSION = (
     "SELECT id, title, created_at, updated_at, ended_at, archived, branch, worktree, model,"
     " (SELECT count(*) FROM messages WHERE session_id = sessions.id), note, forked_from,"
@@ -257,7 +256,7 @@ class Recall:
 
     def title(self, text: str) -> str:
         """The beginning of `text` on one line, as it may be stored."""
-        return self._redactor.redact(cut(" ".join(self._redactor.redact(text).split()), _TITLE))
+        return title_of(text, self._redactor.redact)
 
     def context(self, session_id: str) -> list[MessageRow]:
         """The messages of a session that are in its prompt: the newest summary, then what came after its cut."""

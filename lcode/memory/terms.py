@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from lcode.redact import cut
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_./:-][A-Za-z0-9]+)+|[A-Za-z]+[0-9]*[A-Z][A-Za-z0-9]*")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_TITLE = 60  # characters
 INDEXED = 20_000  # characters of a message that search sees: the head and the tail of longer ones
 _WORDS = re.compile(r"\w+", re.UNICODE)
 _STOP_WORDS = """
@@ -35,6 +37,11 @@ def identifier_parts(text: str, limit: int = 2_000) -> str:
 def indexed(text: str) -> str:
     """What search sees of a redacted text."""
     return text if len(text) <= INDEXED else f"{cut(text, INDEXED // 2)}\n…\n{text[-INDEXED // 2 :]}"
+
+
+def title_of(text: str, redact: Callable[[str], str]) -> str:
+    """The beginning of a text on one line, as it may be stored as a title."""
+    return redact(cut(" ".join(redact(text).split()), _TITLE))
 
 
 def message_terms(text: str, tool: str = "", paths: str = "") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -82,6 +83,21 @@ def test_a_dry_run_counts_and_keeps_nothing(tiers: Tiers) -> None:
     found = take(tiers, line(id=1), line(id=2), line(session="b", id=1), dry_run=True)
     assert (found.messages, found.sessions, found.known) == (2, 1, 1)
     assert len(stored(tiers, "id")) == 1
+
+
+def test_a_session_is_titled_by_its_first_words_that_are_no_command_even_where_the_import_was_cut_off(tiers: Tiers) -> None:
+    rows = [line(id=at, text=text) for at, text in enumerate(["/model opus", "Why is the upload slow?", "And now?"])]
+
+    def cut_off() -> Iterator[ImportedMessage]:
+        yield from messages(io.BytesIO(data(*rows, *[line(id=at) for at in range(3, 80)])), "talk.jsonl", Damages())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Import(tiers.memory, tiers.redactor, "jsonl").take(cut_off())
+    assert stored(tiers, "title", "sessions") == [("Why is the upload slow?",)]
+    tiers.recall.update_session(stored(tiers, "id", "sessions")[0][0], title="mine")
+    take(tiers, *rows, line(id=99, title="theirs"))
+    assert stored(tiers, "title", "sessions") == [("mine",)]
 
 
 def test_secrets_are_replaced_before_anything_is_kept(tiers: Tiers) -> None:
