@@ -35,7 +35,8 @@ from tests.support.provider_server import ProviderServer, Script, Turn, turn
 from tests.support.wire import Refusal
 
 MODELS = {"openai": "openai/gpt-4.1", "anthropic": "anthropic/claude-sonnet-4-5"}
-SHARES = (("instruction", 3), ("plan item", 3), ("identifier", 3), ("next action", 1))  # of the probes after a compaction
+PROBES = 10  # after each compaction
+SHARES = (("instruction", 3), ("plan item", 3), ("identifier", 3), ("next action", 1))  # of these, where there are so many
 WANTED_SHARE, WANTED_SEEN, IN_A_ROW = 0.97, 50 / 60, 3
 
 
@@ -214,7 +215,8 @@ class Driver:
         for kind, count in SHARES:
             of_kind = [plant for plant in holding if plant.kind == kind]
             chosen += self._random.sample(of_kind, min(count, len(of_kind)))
-        return chosen
+        others = [plant for plant in holding if plant not in chosen]
+        return chosen + self._random.sample(others, min(PROBES - len(chosen), len(others)))
 
     async def _search(self, live: Live, plant: Plant) -> bool:
         context = live.calls.make_context("op-probe", "step-probe")
