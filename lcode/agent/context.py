@@ -102,11 +102,12 @@ class Context:
 
     def _told_of_pressure(self) -> bool:
         """Whether the notice stands in the prompt, and the window was not much emptier since."""
-        told, size = 0, self.estimate() - sum(map(compaction.row_tokens, self._session.rows))
-        for row in self._session.rows:
-            size += compaction.row_tokens(row)
-            told = size if pressure.is_notice(row) else told
-        return self._session.meter.calibrated(told) >= AGAIN * self.budget
+        size = self.estimate()
+        for row in reversed(self._session.rows):
+            if pressure.is_notice(row):
+                return self._session.meter.calibrated(size) >= AGAIN * self.budget
+            size -= compaction.row_tokens(row)
+        return False
 
     def _replied(self) -> bool:
         """Whether the model answered since the last compaction."""

@@ -41,10 +41,11 @@ async def make_room(session: Session, used: int, budget: int, emit: Emit, *, col
         return 0
     session.environment.debug(f"eviction: {plan.words}" + ("; the cache is lost anyway" if cold else ""))
     await _take_out(session, _elisions(session, session.rows, plan.parts, "cold" if cold else "room"))
-    session.context.tokens = used - plan.freed
+    session.meter.cache.expect(f"{len(plan.parts)} old results were taken out")
     session.context.unchanged = _unchanged(session.rows, min(part.at for part in plan.parts))
+    session.context.tokens = session.context.used()
     emit(Evicted(len(plan.parts), used, session.context.tokens))
-    return plan.freed
+    return used - session.context.tokens
 
 
 async def cut_newest(session: Session) -> int:
