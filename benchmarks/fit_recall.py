@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 FOLDS, STEPS, RATE, DRAWN = 5, 150, 0.05, 0.002
-HARD, ROUNDS = 60, 2  # negatives of a question; times that they are chosen anew
-NEGATIVE = ("asking", "tool")  # signals that speak against a message
+KEPT, HARD, ROUNDS = 150, 60, 2  # negatives of a question that are kept, and fitted on; times that these are chosen anew
+NEGATIVE = ("asking", "calls", "tool")  # signals that speak against a message
 
 Extra = Callable[[Sequence[recall_ranking.Candidate]], dict[str, list[float]]]
 
@@ -111,9 +111,22 @@ def _case(
     names = len(recall_ranking.SIGNALS)
     number = {key: at for at, key in enumerate(dict.fromkeys(home.values()))}
     sessions = None if question.evidence else np.array([number[home[identity]] for identity in ids])
-    return Case(
-        of, fold, np.array(rows).reshape(len(rows), -1 if rows else names), np.array(right, dtype=bool), whole, sessions
-    )
+    shape = (len(rows), -1 if rows else names)
+    case = Case(of, fold, np.array(rows).reshape(shape), np.array(right, dtype=bool), whole, sessions)
+    scores = case.rows[:, :names] @ np.array([*recall_ranking.SIGNALS.values()])
+    return _part(case, _first(case, np.argsort(-scores, kind="stable"), KEPT))
+
+
+def _first(case: Case, order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """All evidence, and the first of the other candidates."""
+    import numpy as np
+
+    return np.concatenate([order[case.right[order]], order[~case.right[order]][:count]])
+
+
+def _part(case: Case, places: NDArray[np.int64]) -> Case:
+    sessions = case.sessions[places] if case.sessions is not None else None
+    return replace(case, rows=case.rows[places], right=case.right[places], sessions=sessions)
 
 
 # -- fitting --------------------------------------------------------------------------------------------------------------
@@ -154,8 +167,7 @@ def hard(case: Case, weights: Array, without: Sequence[int] = ()) -> Case:
     if case.sessions is not None:
         _, newest = np.unique(case.sessions[order], return_index=True)
         order = order[np.sort(newest)]
-    kept = np.concatenate([order[case.right[order]], order[~case.right[order]][:HARD]])
-    return replace(case, rows=rows[kept], right=case.right[kept], sessions=None, weight=case.weight)
+    return _part(replace(case, rows=rows), _first(case, order, HARD))
 
 
 def trained(chosen: Sequence[Case], signs: Array, start: Array, vectors: Sequence[int]) -> Array:
@@ -241,6 +253,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ablate", action="store_true", help="figures without each signal, and with some that are not in use")
     parser.add_argument("--kept", type=Path, metavar="FILE", help="where the signals are kept, to fit again without searching")
     given = parser.parse_args(arguments)
+    if len(given.seeds or TUNING) < 2:
+        parser.error("weights are cross-validated by dialogue: more than one seed is needed")
     if given.kept and given.kept.is_file():
         chosen: list[Case] = pickle.loads(given.kept.read_bytes())
     else:
