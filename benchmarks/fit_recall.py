@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 FOLDS, STEPS, RATE, DRAWN = 5, 150, 0.05, 0.002
 KEPT, HARD, ROUNDS = 150, 60, 2  # negatives of a question that are kept, and fitted on; times that these are chosen anew
-NEGATIVE = ("asking", "calls", "tool")  # signals that speak against a message
+NEGATIVE = ("asking", "printed")  # signals that speak against a message
 
 Extra = Callable[[Sequence[recall_ranking.Candidate]], dict[str, list[float]]]
 

@@ -36,10 +36,14 @@ class Asks(StrEnum):
     TIME = "time"
     NUMBER = "number"
     NAME = "name"
-    CODE = "code"  # a command, a file, an error as it was printed
+    CODE = "code"  # a command, or what a tool printed
 
 
-_CODE_NOUNS = "command|file|path|error|message|function|flag|option|line|version"
+_PRINTED = (
+    r"\b(commands?|conflict(s|ed)?|complain(s|ed)?|print(s|ed)?|outputs?|logs?|stack ?traces?|tracebacks?|exit codes?|errors?|"
+    r"exceptions?|responses?|stderr|stdout)\b|\b(you|we|i|they) r[au]n\b|\bwhat happened when\b|\bwhere is the code\b|"
+    r"\b(what|which) (\w+ ){0,2}(messages?|files?|paths?|flags?|options?)\b"
+)
 _NAMED_NOUNS = (
     "name|title|book|song|movie|city|country|place|company|brand|library|framework|tool|product|service|language|package|"
     "provider"
@@ -47,7 +51,7 @@ _NAMED_NOUNS = (
 _ASKS = (
     (Asks.TIME, re.compile(r"\bwhen\b|\b(what|which) (date|day|month|year|time|week)\b|\bhow long\b", re.I)),
     (Asks.NUMBER, re.compile(r"\bhow (many|much|often|old|far|long|big|large|fast)\b", re.I)),
-    (Asks.CODE, re.compile(rf"\b(what|which)\b.{{0,40}}\b({_CODE_NOUNS})s?\b", re.I)),
+    (Asks.CODE, re.compile(_PRINTED, re.I)),
     (Asks.NAME, re.compile(rf"^\W*(who|whom|whose|where|which)\b|\b(what|which)\b.{{0,30}}\b({_NAMED_NOUNS})s?\b", re.I)),
 )
 
@@ -79,7 +83,7 @@ def question_of(text: str, speakers: Iterable[str] = ()) -> Question:
     dates = dates_in(text)
     undated = without(text, dates)
     names, words_of_names = _named(undated, speakers)
-    bare = " ".join(word for word in undated.split() if not _is_name(word, words_of_names))
+    bare = _without(undated, words_of_names)
     asks = frozenset(kind for kind, expression in _ASKS if expression.search(text))
     return Question(text, _terms(bare, alone=not dates), names, dates, asks, bare or undated or text)
 
@@ -101,6 +105,16 @@ def _named(text: str, speakers: Iterable[str]) -> tuple[tuple[str, ...], frozens
             found.append(name)
             words.update(here)
     return tuple(found), frozenset(words)
+
+
+def without_names(text: str, names: Iterable[str]) -> str:
+    """`text` without the names of speakers, where there are any."""
+    words = frozenset(part.lower() for name in names for part in _WORD.findall(name))
+    return _without(text, words) if words else text
+
+
+def _without(text: str, names: frozenset[str]) -> str:
+    return " ".join(word for word in text.split() if not _is_name(word, names))
 
 
 def _is_name(token: str, names: frozenset[str]) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lcode.memory.recall_question import Asks, Question
 from lcode.memory.recall_times import nearness
@@ -22,20 +22,19 @@ from lcode.memory.recall_times import nearness
 Counts = tuple[tuple[float, float], ...]
 
 SIGNALS = {
-    "window": 3.2,  # what it and its neighbours say, in the words of the question
-    "session": 1.2,  # what its session is about
-    "covered": 3.0,  # how much of the question it and its neighbours speak of, in whatever words
-    "reply": 0.6,  # it follows a question that is like this one
-    "speaker": 2.9,
-    "date": 5.7,
-    "asking": -2.5,  # it is a question itself
-    "named": 0.5,  # it names something, where a name is asked for
-    "numbered": 1.6,  # it holds a number, where one is asked for
-    "first_person": 0.7,  # the user says it, where the question says `I` or `we`
-    "calls": -1.0,  # nothing but calls of tools
-    "cosine": 3.2,
-    "next_cosine": 2.6,  # of what is said after it
-    "session_cosine": 2.9,  # the greatest of its session
+    "window": 2.9,  # what it and its neighbours say, in the words of the question
+    "session": 1.5,  # what its session is about
+    "covered": 3.1,  # how much of the question it and its neighbours speak of, in whatever words
+    "reply": 0.4,  # it follows a question that is like this one
+    "speaker": 2.4,
+    "date": 5.2,
+    "asking": -1.9,  # it is a question itself
+    "named": 0.7,  # it names something, where a name is asked for
+    "numbered": 1.2,  # it holds a number, where one is asked for
+    "printed": -1.6,  # a call of a tool, or what one printed, where neither is asked for
+    "printed_asked": 0.9,  # the same where it is
+    "cosine": 2.7,
+    "session_cosine": 2.8,  # the greatest of its session
 }
 # How likely the answer is among the first ten, from what the best hit says: a logistic curve, calibrated on our own set, a
 # fifth of whose questions have no answer.
@@ -57,16 +56,14 @@ _NUMBER = re.compile(
     r"several|half|dozen)\b",
     re.I,
 )
-_FIRST_PERSON = re.compile(r"\b(I|me|my|mine|we|our|us)\b")
 _SENTENCE = re.compile(r"[^.!?\n]*[.!?\n]?")
 
 
 @dataclass(frozen=True)
 class Candidate:
     """A message that may be meant. `length` is in words; `before` and `after` are the counts of the two messages on either
-    side that somebody spoke, the nearest first; `asked`: the one before holds a question; `following` is the number of the one
-    after, 0 for none. `topic` sums the counts over the whole session, of `topic_length` words. `compacted`: it is of the
-    asking session, out of its sight."""
+    side that somebody spoke, the nearest first; `asked`: the one before holds a question. `topic` sums the counts over the
+    whole session, of `topic_length` words. `compacted`: it is of the asking session, out of its sight."""
 
     seq: int
     session: str
@@ -80,7 +77,6 @@ class Candidate:
     before: tuple[Counts, ...] = ()
     after: tuple[Counts, ...] = ()
     asked: bool = False
-    following: int = 0
     topic: Counts = ()
     topic_length: int = 0
     compacted: bool = False
@@ -154,8 +150,9 @@ def signals(
     of_session = _weights(question, corpus.found_sessions, corpus.sessions)
     length = corpus.words / corpus.messages if corpus.messages else 1.0
     session_length = corpus.words / corpus.sessions if corpus.sessions else 1.0
-    first_person = _FIRST_PERSON.search(question.text) is not None
     nearest = _nearest_of_sessions(candidates, cosines)
+    if Asks.CODE not in question.asks:  # what a tool prints answers for nothing that is said beside it
+        candidates = [replace(one, before=(), after=()) if _printed(one) else one for one in candidates]
     rows = [
         {
             "window": _bm25(weights, _window(one), one.length / length, _WINDOW_B),
@@ -167,10 +164,9 @@ def signals(
             "asking": _asking(one.text),
             "named": _holds(_NAME, one, Asks.NAME in question.asks),
             "numbered": _holds(_NUMBER, one, Asks.NUMBER in question.asks),
-            "first_person": float(first_person and one.role == "user"),
-            "calls": float(one.text.startswith("→")),
+            "printed": float(_printed(one) and Asks.CODE not in question.asks),
+            "printed_asked": float(_printed(one) and Asks.CODE in question.asks),
             "cosine": max(0.0, cosines.get(one.seq, 0.0)),
-            "next_cosine": max(0.0, cosines.get(one.following, 0.0)),
             "session_cosine": nearest.get(one.session, 0.0),
         }
         for one in candidates
@@ -193,6 +189,10 @@ def _nearest_of_sessions(candidates: Sequence[Candidate], cosines: Mapping[int, 
 def _weights(question: Question, found: Sequence[int], total: int) -> list[float]:
     """What each term of the question tells: the rarer, the more."""
     return [term.weight * _rarity(number, total) for term, number in zip(question.terms, found, strict=True)]
+
+
+def _printed(one: Candidate) -> bool:
+    return one.kind == "tool" or one.text.startswith("→")
 
 
 def _holds(expression: re.Pattern[str], one: Candidate, asked: bool) -> float:

@@ -71,7 +71,7 @@ def best_of(
     around = [number for one in surroundings.read(choice.own[:_AROUND]) for side in surroundings.beside(one) for number in side]
     numbers = passing(connection, filters, dict.fromkeys((*choice.all, *around, *meant)))
     candidates = surroundings.candidates(numbers, filters.in_context)
-    cosines = asked.cosines({*numbers, *(one.following for one in candidates)}) if asked else {}
+    cosines = asked.cosines(numbers) if asked else {}
     return rank(question, listed.corpus, candidates, cosines)
 
 

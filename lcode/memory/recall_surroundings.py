@@ -129,7 +129,6 @@ class Surroundings:
                 before=tuple(self._beside[number][0] for number in before),
                 after=tuple(self._beside[number][0] for number in after),
                 asked=bool(before) and self._beside[before[0]][1],
-                following=after[0] if after else 0,
                 topic=topics[one.session][0],
                 topic_length=topics[one.session][1],
                 compacted=one.session == hidden[0] and one.seq <= hidden[1],

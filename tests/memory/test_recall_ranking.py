@@ -61,14 +61,21 @@ def test_where_a_number_or_a_name_is_asked_for_what_holds_one_comes_first() -> N
     assert order("who retry limit", both)[0] == 2
 
 
-def test_what_is_said_next_and_elsewhere_in_a_session_speaks_for_a_message() -> None:
-    before = candidate(1, (ONCE, NONE), following=2)
-    nothing = candidate(3, (ONCE, NONE), session="s2")
-    assert order("retry limit", [before, nothing], {2: 0.9})[0] == 1
-    beside = candidate(4, (NONE, NONE), session="s1")
-    assert order("retry limit", [before, nothing, beside], {4: 0.9}).index(1) < order(
-        "retry limit", [before, nothing, beside], {4: 0.9}
-    ).index(3)
+def test_what_is_said_elsewhere_in_a_session_speaks_for_a_message() -> None:
+    found = [candidate(1, (ONCE, NONE)), candidate(2, (ONCE, NONE), session="s2"), candidate(3, (NONE, NONE))]
+    assert order("retry limit", found)[0] == 2
+    ranked = order("retry limit", found, {3: 0.9})
+    assert ranked.index(1) < ranked.index(2)
+
+
+def test_what_a_tool_printed_passes_no_speech_unless_it_is_asked_for() -> None:
+    said = candidate(1, (ONCE, NONE), length=30)
+    printed = candidate(2, (ONCE, ONCE), kind="tool", before=((ONCE, ONCE),))
+    assert (
+        order("why redis", [replace(said, counts=(ONCE,), topic=(ONCE,)), replace(printed, counts=(ONCE,), topic=(ONCE,))])[0]
+        == 1
+    )
+    assert order("which error in redis", [said, printed])[0] == 2
 
 
 def test_who_was_named_comes_first() -> None:

@@ -39,7 +39,8 @@ from tests.worker.harness import Agent
 
 
 class Counting:
-    """An embedding whose vectors say how long a text is, and that keeps what it was given."""
+    """An embedding whose vectors say how long a text is, and that keeps the last line of what it was given: what was said
+    before stands in front of it."""
 
     def __init__(self, name: str = "counting") -> None:
         self.name = name
@@ -47,7 +48,7 @@ class Counting:
         self.given: list[str] = []
 
     def documents(self, given: Sequence[str]) -> list[bytes]:
-        self.given += given
+        self.given += [text.rpartition("\n")[2] for text in given]
         return [self.query(text) for text in given]
 
     def query(self, text: str) -> bytes:
