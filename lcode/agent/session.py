@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from lcode import clock
@@ -24,6 +25,7 @@ from lcode.agent.outbox import NOT_NOW, Outbox
 from lcode.agent.prompt import context_header
 from lcode.agent.sent_prompt import SentPrompt
 from lcode.agent.spending import Spending
+from lcode.agent.window import Accounting
 from lcode.errors import StoreError, UserError
 from lcode.events import Emit, Notice, RunFinished, StopReason, Usage
 from lcode.ids import new_id
@@ -31,6 +33,7 @@ from lcode.llm.protocol import Provider, Request, ToolResult
 from lcode.memory.changes import Told
 from lcode.memory.compactions import Compaction, compactions
 from lcode.memory.model import Actor, Block, MessageRow, Provenance, Source
+from lcode.memory.model_calls import ModelCall, model_calls
 from lcode.memory.session_memory import SessionMemory
 from lcode.provider_settings import ProviderSettings
 from lcode.safety.permission import Mode
@@ -127,6 +130,14 @@ class Session:
     @property
     def context_tokens(self) -> int:
         return self.context.tokens
+
+    def accounting(self) -> Accounting:
+        """What stands in the context window, part by part."""
+        return self.meter.accounting()
+
+    async def model_calls(self) -> list[ModelCall]:
+        """What the calls of models in this session took and cost, in order."""
+        return await self.memory.run(partial(model_calls, self.memory.recall, session_id=self.id))
 
     async def run(self, text: str, emit: Emit, typed: str = "") -> RunFinished:
         """Answer `text`, of which the user `typed` a part where the rest was piped in. Every end is in the RunFinished; raises

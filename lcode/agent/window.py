@@ -134,7 +134,8 @@ def divided(system: str) -> tuple[str, str, list[tuple[str, str]]]:
         before, guided, after = head, "", ""
     starts = [match.start() for match in _BLOCK.finditer(memory)]
     labels = [match[1] for match in _BLOCK.finditer(memory)]
-    texts = [memory[start:end] for start, end in zip(starts, [*starts[1:], len(memory)], strict=True)]
+    ends = [*starts[1:], len(memory)] if starts else []
+    texts = [memory[start:end] for start, end in zip(starts, ends, strict=True)]
     rest = memory[: starts[0]] if starts else memory
     return before + after + rest + tail, guided, list(zip(labels, texts, strict=True))
 

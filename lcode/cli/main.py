@@ -28,6 +28,8 @@ TABLE = {
     "map": Row("lcode.cli.map", "code_map", "Show the shape of the repository."),
     "hooks": Row("lcode.cli.hooks", "hooks", "Have git tell of new commits at once."),
     "agents": Row("lcode.cli.agents", "agents", "List agents, and mend which one belongs to which place."),
+    "context": Row("lcode.cli.context", "context", "Show what stands in a session's context window."),
+    "cost": Row("lcode.cli.cost", "cost", "Show what models took and cost, by session, day, model …"),
     "config": Row("lcode.cli.config", "config", "Show the settings with their origin; change the user's."),
     "backup": Row("lcode.cli.backup", "backup", "Make, list and check backups; restore one."),
     "doctor": Row("lcode.cli.doctor", "doctor", "Check the installation, the store and the model."),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lcode.events import Usage
-from lcode.store.database import fetch_all, fetch_one
+from lcode.store.database import Database, fetch_all, fetch_one
 
 if TYPE_CHECKING:
     from lcode.memory.recall import Recall
@@ -58,13 +58,13 @@ def to_row(call: ModelCall) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def model_calls(recall: Recall, *, session_id: str = "", start: str = "", end: str = "") -> list[ModelCall]:
+def model_calls(store: Recall | Database, *, session_id: str = "", start: str = "", end: str = "") -> list[ModelCall]:
     """Calls in the order in which they were made; of one session, and from the stamp `start` on until before `end`."""
     conditions: Mapping[str, str] = {"session_id = ?": session_id, "created_at >= ?": start, "created_at < ?": end}
     given = {sql: value for sql, value in conditions.items() if value}
     where = f" WHERE {' AND '.join(given)}" if given else ""
     sql = f"SELECT {_COLUMNS} FROM model_calls{where} ORDER BY created_at, rowid"
-    found = recall.read(lambda connection: fetch_all(connection, sql, tuple(given.values())))
+    found = store.read(lambda connection: fetch_all(connection, sql, tuple(given.values())))
     return [_model_call(row) for row in found]
 
 

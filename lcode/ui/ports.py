@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lcode.events import Emit, Notice, RunFinished
 from lcode.memory.compactions import Compaction
 from lcode.memory.model import Block, MessageRow, Recalled, SessionRow
+
+if TYPE_CHECKING:
+    from lcode.agent.window import Accounting
+    from lcode.memory.model_calls import ModelCall
 
 
 class AgentPort(Protocol):
@@ -37,6 +41,8 @@ class SessionPort(Protocol):
     @property
     def context_window(self) -> int: ...
 
+    def accounting(self) -> Accounting: ...
+    async def model_calls(self) -> list[ModelCall]: ...
     async def run(self, text: str, emit: Emit) -> RunFinished: ...
     def interrupt(self) -> None: ...
     async def compact(self, keep: str, emit: Emit) -> bool: ...

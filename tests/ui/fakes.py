@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lcode.agent.window import Accounting, Part
 from lcode.errors import UserError
 from lcode.events import (
     Answer,
@@ -31,6 +32,7 @@ from lcode.events import (
 )
 from lcode.memory.compactions import Compaction
 from lcode.memory.model import Actor, Block, MessageRow, Outcome, Recalled, RecallHit, Scope, SessionRow, Source, Trust
+from lcode.memory.model_calls import ModelCall
 
 SECTIONS, FUNCTIONS = 20, 160
 DIFF = """--- a/src/app.py
@@ -93,6 +95,7 @@ class FakeSession:
     mode: Any = "ask"
     context_tokens: int = 12_000
     context_window: int = 100_000
+    calls: list[ModelCall] = field(default_factory=list)
     past: list[MessageRow] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -125,6 +128,18 @@ class FakeSession:
 
     async def uncompact(self, emit: Emit) -> None:
         raise UserError("there is no compaction to take back in this session", "`/status` counts them")
+
+    def accounting(self) -> Accounting:
+        parts = (
+            Part("instructions", "", 3_000),
+            Part("tools", "", 2_000),
+            Part("block", "human", 500),
+            Part("messages", "", 4_500),
+        )
+        return Accounting(self.model, self.context_window, 16_000, 10_000, True, 3, parts)
+
+    async def model_calls(self) -> list[ModelCall]:
+        return self.calls
 
     async def compactions(self) -> list[Compaction]:
         return []

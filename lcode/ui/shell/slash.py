@@ -166,11 +166,14 @@ async def new(shell: ShellPort, argument: str) -> None:
 async def show_status(shell: ShellPort, argument: str) -> None:
     from asyncio import to_thread
 
+    from lcode.ui.accounts import session_cost
+
     session, runtime = shell.session, shell.runtime
     told = [
         ("session", SEPARATOR.join(filter(None, [short_id(session.id), session.title]))),
         ("model", SEPARATOR.join(filter(None, [session.model, str(session.mode), context_share(session)]))),
         ("context", compactions_line(await session.compactions())),
+        ("cost", session_cost(await session.model_calls())[0]),
         ("agent", SEPARATOR.join([runtime.agent.name, runtime.agent.id])),
         ("where", SEPARATOR.join(filter(None, [str(runtime.root), runtime.branch]))),
         *await to_thread(runtime.background.report),
@@ -188,6 +191,23 @@ async def compact(shell: ShellPort, argument: str) -> None:
 async def uncompact(shell: ShellPort, argument: str) -> None:
     with shell.busy():
         await shell.session.uncompact(shell.emit)
+
+
+@command("context", "what stands in the context window, part by part", while_running=True)
+async def show_context(shell: ShellPort, argument: str) -> None:
+    from lcode.ui.accounts import aligned, bar, parts_table, window_line
+
+    found = shell.session.accounting()
+    lines = [bar(found), *aligned(parts_table(found)), compactions_line(await shell.session.compactions())]
+    shell.say([[("dim", clean(window_line(found)))], *([("", clean(line))] for line in lines)])
+
+
+@command("cost", "what this session cost: by model, and the newest answer", while_running=True)
+async def show_cost(shell: ShellPort, argument: str) -> None:
+    from lcode.ui.accounts import session_cost
+
+    lines = session_cost(await shell.session.model_calls())
+    shell.say([[("", clean(line))] for line in lines])
 
 
 @command("model", "show or change the model", argument="[name]")
