@@ -111,7 +111,7 @@ def _binds(part: str) -> bool | None:
 
 def _is_foreign(part: str) -> bool:
     """Whether it is in a language that the rules above cannot read: then it binds until somebody says otherwise."""
-    words = [word.lower() for word in _WORDS.findall(part)]
+    words = {word.lower() for word in _WORDS.findall(part)}
     if any(max(word) > "\u024f" for word in words):  # another script
         return True
     enough = 5 if all(word.isascii() for word in words) else 3

@@ -15,6 +15,7 @@ from lcode.errors import UserError
 from lcode.events import Compacted, CompactionStarted, Emit, Notice, Usage
 from lcode.llm.providers import context_window
 from lcode.memory.compactions import Compaction, compactions, in_force, rows_before
+from lcode.memory.dates import local
 
 if TYPE_CHECKING:
     from lcode.agent.session import Session
@@ -185,7 +186,7 @@ class Context:
         await session.memory.run(self.locate)
         session.prompt.stale = "compaction undone"
         self.tokens = self.used()
-        emit(Notice(f"compaction of {clock.parse(made.created_at):%H:%M} taken back: {before:,} to {self.tokens:,} tokens"))
+        emit(Notice(f"the compaction of {local(made.created_at)} is taken back: {before:,} to {self.tokens:,} tokens"))
         return made
 
     def locate(self) -> None:

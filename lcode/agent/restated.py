@@ -134,7 +134,8 @@ def _others(known: Known, room: int, shown: str) -> list[str]:
     """What else the user said, the newest of it: no rule knows every way in which somebody says what they want."""
     gone = [row for row in known.thread if row.kind == "user" and row.id not in known.kept and row.words != BY_A_COMMAND]
     texts = dict.fromkeys(unframed(" ".join(row.words.split())) for row in gone)
-    lines = [f"- {cut(text, OTHER)}" for text in texts if text and text not in " ".join(shown.split())]
+    said_already = " ".join(shown.split())
+    lines = [f"- {cut(text, OTHER)}" for text in texts if text and text[:OTHER] not in said_already]
     return _newest(lines, room)
 
 

@@ -91,7 +91,7 @@ def tell_warning(stream: TextIO, notice: Notice) -> bool:
 
 def compacting(event: CompactionStarted) -> str:
     """That old messages are being summarised."""
-    return f"the context window fills: summarising {event.messages:,} messages"
+    return f"making room in the context window: summarising {event.messages:,} messages"
 
 
 def taken_out(event: Evicted) -> str:

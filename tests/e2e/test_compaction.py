@@ -67,7 +67,7 @@ def test_a_long_conversation_is_compacted_again_and_again_and_loses_nothing_that
         lcode.environ = server.environ(api)
         ask(lcode, MODELS[api], "and now?", "-r", session_id)
         before, last = (json.dumps(one.body["messages"], ensure_ascii=False) for one in server.requests[-2:])
-        for wanted in (RULE, "- [ ] test retry.py", "Next: run bench_queue with seed 41.", "<restated>"):
+        for wanted in (RULE, "- [ ] test retry.py", "Next: run bench_queue with seed 41.", "<restated>\\n"):
             assert wanted in last, wanted
         assert before.split("question")[0] == last.split("question")[0]
         assert system_text(server.requests[-1].body) == system_text(server.requests[-2].body)
@@ -97,6 +97,6 @@ def test_a_session_is_compacted_and_taken_back_without_a_conversation(repo: Path
         assert lcode("sessions", "uncompact", name).code == 1
         ask(lcode, MODELS["openai"], "question 4", "-c")
         sent = json.dumps(server.requests[-1].body["messages"])
-        assert "<summary>" not in sent
+        assert "<summary>\\n" not in sent
         assert sent.count(LONG.strip()) == 4
         server.assert_accepted()
