@@ -33,12 +33,12 @@ from benchmarks.recall_volume import Made, Volume, content
 from lcode.git.repository import Place, find
 from lcode.index.embedding import StaticEmbedder
 from lcode.index.open import open_index
+from lcode.memory.indexed_text import searched
 from lcode.memory.meaning import Meaning
 from lcode.memory.model import Actor, Provenance, Source
 from lcode.memory.recall import Recall
 from lcode.memory.recall_writes import apply
 from lcode.memory.store import Store
-from lcode.memory.terms import indexed, message_terms
 from lcode.redact import Redactor
 from lcode.store import migrations
 from lcode.store.connect import connect
@@ -48,7 +48,7 @@ from lcode.store.paths import AgentPaths
 _AT_ONCE = 500  # messages of a transaction while the history is made
 _COMMANDS = 7
 _WRITES = 40
-_GIANT = 2_000_000  # characters
+_GIANT = 2_000_000  # characters of what a tool printed
 
 
 # -- the history ----------------------------------------------------------------------------------------------------
@@ -68,10 +68,10 @@ def _add(connection: apsw.Connection, batch: Sequence[Made], number: int) -> Non
         if made.role == "user":
             words = {"id": session, "created_at": made.time, "branch": "main", "worktree": "", "head": "", "model": "made"}
             apply(connection, ("add_session", words))
-        text = indexed(made.text)
+        text, terms = searched(made.text, "", made.tool, made.path)
         row = {
             "id": f"message-{at:032x}", "run_id": "", "role": made.role, "kind": made.kind, "content": content(made.text),
-            "text": text, "terms": message_terms(text, made.tool, made.path), "call_id": "", "created_at": made.time,
+            "text": text, "terms": terms, "call_id": "", "created_at": made.time,
             "actor": "user", "source": "said", "trust": "trusted", "session_id": session, "step_id": "", "commit_id": "",
             "worktree": "", "tool": made.tool, "outcome": "ok" if made.tool else "", "paths": made.path,
         }  # fmt: skip
@@ -139,7 +139,7 @@ def writes(folder: Path, volume: Volume) -> Iterator[tuple[str, float, float]]:
         "a user's message": lambda: " ".join(volume.some(40)),
         "an agent's message": lambda: " ".join(volume.some(100)),
         "a tool's output, 20 kB": lambda: _printed(volume, 20_000),
-        f"a tool's output, {_GIANT // 1_000_000} MB": lambda: _printed(volume, _GIANT),
+        "the same cut out of 2 MB": lambda: _printed(volume, 20_000),
     }
     agent = AgentPaths(folder)
     with closing(Database(agent.memory_db, migrations.MEMORY, lock=agent.locks / "memory.lock")) as memory:
@@ -149,8 +149,9 @@ def writes(folder: Path, volume: Volume) -> Iterator[tuple[str, float, float]]:
             bare.execute("PRAGMA journal_mode=WAL")
             bare.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, text TEXT)")
             for what, text in texts.items():
-                count = _WRITES if "MB" not in what else 8
-                pairs = [_written(recall, bare, session, text(), tool="tool" in what) for _ in range(count)]
+                giant = recall.redacted(_printed(volume, _GIANT)) if "MB" in what else ""  # as what is cut is, before
+                kind = "tool" if giant or "tool" in what else "user"
+                pairs = [_written(recall, bare, session, kind, text(), giant) for _ in range(_WRITES)]
                 yield what, statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
 
 
@@ -164,12 +165,13 @@ def _printed(volume: Volume, size: int) -> str:
     return "\n".join(made)
 
 
-def _written(recall: Recall, bare: apsw.Connection, session: str, text: str, *, tool: bool) -> tuple[float, float]:
+def _written(recall: Recall, bare: apsw.Connection, session: str, kind: str, text: str, whole: str) -> tuple[float, float]:
+    tool = kind == "tool"
     by = Provenance(Actor.PROGRAM if tool else Actor.USER, Source.TOOL if tool else Source.SAID, session)
-    kind = "tool" if tool else "user"
     part = {"type": "tool_result", "call_id": "c", "name": "shell", "text": text} if tool else {"type": "text", "text": text}
-    whole = _cost(lambda: recall.add_message(kind, kind, [part], text, by, tool="shell" if tool else "", outcome="ok"))
-    return whole, _cost(lambda: bare.execute("INSERT INTO texts (text) VALUES (?)", (text,)))
+    name = "shell" if tool else ""
+    ours = _cost(lambda: recall.add_message(kind, kind, [part], text, by, tool=name, outcome="ok" if tool else "", whole=whole))
+    return ours, _cost(lambda: bare.execute("INSERT INTO texts (text) VALUES (?)", (text,)))
 
 
 def _cost(work: Callable[[], object]) -> float:

@@ -38,8 +38,10 @@ def store_result(
     outcome: str,
     detail: str,
     path: object = None,
+    whole: str = "",
 ) -> MessageRow:
-    """Keep a call's result and its end in one transaction; the row as it was stored. `path` is the argument of that name."""
+    """Keep a call's result and its end in one transaction; the row as it was stored. `path` is the argument of that name,
+    `whole` what the result was cut out of."""
     by = memory.provenance(Actor.PROGRAM, Source.TOOL, operation_id=operation_id, step_id=step_id, trust=Trust.UNVERIFIED)
     kind = "lookup" if result.name in LOOKUPS else "tool"
 
@@ -55,6 +57,7 @@ def store_result(
             tool=result.name,
             outcome=outcome,
             paths=[path] if isinstance(path, str) else (),
+            whole=whole,
         )
         memory.recall.finish_call(operation_id, outcome, detail)
         if result.name.startswith(("core_memory_", "memory_")):  # the result shows a block's new version

@@ -43,7 +43,7 @@ _WORDS = {  # the other columns that hold words
     "prompts": ("system", "reason"),
     "runs": ("error",),
     "tool_calls": ("detail",),
-    "messages": ("text",),
+    "messages": ("text", "terms"),
     "passages": ("text",),
     "passage_states": ("reason",),
     "citations": ("path", "symbol"),
@@ -157,9 +157,10 @@ def _changes(table: str, scrub: Scrub) -> dict[str, Callable[[str], str]]:
 
 def _update(connection: apsw.Connection, table: str, rowid: int, new: dict[str, Any]) -> None:
     """Write the columns of a row, with its full text where it has one."""
-    indexed = table in _INDEXED and "text" in new
-    if indexed:
+    indexed = table in _INDEXED and not new.keys().isdisjoint(("text", "terms"))
+    if indexed and "text" in new:
         new = {**new, "terms": terms_of(connection, new["text"], rowid if table == "messages" else 0)}
+    if indexed:
         full_text.remove(connection, table, "seq = ?", (rowid,))
     columns = ", ".join(f"{name} = ?" for name in new)
     connection.execute(f"UPDATE {table} SET {columns} WHERE rowid = ?", (*new.values(), rowid))

@@ -9,10 +9,10 @@ from typing import Any
 import apsw
 
 from lcode.memory.importing import ImportedMessage, ImportedSession, digest
+from lcode.memory.indexed_text import searched
 from lcode.memory.model import Actor, Source, Trust
 from lcode.memory.recall_writes import apply
 from lcode.memory.reply_text import reply_text
-from lcode.memory.terms import indexed, message_terms
 from lcode.redact import cut
 from lcode.redact_content import redacted_parts
 from lcode.store.database import fetch_all
@@ -49,11 +49,11 @@ def message_row(origin: str, message: ImportedMessage, redact: Redact) -> Row:
     content[0]["time"] = redact(message.written)
     files = "\n".join(map(redact, message.paths))
     tool = redact(message.tool)
-    shown = indexed(text)
+    shown, terms = searched(text, "", tool, files)
     return {
         "id": message_id(origin, message), "session_id": session_id(origin, message.session), "run_id": "", "role": role,
         "kind": kind, "content": json.dumps(content, ensure_ascii=False), "text": shown,
-        "terms": message_terms(shown, tool, files), "call_id": message.call_id, "created_at": message.time,
+        "terms": terms, "call_id": message.call_id, "created_at": message.time,
         "actor": actor.value, "source": source.value, "trust": Trust.UNVERIFIED.value, "step_id": "", "commit_id": "",
         "worktree": redact(message.session.worktree), "name": redact(message.name), "tool": tool,
         "outcome": message.outcome, "paths": files, "origin": origin, "source_id": redact(message.id),

@@ -22,6 +22,7 @@ from lcode.events import Usage
 from lcode.ids import new_id
 from lcode.memory.compactions import Compaction, context_rows
 from lcode.memory.elisions import Elision
+from lcode.memory.indexed_text import searched
 from lcode.memory.meaning import Meaning
 from lcode.memory.model import MessageRow, PendingCall, Provenance, Recalled, RecallHit, SessionRow
 from lcode.memory.model_calls import ModelCall, to_row
@@ -29,7 +30,7 @@ from lcode.memory.recall_filters import Filters
 from lcode.memory.recall_moments import MESSAGE, around, moment, named, to_message
 from lcode.memory.recall_search import in_order, search
 from lcode.memory.recall_writes import Operation, apply, apply_later
-from lcode.memory.terms import indexed, message_terms, title_of
+from lcode.memory.terms import title_of
 from lcode.redact import Redactor, cut
 from lcode.redact_content import redacted_json, redacted_parts
 from lcode.store.database import Database, fetch_all, fetch_one, scalar
@@ -227,17 +228,18 @@ class Recall:
         tool: str = "",
         outcome: str = "",
         paths: Sequence[str] = (),
+        whole: str = "",
     ) -> MessageRow:
         """Store a message and return it as it was stored: redacted. The same operation id is stored once.
 
         `text` is what people and search see of it; where that is cut or flattened it must be made of redacted content, and is
-        given as a function of it. A tool's result is of that `tool`, ended so (`outcome`), on those files (`paths`).
+        given as a function of it. A tool's result is of that `tool`, ended so (`outcome`), on those files (`paths`);
+        where it was cut, search sees lines of the `whole`.
         """
         clean = redacted_parts(content, self._redactor.redact)
         shown = self._redactor.redact(text if isinstance(text, str) else text(clean))
-        words = indexed(shown)
         files = "\n".join(map(self.redacted, paths))
-        terms = message_terms(words, tool, files)
+        words, terms = searched(shown, self.redacted(whole), tool, files)
         message_id = by.operation_id.replace("op-", "message-", 1)
         now = clock.stamp()
 

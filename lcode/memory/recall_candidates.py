@@ -162,7 +162,7 @@ def _corpus(connection: apsw.Connection, found: Sequence[int]) -> Corpus:
     sql = f"SELECT lcode_size({SPEECH}) FROM {SPEECH} LIMIT 1"
     messages, words = json.loads(scalar(connection, sql) or "[0, 0]")
     sessions = int(scalar(connection, "SELECT count(*) FROM sessions") or 0)
-    return Corpus(messages, words, sessions, tuple(found), ())
+    return Corpus(messages, max(words, 1), sessions, tuple(found), ())
 
 
 def _size(api: apsw.FTS5ExtensionApi, *_: Any) -> str:

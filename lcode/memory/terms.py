@@ -10,7 +10,6 @@ from lcode.redact import cut
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_./:-][A-Za-z0-9]+)+|[A-Za-z]+[0-9]*[A-Z][A-Za-z0-9]*")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _TITLE = 60  # characters
-INDEXED = 20_000  # characters of a message that search sees: the head and the tail of longer ones
 _WORDS = re.compile(r"\w+", re.UNICODE)
 _STOP_WORDS = """
 a about an and any are as at be been but by can could did do does for from had has have how i in into is it its me my
@@ -32,11 +31,6 @@ def identifier_parts(text: str, limit: int = 2_000) -> str:
         if len(parts) >= limit:
             break
     return " ".join(parts)
-
-
-def indexed(text: str) -> str:
-    """What search sees of a redacted text."""
-    return text if len(text) <= INDEXED else f"{cut(text, INDEXED // 2)}\n…\n{text[-INDEXED // 2 :]}"
 
 
 def title_of(text: str, redact: Callable[[str], str]) -> str:

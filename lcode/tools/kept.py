@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 
 from lcode.tools import truncate
@@ -10,6 +11,7 @@ from lcode.tools.base import ToolContext
 
 PREFIX = "output-"  # of the handle of a kept output; the results themselves are in recall memory
 _TRIES = 8
+_CUT = re.compile(rf"; read_result ({PREFIX}[0-9a-f]+) has all\]")
 
 
 def shortened(context: ToolContext, text: str, head: int, tail: int) -> str:
@@ -25,6 +27,12 @@ def text_of(context: ToolContext, handle: str) -> str | None:
     with suppress(OSError):
         return (context.output_dir / f"{handle}.txt").read_text(encoding="utf-8", errors="replace")
     return None
+
+
+def whole_of(context: ToolContext, text: str) -> str:
+    """What a result was cut out of; '' where it was not, or that is gone."""
+    cut = _CUT.search(text)
+    return (text_of(context, cut[1]) or "") if cut else ""
 
 
 def _note(context: ToolContext, text: str) -> str:
