@@ -32,7 +32,7 @@ class Context:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.tokens = 0
-        self.unchanged = 0  # messages before the first from which parts were taken out since the last reply
+        self.marks: tuple[int, ...] = ()  # where the next request's prompt is as it was, and where it will change again
         self.made: Compaction | None = None  # the last one of this process
         self._told_stuck = False
         self._heard: float | None = None  # when the last reply came
@@ -54,7 +54,7 @@ class Context:
         return self._session.meter.budget
 
     def note_usage(self, usage: Usage) -> None:
-        self._heard, self.unchanged = clock.monotonic(), 0
+        self._heard, self.marks = clock.monotonic(), ()
         self._session.meter.note(usage)
         self.tokens = self.used()
 
@@ -148,7 +148,7 @@ class Context:
         if made is None:
             return self._stuck(emit)
         await session.prompt.render()
-        self.made, self.tokens, self.unchanged = made, made.tokens_after, 0
+        self.made, self.tokens, self.marks = made, made.tokens_after, eviction.marks(session)
         number = (
             len(await session.memory.run(session.memory.recall.ask, compactions, session.id))
             if not session.outbox.waiting

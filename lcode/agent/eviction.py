@@ -42,7 +42,7 @@ async def make_room(session: Session, used: int, budget: int, emit: Emit, *, col
     session.environment.debug(f"eviction: {plan.words}" + ("; the cache is lost anyway" if cold else ""))
     await _take_out(session, _elisions(session, session.rows, plan.parts, "cold" if cold else "room"))
     session.meter.cache.expect(f"{len(plan.parts)} old results were taken out")
-    session.context.unchanged = _unchanged(session.rows, min(part.at for part in plan.parts))
+    session.context.marks = marks(session, min(part.at for part in plan.parts))
     session.context.tokens = session.context.used()
     emit(Evicted(len(plan.parts), used, session.context.tokens))
     return used - session.context.tokens
@@ -74,8 +74,17 @@ def _scale(session: Session, used: int) -> float:
     return min(max(used / estimate, 0.5), 2.0) if estimate else 1.0
 
 
-def _unchanged(rows: Sequence[MessageRow], at: int) -> int:
-    """How many messages the request had that brought the reply at `at`, or the one before: the provider has kept it."""
+def marks(session: Session, first: int = 0) -> tuple[int, ...]:
+    """After how many messages the prompt is to be looked for in the cache: before the row `first` that was changed, and before
+    the first result that may go next, so that it is found when it does."""
+    rows = session.rows
+    may_go = (at for at, row in enumerate(rows) if at > first and row.role == "tool" and eviction_plan.may_go(row))
+    places = [_request_of(rows, at) for at in (first, next(may_go, 0)) if at]
+    return tuple(dict.fromkeys(count for count in places if count))
+
+
+def _request_of(rows: Sequence[MessageRow], at: int) -> int:
+    """How many messages the request had that brought the reply at `at`, or the one before."""
     while at > 0 and rows[at].role != "assistant":
         at -= 1
     return len(to_messages(rows[:at]))

@@ -137,6 +137,11 @@ def parts_of(rows: Sequence[MessageRow], room: int, forms: Collection[str] = (RE
     return found
 
 
+def may_go(row: MessageRow) -> bool:
+    """Whether a result is long enough to be taken out one day."""
+    return any(True for _ in _results(0, row, 0, {}))
+
+
 def newest_parts(rows: Sequence[MessageRow]) -> list[Part]:
     """The last resort: head and tail of each long result of the last step, which the model has not seen yet."""
     found: list[Part] = []

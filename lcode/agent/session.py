@@ -345,7 +345,7 @@ class Session:
             self.environment.reply_tokens(self.provider.name),
             self.environment.thinking,  # type: ignore[arg-type]
             self.forked_from or self.id,  # a fork begins with what its original's cache holds
-            self.context.unchanged,
+            self.context.marks,
         )
 
     @property

@@ -1,8 +1,8 @@
 """Anthropic Messages: the request. The reply is read in `decode_anthropic`.
 
 Cache marks stand on the last tool, the system text, and two ends of the conversation: what this request ends with, and what
-the one before it ended with (so that a long step is still found), or an earlier one, where messages were changed since. They
-move; all else of a message is rendered once and stays the same bytes.
+the one before it ended with (so that a long step is still found). Where messages were changed since, they stand before the
+first of these and where the next change is likely. They move; all else of a message is rendered once and stays the same bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ VERSION = "2023-06-01"
 _BUDGETS = {"low": 4_096, "medium": 12_288, "high": 24_576}
 _LEAST_BUDGET = 1_024
 _MARK = {"type": "ephemeral"}
+_MOST_ENDS = 2  # marks in the messages, of four in all; a third takes that of the tools, which the system text's covers
 _NOTHING_SAID = "(no text)"  # the API refuses empty texts and empty messages
 
 
@@ -43,11 +44,13 @@ class AnthropicCodec:
             body["tools"] = [
                 {"name": spec.name, "description": spec.description, "input_schema": spec.parameters} for spec in request.tools
             ]
-            body["tools"][-1]["cache_control"] = _MARK
         if request.system.strip():
             body["system"] = [{"type": "text", "text": clean(request.system), "cache_control": _MARK}]
         body["messages"] = [_message(message, request.model) for message in request.messages]
-        for at in _ends(request.messages, request.unchanged):
+        ends = _ends(request.messages, request.marks)
+        if request.tools and len(ends) <= _MOST_ENDS:
+            body["tools"][-1]["cache_control"] = _MARK
+        for at in ends:
             body["messages"][at]["content"][-1]["cache_control"] = _MARK
         return body
 
@@ -95,11 +98,11 @@ def _ours(part: object, model: str) -> bool:
     return part.origin in (ORIGIN, f"{ORIGIN}:{model}")
 
 
-def _ends(messages: tuple[Message, ...], unchanged: int) -> list[int]:
+def _ends(messages: tuple[Message, ...], marks: tuple[int, ...]) -> list[int]:
     """Where this request ends, and where one ended that it begins with: the one before it, if nothing was changed since."""
     ends = [len(messages) - 1] if messages else []
-    if 0 < unchanged < len(messages):
-        return [*ends, unchanged - 1]
+    if marks:
+        return [*ends, *sorted({count - 1 for count in marks if 0 < count < len(messages)})][: _MOST_ENDS + 1]
     answered = next((at for at in range(len(messages) - 1, 0, -1) if messages[at].role == "assistant"), 0)
     if answered and answered - 1 not in ends:
         ends.append(answered - 1)

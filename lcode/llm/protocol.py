@@ -77,8 +77,8 @@ class ToolSpec:
 
 @dataclass(frozen=True)
 class Request:
-    """`model` is the provider's own name for it (no `provider/` prefix). `cache_key` is stable for a session. `unchanged` is
-    where messages were changed since the last request: how many stand before them, with which an earlier one ended."""
+    """`model` is the provider's own name for it (no `provider/` prefix). `cache_key` is stable for a session. `marks` are
+    given where messages were changed since the last request: after how many of them it should be looked for in the cache."""
 
     model: str
     system: str
@@ -87,7 +87,7 @@ class Request:
     max_tokens: int | None = None
     thinking: Literal["off", "low", "medium", "high"] = "off"
     cache_key: str = ""
-    unchanged: int = 0
+    marks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,11 @@ def test_old_results_go_at_once_before_anything_is_summarised(project: Path) -> 
         changed = [at for at, (one, two) in enumerate(zip(script.requests, script.requests[1:], strict=False))
                    if two.messages[: len(one.messages)] != one.messages]  # fmt: skip
         (at,) = changed
-        assert [number for number, one in enumerate(script.requests) if one.unchanged] == [at + 1]
-        kept = script.requests[at + 1].messages[: script.requests[at + 1].unchanged]
+        assert [number for number, one in enumerate(script.requests) if one.marks] == [at + 1]
+        before, behind = script.requests[at + 1].marks
+        kept = script.requests[at + 1].messages[:before]
         assert kept in [one.messages for one in script.requests[:at]]  # so the provider can have kept it
+        assert "value_" not in str(script.requests[at + 1].messages[:behind])
         await harness.runtime.close()
 
     run(work())

@@ -104,10 +104,12 @@ def test_the_second_mark_stands_where_the_request_before_ended() -> None:
     assert marked == [2, 5]
 
 
-def test_the_second_mark_stands_before_what_was_changed() -> None:
+def test_marks_stand_before_what_was_changed_and_what_will_be() -> None:
     more = (*HISTORY, Message("assistant", (Text("done"),)), Message("user", (Text("next"),)))
-    marked = [at for at, message in enumerate(encode(request(messages=more, unchanged=1))["messages"]) if marks(message)]
-    assert marked == [0, 4]
+    for after, marked, all_of_them in (((1,), [0, 4], 4), ((1, 3), [0, 2, 4], 4), ((3, 9), [2, 4], 4)):
+        body = encode(request(messages=more, marks=after))
+        assert [at for at, message in enumerate(body["messages"]) if marks(message)] == marked
+        assert marks(body) == all_of_them
 
 
 @given(st.lists(some.messages, max_size=5), st.lists(some.messages, max_size=3))
