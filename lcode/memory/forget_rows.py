@@ -51,6 +51,7 @@ _WORDS = {  # the other columns that hold words
     "elisions": ("text",),
     "model_calls": ("model", "answered_by"),
 }
+_SOURCES = {"message_details": ("name", "tool", "paths", "source_id"), "session_origins": ("source_id",)}
 _TABLES = [
     table
     for table in checksum.COLUMNS
@@ -104,7 +105,7 @@ def apply(connection: apsw.Connection, wish: Wish, *, edit: bool) -> Found:
         if "passage_tags" in tables:
             _scrub_tags(connection, wish.scrub, found)
     if "messages" in tables:
-        _forget_sessions(connection, wish, found)
+        _forget_sessions(connection, wish, found, tables)
         _forget_messages(connection, wish, found, tables)
         _forget_passages(connection, wish, found, tables)
     _forget_versions(connection, wish, found)
@@ -151,7 +152,7 @@ def _changes(table: str, scrub: Scrub) -> dict[str, Callable[[str], str]]:
     changes |= {column: lambda text: scrub.json(text, scrub.label) for name, column in _JSON_LABELS if name == table}
     changes |= {column: scrub.label for name, column in _LABELS if name == table}
     changes |= {"subject": scrub.small} if table == "passage_subjects" else {}
-    changes |= dict.fromkeys(("name", "paths", "source_id"), scrub.label) if table == "message_details" else {}
+    changes |= dict.fromkeys(_SOURCES.get(table, ()), scrub.label)
     return changes | ({"content": scrub.content} if table == "messages" else {})
 
 
@@ -200,7 +201,7 @@ def _among(values: Iterable[Any]) -> str:
     return json.dumps(sorted(values))
 
 
-def _forget_sessions(connection: apsw.Connection, wish: Wish, found: Found) -> None:
+def _forget_sessions(connection: apsw.Connection, wish: Wish, found: Found, tables: set[str]) -> None:
     ids, mark = _among(wish.sessions), wish.scrub.mark
     among = "IN (SELECT value FROM json_each(?))"
     if not wish.sessions:
@@ -208,6 +209,8 @@ def _forget_sessions(connection: apsw.Connection, wish: Wish, found: Found) -> N
     sql = f"UPDATE sessions SET title = ?, note = ?, prompt_id = '' WHERE id {among}"
     connection.execute(sql, (mark, mark, ids))
     found.counts["sessions (titles, notes)"] += connection.changes()
+    if "session_origins" in tables:
+        connection.execute(f"UPDATE session_origins SET source_id = '' WHERE session_id {among}", (ids,))
     connection.execute(f"UPDATE prompts SET system = ?, tools = '[]' WHERE session_id {among}", (mark, ids))
     connection.execute(f"UPDATE runs SET error = '' WHERE session_id {among}", (ids,))
     connection.execute(f"UPDATE tool_calls SET arguments = '{{}}', detail = '' WHERE session_id {among}", (ids,))

@@ -107,11 +107,23 @@ def test_secrets_are_replaced_before_anything_is_kept(tiers: Tiers) -> None:
 
 
 def test_what_was_forgotten_does_not_come_back(tiers: Tiers) -> None:
-    rows = [line(id=1, text="Project Kestrel is late"), line(id=2, text="fine")]
+    about = {"session": "Kestrel standup", "name": "Kestrel", "tool": "kestrel-Kestrel", "paths": ["Kestrel.md"]}
+    rows = [line(id="Kestrel 1", text="Project Kestrel is late", **about), line(id=2, text="fine", **about)]
     take(tiers, *rows)
     tiers.memory.write(lambda connection: apply(connection, Wish(Scrub(["Kestrel"])), edit=True))
     assert take(tiers, *rows).known == 2
-    assert "Kestrel" not in str(stored(tiers, "*"))
+    tables = ("messages", "message_details", "sessions", "session_origins")
+    assert "Kestrel" not in str([stored(tiers, "*", table) for table in tables])
+
+
+def test_a_session_that_is_forgotten_stays_forgotten(tiers: Tiers) -> None:
+    take(tiers, line(id=1))
+    session = stored(tiers, "id", "sessions")[0][0]
+    wish = Wish(Scrub(), sessions=frozenset([session]))
+    tiers.memory.write(lambda connection: apply(connection, wish, edit=True))
+    assert (found := take(tiers, line(id=1), line(id=2, text="more"))).known == 1 and found.messages == 1
+    everything = str([stored(tiers, "*", table) for table in ("messages", "sessions", "session_origins")])
+    assert "certificate" not in everything and "standup" not in everything
 
 
 def test_of_a_giant_output_of_a_tool_head_and_tail_are_kept(tiers: Tiers) -> None:
