@@ -135,6 +135,8 @@ async def compact(session: Session, cut: Cut, *, trigger: str, keep: str, before
     budget, estimate = session.context.budget, session.context.estimate()
     rooms, request = Rooms.of(budget), await session.request()
     model = None if session.provider.api == "offline" else partial(session.meter.ask, purpose="compaction")
+    if sum(map(row_tokens, cut.evicted)) < 2 * rooms.tokens and not await _pays(session, rooms):
+        return None  # before the model is asked, and not in vain each step
     asked = Asked(model, request, cut.evicted, budget, rooms.summary, keep)
     summary = await summarise(asked, session.seen.origins)
     draft = await _draft(session, cut, summary, rooms)
@@ -151,6 +153,12 @@ async def compact(session: Session, cut: Cut, *, trigger: str, keep: str, before
         trigger, summary.method, at,
     )  # fmt: skip
     return await put_in_force(session, made, draft.content, draft.cut)
+
+
+async def _pays(session: Session, rooms: Rooms) -> bool:
+    """Whether at least something is freed where all that can go goes, and the summary is short."""
+    draft = await _draft(session, last_cut(session.rows), Summary("", "extract"), rooms)
+    return draft.tokens <= session.context.estimate() * (1 - LEAST)
 
 
 async def _draft(session: Session, cut: Cut, summary: Summary, rooms: Rooms) -> Draft:

@@ -7,17 +7,21 @@ compaction did not free, the next would not either.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lcode import clock
-from lcode.agent import compaction, eviction, further, pressure
+from lcode.agent import eviction
 from lcode.errors import UserError
 from lcode.events import Compacted, CompactionStarted, Emit, Notice, Usage
 from lcode.llm.providers import context_window
 from lcode.memory.compactions import Compaction, compactions, in_force, rows_before
 from lcode.memory.dates import local
+from lcode.memory.model import MessageRow
+from lcode.tokens import content_tokens
 
 if TYPE_CHECKING:
+    from lcode.agent.compaction import Cut
     from lcode.agent.session import Session
 
 _SHORTEST_RESULT, _LONGEST_RESULT = 4_000, 60_000  # characters
@@ -80,6 +84,8 @@ class Context:
         if used < PRESSURE * budget:
             self._told_stuck = False
             return freed > 0
+        from lcode.agent import pressure  # as what else makes room: not on the way to the first request
+
         if not self._told_of_pressure():
             cut = self._cut()
             if self._saves_itself and used < budget and cut.possible:
@@ -103,11 +109,13 @@ class Context:
 
     def _told_of_pressure(self) -> bool:
         """Whether the notice stands in the prompt, and the window was not much emptier since."""
+        from lcode.agent import pressure
+
         size = self.estimate()
         for row in reversed(self._session.rows):
             if pressure.is_notice(row):
                 return self._session.meter.calibrated(size) >= AGAIN * self.budget
-            size -= compaction.row_tokens(row)
+            size -= content_tokens(row.content)
         return False
 
     def _replied(self) -> bool:
@@ -117,14 +125,18 @@ class Context:
             return True
         return any(row.role == "assistant" and row.seq > rows[0].seq for row in rows)
 
-    def _cut(self) -> compaction.Cut:
-        return compaction.choose_cut(self._session.rows, self.budget, self.estimate())
+    def _cut(self) -> Cut:
+        from lcode.agent.compaction import choose_cut
+
+        return choose_cut(self._session.rows, self.budget, self.estimate())
 
     async def overflowed(self, emit: Emit) -> bool:
         """The provider says that the request is too long: whether it was made shorter. The first time by a compaction, after
         that by taking the same one further."""
         if self._replied():
             return await self.compact(emit, trigger="overflow")
+        from lcode.agent import further
+
         before = self.used()
         made = await further.take(self._session, self.made)
         if made is not None:
@@ -139,14 +151,16 @@ class Context:
 
     async def compact(self, emit: Emit, *, trigger: str = "budget", keep: str = "") -> bool:
         """Replace old messages by a summary; False, and said once, if there is nothing that could go."""
+        from lcode.agent import compaction
+
         session, before, cut = self._session, self.used(), self._cut()
         await session.outbox.flush()
         if not cut.possible:
-            return self._stuck(emit)
+            return self._stuck(emit, trigger)
         emit(CompactionStarted(len(cut.evicted), before))
         made = await compaction.compact(session, cut, trigger=trigger, keep=keep, before=before)
         if made is None:
-            return self._stuck(emit)
+            return self._stuck(emit, trigger)
         await session.prompt.render()
         self.made, self.tokens, self.marks = made, made.tokens_after, eviction.marks(session)
         number = (
@@ -157,8 +171,10 @@ class Context:
         emit(Compacted(made.messages, before, made.tokens_after, made.duration_ms / 1_000, trigger, made.method, number))
         return True
 
-    def _stuck(self, emit: Emit) -> bool:
-        if not self._told_stuck:
+    def _stuck(self, emit: Emit, trigger: str) -> bool:
+        if trigger == "user":
+            emit(Notice("nothing was taken out of the prompt: there is too little that could go"))
+        elif not self._told_stuck:
             self._told_stuck = True
             emit(Notice(_NOTHING.format(tokens=self.used(), window=self.window), "warning"))
         return False
@@ -173,7 +189,7 @@ class Context:
         if made is None:
             raise UserError("there is no compaction to take back in this session", "`/status` counts them")
         rows = await session.memory.run(recall.ask, rows_before, session.id)
-        more = sum(map(compaction.row_tokens, rows)) - sum(map(compaction.row_tokens, session.rows))
+        more = _tokens(rows) - _tokens(session.rows)
         needed = self.used() + session.meter.calibrated(more)
         if needed > COMPACT * self.budget:
             raise UserError(
@@ -194,3 +210,7 @@ class Context:
         memory = self._session.memory
         cut = int(memory.recall.session_value(self._session.id, "context_from") or 0)
         memory.in_context = (self._session.id, cut)
+
+
+def _tokens(rows: Sequence[MessageRow]) -> int:
+    return sum(content_tokens(row.content) for row in rows)

@@ -172,3 +172,19 @@ def test_a_window_that_only_the_last_step_fills_is_said_once_and_not_compacted(r
         await harness.runtime.close()
 
     run(work())
+
+
+def test_where_nothing_would_be_freed_no_model_is_asked_for_a_summary(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo)
+        script = harness.script([reply("A short answer.")] * 9)
+        session = await harness.runtime.new_session()
+        for text in ("Never touch queue.py.", "Never push.", "Never commit."):
+            await harness.ask(session, text)
+        for _ in range(2):
+            assert not await session.compact("", harness.events.append)
+            assert harness.of(Notice)[-1].text.startswith("nothing was taken out")
+        assert len(script.requests) == 3
+        await harness.runtime.close()
+
+    run(work())
