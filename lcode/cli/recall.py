@@ -91,7 +91,7 @@ def recall(
         return
     show_recalled(found, words)
     if found.unembedded:
-        say(Styled(f"{plural(found.unembedded, 'message')} not embedded yet: found by words alone", "dim"), err=True)
+        say(Styled(f"{plural(found.unembedded, 'message')} not embedded yet: found by words alone", "dim"))
 
 
 def _filters(memory: SessionMemory, given: dict[str, Any]) -> dict[str, Any]:
