@@ -305,7 +305,7 @@ class CallRunner:
     ) -> ToolResult:
         room, context = self.result_room(), self.make_context(item.operation_id, step_id)
         shown = kept.shortened(context, output.text or "(no output)", room // 3, room - room // 3)
-        whole = kept.whole_of(context, shown) if shown == output.text else output.text
+        whole = kept.whole_of(context, shown)
         text = "\n\n".join(filter(None, [shown, item.beside]))
         result = ToolResult(item.call.id, item.call.name, text, output.is_error)
         detail = _detail(output, item, context) if outcome == "ok" else output.summary

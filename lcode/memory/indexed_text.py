@@ -12,8 +12,9 @@ from lcode.memory.terms import message_terms
 from lcode.redact import cut
 
 INDEXED = 6_000  # characters of a text that are kept for search: as many of its head as of its tail
-_BETWEEN = 2_000  # characters of the lines between them
-_READ = 2_000_000  # characters of a text whose lines are looked at
+_BETWEEN = 1_500  # characters of the lines between them
+_READ = 32_000  # characters of a text whose lines are looked at: of a longer one in so many places all over it
+_PLACES = 8
 _LINE = 200  # characters of a line
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")  # what differs in numbers alone says the same
 _WRONG = ("error", "fail", "exception", "warn", "panic", "assert", "denied", "refused", "missing", "not found", "undefined")
@@ -36,7 +37,7 @@ def indexed(text: str) -> str:
 def lines_between(whole: str, shown: str) -> str:
     """The lines of `whole` of which none like them is in `shown`, each once, as many as there is room for: those that tell of
     something wrong first, then some from all over it."""
-    whole = whole[:_READ]
+    whole = _sample(whole)
     known = set(_alike(shown))
     first = dict(zip(reversed(_alike(whole)), reversed(whole.split("\n")), strict=True))
     new = [line for like, line in reversed(first.items()) if like not in known and like.strip()]
@@ -51,6 +52,15 @@ def lines_between(whole: str, shown: str) -> str:
             break
         kept[part] = None
     return "\n".join(kept)
+
+
+def _sample(text: str) -> str:
+    """Whole lines from all over a text, where it is too long to be looked at."""
+    if len(text) <= _READ:
+        return text
+    starts = range(0, len(text), len(text) // _PLACES + 1)
+    parts = (text[start : start + _READ // _PLACES] for start in starts)
+    return "\n".join(part.partition("\n")[2].rpartition("\n")[0] or part for part in parts)
 
 
 def _alike(text: str) -> list[bytes]:

@@ -12,6 +12,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import apsw
@@ -233,16 +234,15 @@ class Recall:
         """Store a message and return it as it was stored: redacted. The same operation id is stored once.
 
         `text` is what people and search see of it; where that is cut or flattened it must be made of redacted content, and is
-        given as a function of it. A tool's result is of that `tool`, ended so (`outcome`), on those files (`paths`);
-        where it was cut, search sees lines of the `whole`.
+        given as a function of it. A tool's result is of that `tool`, ended so (`outcome`), on those files (`paths`); where
+        it was cut, search sees lines of the `whole`, which is redacted.
         """
-        clean = redacted_parts(content, self._redactor.redact)
-        shown = self._redactor.redact(text if isinstance(text, str) else text(clean))
+        redact = cache(self._redactor.redact)  # what is shown is often what a part says
+        clean = redacted_parts(content, redact)
+        shown = redact(text if isinstance(text, str) else text(clean))
         files = "\n".join(map(self.redacted, paths))
-        words, terms = searched(shown, self.redacted(whole), tool, files)
-        message_id = by.operation_id.replace("op-", "message-", 1)
-        now = clock.stamp()
-
+        words, terms = searched(shown, whole, tool, files)
+        message_id, now = by.operation_id.replace("op-", "message-", 1), clock.stamp()
         seq = self._write(
             "add_message", id=message_id, run_id=run_id, role=role, kind=kind, content=json.dumps(clean, ensure_ascii=False),
             text=words, terms=terms, call_id=call_id, created_at=now, actor=by.actor.value, source=by.source.value,

@@ -30,7 +30,7 @@ def text_of(context: ToolContext, handle: str) -> str | None:
 
 
 def whole_of(context: ToolContext, text: str) -> str:
-    """What a result was cut out of; '' where it was not, or that is gone."""
+    """What a result was cut out of, redacted; '' where it was not, or that is gone."""
     cut = _CUT.search(text)
     return (text_of(context, cut[1]) or "") if cut else ""
 

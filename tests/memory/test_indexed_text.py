@@ -14,7 +14,7 @@ LOG = [f"{number}: building the module number {number % 7}" for number in range(
 
 def test_a_line_in_the_middle_of_a_giant_output_is_found_with_what_it_was_cut_out_of(tiers: Tiers) -> None:
     session = tiers.recall.create_session(branch="main", worktree="/repo", head="", model="offline")
-    lines = [*LOG[:2_000], "link error: undefined symbol zanzibar_lookup", *LOG[2_000:]]
+    lines = [*LOG[:300], "link error: undefined symbol zanzibar_lookup", *LOG[300:600]]
     whole = "\n".join(lines)
     for text, more in ((whole, ""), (f"{lines[0]}\n[cut]\n{lines[-1]}", whole)):
         row = tiers.recall.add_message(
@@ -31,7 +31,7 @@ def test_a_short_text_is_seen_as_it_is() -> None:
 
 
 def test_lines_that_differ_in_numbers_alone_stand_once_and_what_went_wrong_comes_first() -> None:
-    whole = "\n".join(("start", *LOG, "assertion failed", *LOG, "end"))
+    whole = "\n".join(("start", *LOG[:300], "assertion failed", *LOG[300:600], "end"))
     between = lines_between(whole, "start\nend").split("\n")
     assert between[0] == "assertion failed"
     assert len(between) <= 1 + 4  # as many lengths as their numbers have
