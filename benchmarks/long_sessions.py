@@ -286,7 +286,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m benchmarks.long_sessions", description=__doc__)
     made.add_argument("--api", choices=("openai", "anthropic", "both"), default="both")
     made.add_argument("--turns", type=int, default=400)
-    made.add_argument("--window", type=int, default=80_000, help="tokens of the model's window")
+    made.add_argument("--window", type=int, default=88_000, help="tokens of the model's window")
     made.add_argument("--summariser", choices=("mediocre", "failing", "none"), default="mediocre")
     made.add_argument("--seed", type=int, default=1)
     made.add_argument(

@@ -21,7 +21,7 @@ from lcode.memory.model import MessageRow
 if TYPE_CHECKING:
     from lcode.agent.session import Session
 
-WORTH = 0.3  # of the budget: a batch that frees less is not made
+WORTH = 0.33  # of the budget: a batch that frees less is not made
 COLD = 0.5  # of the budget: from here on a batch is made where the cache is lost anyway
 
 
