@@ -50,7 +50,8 @@ class Meter:
         self._pairs: deque[tuple[int, int]] = deque(maxlen=NEWEST)  # (estimated, reported) input, newest first
         self._learnt = Calibration()
         self._then: tuple[int, int] | None = None  # of the newest request and its reply: tokens reported, and estimated
-        self._estimated = 0  # of the request that was sent last
+        self._estimated = 0  # of the request that was sent last, by the plain estimate
+        self.expected = 0  # of the same, as its provider was thought to count
         self.cache = CacheWatch()
         self.spent = Spent()  # by the run that is under way, or was the last
 
@@ -129,7 +130,7 @@ class Meter:
         session, spending = self._session, self._session.environment.spending
         known = self._then is not None or self._learnt.requests > 0
         self._estimated = self.estimate() if tokens is None else tokens
-        about = self.used() if tokens is None else self._learnt(tokens)
+        about = self.expected = self.used() if tokens is None else self._learnt(tokens)
         name = session.provider.name
         bound = spending.allowed(name, session.provider.api, about, request.max_tokens, learnt=known)
         request = request if bound == request.max_tokens else replace(request, max_tokens=bound)
