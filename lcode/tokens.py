@@ -27,7 +27,7 @@ MESSAGE = 4  # tokens around each message: its role, its bounds
 CALL = 12  # around a tool call or a result: ids and field names
 TOOL = 10  # around the schema of a tool
 REQUEST = 8  # around everything
-NEWEST = 64  # requests that a calibration is made of
+NEWEST = 256  # requests that a calibration is made of: those of one session are alike
 _WIDEST = (0.5, 2.0)  # beyond these a report is of something else than this estimate
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from lcode import config
 from lcode.config_edit import set_value, unset
 from lcode.config_keys import KEYS
 from lcode.errors import ConfigError
-from lcode.provider_settings import ProviderSettings
+from lcode.provider_settings import ModelSettings, ProviderSettings
 
 
 @pytest.fixture
@@ -220,6 +221,32 @@ def test_providers_of_the_users_own(user_file: Path, environ: Mapping[str, str])
     assert "confidential" not in str(found.rows())
     with pytest.raises(TypeError):
         found.providers["evil"] = found.providers["home"]  # type: ignore[index]
+
+
+def test_models_as_the_user_knows_them(user_file: Path, environ: Mapping[str, str]) -> None:
+    user_file.write_text('[models."work/m"]\ncontext_window = 9000\nprice_input = 0.5\nprice_output = 2\n')
+    found = config.load(None, environ, {})
+    assert found.models["work/m"] == ModelSettings(9_000, price_input=0.5, price_output=2)
+    told = "context_window 9000, price_input 0.5, price_output 2"
+    assert ("models.work/m", told, f"user: {user_file}") in found.rows()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[models.m]\nprice_input = 1", "a model is named with its provider"),
+        ('[models."a/m"]\nprice_input = 1', "a price needs both price_input and price_output"),
+        ('[models."a/m"]\nprice_in = 1', "unknown key 'price_in', did you mean price_input"),
+        ('[models."a/m"]\nprice_input = -1\nprice_output = 1', "must be dollars for a million tokens"),
+        ('[models."a/m"]\nprice_input = true\nprice_output = 1', "must be dollars for a million tokens"),
+        ('[models."a/m"]\ncontext_window = 10', "must be a whole number of at least 1000"),
+        ("models = 3", "models must be tables"),
+    ],
+)
+def test_a_fault_in_a_model_is_named(user_file: Path, environ: Mapping[str, str], text: str, fault: str) -> None:
+    user_file.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(fault)):
+        config.load(None, environ, {})
 
 
 def test_the_file_lies_in_the_platforms_folder_or_where_the_variable_says() -> None:

@@ -113,10 +113,13 @@ class Meter:
         """Tokens that the prompt may take."""
         return self._session.context_window - self.reserve
 
-    def accounting(self) -> Accounting:
+    async def accounting(self) -> Accounting:
         """What stands in the window."""
-        session, used = self._session, self.used()
-        parts = self._sizes.parts(session.prompt.system, session.prompt.specs, session.rows)
+        await self.prepare()
+        session = self._session
+        system, specs = await session.prompt.shown()
+        used = self.used() if session.prompt.system else self._learnt(self._sizes.whole(system, specs, session.rows))
+        parts = self._sizes.parts(system, specs, session.rows)
         return Accounting(
             session.model, session.context_window, self.reserve, used, self._then is not None, self._learnt.requests,
             scaled(parts, used),

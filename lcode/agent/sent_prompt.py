@@ -45,15 +45,23 @@ class SentPrompt:
         told = json.loads(session.memory.recall.session_value(session.id, "memory_told") or "{}")
         session.told = {label: (block_id, version) for label, (block_id, version) in told.items()}
 
+    def _read(self) -> tuple[list[Block], str]:
+        """The blocks as they are now, and the system text with them."""
+        memory = self._session.memory
+        blocks = memory.blocks.list()
+        return blocks, memory.recall.redacted(self._session.environment.render_system(blocks))
+
+    async def shown(self) -> tuple[str, tuple[ToolSpec, ...]]:
+        """System text and tools as they are sent, or would be where nothing was sent yet."""
+        if self.system:
+            return self.system, self.specs
+        _, system = await self._session.memory.run(self._read)
+        return system, self._offered()
+
     async def render(self) -> None:
         """Make both anew from the instructions, the project's files and core memory as they are now, and store them."""
         session, memory = self._session, self._session.memory
-
-        def read() -> tuple[list[Block], str]:
-            blocks = memory.blocks.list()
-            return blocks, memory.recall.redacted(session.environment.render_system(blocks))
-
-        blocks, self.system = await memory.run(read)
+        blocks, self.system = await memory.run(self._read)
         self._read_guidance()
         self.specs = self._offered()
         self.api = session.provider.api

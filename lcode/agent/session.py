@@ -131,9 +131,9 @@ class Session:
     def context_tokens(self) -> int:
         return self.context.tokens
 
-    def accounting(self) -> Accounting:
+    async def accounting(self) -> Accounting:
         """What stands in the context window, part by part."""
-        return self.meter.accounting()
+        return await self.meter.accounting()
 
     async def model_calls(self) -> list[ModelCall]:
         """What the calls of models in this session took and cost, in order."""

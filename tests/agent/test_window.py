@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lcode.agent.stored_window import accounting
 from lcode.agent.window import MESSAGES, RESULTS, Part, divided, scaled
 from lcode.memory.model_calls import estimates
-from lcode.tokens import approximate_tokens
+from lcode.tokens import content_tokens
 from lcode.ui.accounts import bar
 from tests.agent.harness import Harness, Usage, reply
 
@@ -54,8 +54,10 @@ def test_the_accounting_is_what_was_reported_and_carried_on(repo: Path) -> None:
             reply("Read.", usage=Usage(9_400, 9_000, output=50, reasoning=20)),
         ])  # fmt: skip
         session = await harness.runtime.new_session()
+        before = await session.accounting()  # what will be sent first
+        assert {part.kind for part in before.parts} >= {"instructions", "tools", "block"} and not before.reported
         await harness.ask(session, "Read it.")
-        found = session.accounting()
+        found = await session.accounting()
         assert found.reported and found.used == 9_400 + 50 - 20  # what was thought is not sent again
         assert sum(part.tokens for part in found.parts) == found.used
         assert {part.kind for part in found.parts} >= {"instructions", "tools", "block", MESSAGES, RESULTS}
@@ -103,7 +105,7 @@ def test_what_left_the_prompt_is_no_longer_counted(repo: Path) -> None:
         before = session.meter.used()
         gone = session.rows.pop(1)
         freed = before - session.meter.used()
-        assert abs(freed - session.meter.calibrated(approximate_tokens(gone.text))) < 20
+        assert abs(freed - session.meter.calibrated(content_tokens(gone.content))) < 20
         await harness.runtime.close()
 
     asyncio.run(work())

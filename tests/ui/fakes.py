@@ -129,7 +129,7 @@ class FakeSession:
     async def uncompact(self, emit: Emit) -> None:
         raise UserError("there is no compaction to take back in this session", "`/status` counts them")
 
-    def accounting(self) -> Accounting:
+    async def accounting(self) -> Accounting:
         parts = (
             Part("instructions", "", 3_000),
             Part("tools", "", 2_000),

@@ -197,7 +197,7 @@ async def uncompact(shell: ShellPort, argument: str) -> None:
 async def show_context(shell: ShellPort, argument: str) -> None:
     from lcode.ui.accounts import aligned, bar, parts_table, window_line
 
-    found = shell.session.accounting()
+    found = await shell.session.accounting()
     lines = [bar(found), *aligned(parts_table(found)), compactions_line(await shell.session.compactions())]
     shell.say([[("dim", clean(window_line(found)))], *([("", clean(line))] for line in lines)])
 
