@@ -39,7 +39,7 @@ def test_the_cut_of_a_compacted_session_still_stands_before_the_same_message(tmp
     assert [row.text for row in into_recall.context(session)] == ["three", "four"]
     assert into_recall.session_value(session, "memory_seen") == "{}"
     assert into_recall.prompt(session) is None
-    assert [hit.message.text for hit in into_recall.search("three")] == ["three"]
+    assert into_recall.search("three")[0].message.text == "three"
     source.close()
     target.close()
     health = inspect(tmp_path / "b" / "memory.db", migrations.MEMORY)
