@@ -24,6 +24,7 @@ SPEECH, OUTPUTS = "messages_fts", "tool_messages_fts"
 _BEST = {SPEECH: 60, OUTPUTS: 15}  # messages, by the words themselves
 _NEAR = 10  # by words of like meaning
 _DATED = 60  # in each time that the question names
+_AFTER = 3  # messages within which a call of a tool and its result follow
 _SCORED = {SPEECH: 6_000, OUTPUTS: 2_500}  # rows that one query may score
 _NEAR_SCORED = 2_000  # the same by words of like meaning
 _RARE = 1_000  # messages that a word of like meaning may be in
@@ -102,7 +103,7 @@ def choose(connection: apsw.Connection, question: Question, words: Words, scope:
     expression = any_of([form for term in words.terms for form in term.own])
     for date in question.dates:
         within = scope.at(connection, date.start, date.end)
-        choice.others += within.best(connection, SPEECH, expression, _DATED) or _said(connection, within, _DATED)
+        choice.others += within.best(connection, SPEECH, expression, _DATED) + _said(connection, within, _DATED)
     return choice
 
 
@@ -180,13 +181,30 @@ def _range(connection: apsw.Connection, session_id: str, start: str, end: str) -
 
 
 def _said(connection: apsw.Connection, scope: Scope, limit: int) -> list[int]:
-    """What users and the agent said in a time of which nothing is asked, from all over it."""
+    """What users and the agent said in a time, from all over it: of a short one all."""
     sql = (
         "SELECT messages.seq FROM messages_fts JOIN messages ON messages.seq = messages_fts.rowid"
         f" WHERE messages.role IN ('user', 'assistant'){scope.where.format(SPEECH)}"
     )
     numbers = [row[0] for row in fetch_all(connection, sql, scope.values)]
     return numbers[:: -(-len(numbers) // limit)] if numbers else []
+
+
+def printed_after(connection: apsw.Connection, numbers: Sequence[int]) -> list[int]:
+    """The calls of tools that follow these messages, and what came of them: where a command was asked for, and where it was
+    run."""
+    sql = (
+        "SELECT other.seq FROM messages AS one JOIN messages AS other ON other.session_id = one.session_id"
+        " AND other.seq BETWEEN one.seq + 1 AND one.seq + ? WHERE one.seq IN (SELECT value FROM json_each(?))"
+        " AND (other.kind = 'tool' OR substr(other.text, 1, 1) = '→')"
+    )
+    return [row[0] for row in fetch_all(connection, sql, (_AFTER, json.dumps(numbers)))]
+
+
+def in_time(connection: apsw.Connection, start: str, end: str, limit: int) -> list[int]:
+    """The messages of a time, or the newest of them."""
+    sql = "SELECT seq FROM messages WHERE created_at >= ? AND (? = '' OR created_at < ?) ORDER BY seq DESC LIMIT ?"
+    return [row[0] for row in fetch_all(connection, sql, (start, end, end, limit))]
 
 
 def passing(connection: apsw.Connection, filters: Filters, numbers: Iterable[int]) -> set[int]:

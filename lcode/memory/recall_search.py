@@ -14,10 +14,10 @@ import apsw
 
 from lcode.memory.meaning import Asked, Meaning
 from lcode.memory.model import MessageRow, Recalled, RecallHit
-from lcode.memory.recall_candidates import Scope, choose, passing
+from lcode.memory.recall_candidates import Scope, choose, in_time, passing, printed_after
 from lcode.memory.recall_filters import Filters
 from lcode.memory.recall_moments import MESSAGE, moment, moments, to_message
-from lcode.memory.recall_question import Question, question_of
+from lcode.memory.recall_question import Asks, Question, question_of
 from lcode.memory.recall_ranking import Ranked, confidence_of, rank
 from lcode.memory.recall_surroundings import Listed, Surroundings
 from lcode.memory.recall_words import Words
@@ -25,6 +25,7 @@ from lcode.store.database import fetch_all
 
 _OVER = 3  # times as many are read, because neighbours and repeats fold into one hit
 _MEANT = 100  # messages that are chosen by their meaning
+_DATED = 40  # the same of each time that the question names
 _AMONG = 20_000  # messages among which those are looked for one by one
 _AROUND = 15  # messages whose neighbours are candidates too
 _SPEAKERS = 200
@@ -65,23 +66,29 @@ def best_of(
     words = Words(connection, question.terms)
     choice = choose(connection, question, words, Scope.of(connection, filters), limit)
     asked = meaning.ask(connection, MESSAGES, question.meaning) if meaning and question.meaning.strip() else None
-    meant = _meant(connection, asked, filters) if asked else {}
+    meant = _meant(connection, asked, filters, question) if asked else {}
     listed = Listed(connection, words, choice.corpus)
     surroundings = Surroundings(connection, words, listed)
     around = [number for one in surroundings.read(choice.own[:_AROUND]) for side in surroundings.beside(one) for number in side]
+    if Asks.CODE in question.asks:
+        around += printed_after(connection, choice.own[:_AROUND])
     numbers = passing(connection, filters, dict.fromkeys((*choice.all, *around, *meant)))
     candidates = surroundings.candidates(numbers, filters.in_context)
     cosines = asked.cosines(numbers) if asked else {}
     return rank(question, listed.corpus, candidates, cosines)
 
 
-def _meant(connection: apsw.Connection, asked: Asked, filters: Filters) -> dict[int, float]:
+def _meant(connection: apsw.Connection, asked: Asked, filters: Filters, question: Question) -> dict[int, float]:
+    """What is nearest in meaning, of all and of each time that the question names."""
     among = None
     if filters.narrows:
         where, values = filters.clause()
         sql = f"SELECT seq FROM messages WHERE 1{where} ORDER BY seq DESC LIMIT ?"
         among = [row[0] for row in fetch_all(connection, sql, (*values, _AMONG))]
-    return dict(asked.nearest(_MEANT, among))
+    found = dict(asked.nearest(_MEANT, among))
+    for date in question.dates:
+        found |= dict(asked.nearest(_DATED, in_time(connection, date.start, date.end, _AMONG)))
+    return found
 
 
 def _messages(connection: apsw.Connection, numbers: Sequence[int]) -> dict[int, MessageRow]:
