@@ -147,6 +147,10 @@ async def compact(session: Session, cut: Cut, *, trigger: str, keep: str, before
         draft = await _draft(session, deeper, longer, replace(rooms, restated=rooms.restated // 2))
     if draft.tokens > estimate * (1 - LEAST):
         return None
+    session.environment.debug(
+        f"compaction ({trigger}, {summary.method}): {_count(draft.cut)} messages go, {len(draft.cut.kept)} stay; estimated at"
+        f" {estimate:,} to {draft.tokens:,} tokens, {content_tokens(draft.content):,} of them written anew"
+    )
     after, duration = round(draft.tokens * before / max(1, estimate)), int((clock.monotonic() - started) * 1_000)
     made = Compaction(
         new_id("compaction"), session.id, "", _last(draft.cut.evicted).id, _count(draft.cut), before, after, duration,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 
+from lcode.agent.runtime import Runtime
+from lcode.config import load
 from lcode.errors import ProviderError
-from lcode.events import Compacted, StopReason
+from lcode.events import Compacted, CompactionStarted, Event, RunFinished, StopReason
 from lcode.llm.protocol import Message, Request, Text
 from lcode.memory.model import Actor, Source
 from tests.agent.harness import Harness, Usage, reply, run
@@ -162,5 +166,46 @@ def test_a_resume_after_a_compaction_does_not_compact_again(repo: Path) -> None:
         await again.ask(resumed, "one more")
         assert not again.of(Compacted)
         await again.runtime.close()
+
+    run(work())
+
+
+def test_an_interrupt_while_a_run_makes_room_ends_the_run_and_nothing_else(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo, context_window=16_000)
+        harness.script([chatty] * 40)  # type: ignore[list-item]
+        session = await harness.runtime.new_session()
+        stopped: list[RunFinished] = []
+
+        def stop(event: Event) -> None:
+            harness.events.append(event)
+            if isinstance(event, CompactionStarted) and not stopped:
+                asyncio.get_running_loop().call_soon(session.interrupt)
+
+        while not stopped:
+            finished = await session.run("more", stop)
+            stopped += [finished] if finished.stop_reason is StopReason.CANCELLED else []
+        assert harness.of(Compacted) == []
+        assert session.rows == session.memory.recall.context(session.id)
+        assert (await harness.ask(session, "and now?")).text == LONG
+        assert len(harness.of(Compacted)) == 1
+        await harness.runtime.close()
+
+    run(work())
+
+
+def test_a_session_that_writes_nothing_is_compacted_and_taken_back_too(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness(Runtime.open(load(None, os.environ, {}), repo, ephemeral=True))
+        harness.script([chatty] * 40)  # type: ignore[list-item]
+        session = await harness.runtime.new_session()
+        for number in range(6):
+            await harness.ask(session, f"question {number}")
+        rows = list(session.rows)
+        assert await session.compact("", harness.events.append)
+        assert session.rows[0].kind == "summary"
+        await session.uncompact(harness.events.append)
+        assert session.rows == rows
+        await harness.runtime.close()
 
     run(work())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lcode.errors import StoreDamaged, UserError
+from lcode.memory.compactions import Compaction
 from lcode.memory.merge import merge_agents
 from lcode.memory.model import Actor, Provenance, Source
 from lcode.memory.recall import Recall
@@ -45,6 +46,24 @@ def test_the_cut_of_a_compacted_session_still_stands_before_the_same_message(tmp
     health = inspect(tmp_path / "b" / "memory.db", migrations.MEMORY)
     assert (health.problem, health.unindexed) == ("", ())
     assert count_rows(tmp_path / "b" / "memory.db")["messages"] == 7
+
+
+def test_the_compactions_of_a_session_come_along_and_can_be_taken_back(tmp_path: Path) -> None:
+    source, from_recall = open_recall(tmp_path / "a" / "memory.db")
+    session = add_session(from_recall, "one", "two", "three")
+    cut = from_recall.messages(session)[1]
+    by = Provenance(Actor.AGENT, Source.INFERRED, session)
+    summary = from_recall.add_message("user", "summary", [{"type": "text", "text": "sum"}], "sum", by)
+    made = Compaction("compaction-1", session, summary.id, cut.id, 2, 100, 40, 5, "user", "model", "2026-01-01T00:00:00.000Z")
+    from_recall.add_compaction(made)
+    target, into_recall = open_recall(tmp_path / "b" / "memory.db")
+    add_session(into_recall, "mine", "mine too", "and mine")
+    merge_agents(tmp_path / "a" / "memory.db", target, "a")
+    assert [row.text for row in into_recall.context(session)] == ["sum", "three"]
+    into_recall.undo_compaction(made.id)
+    assert [row.text for row in into_recall.context(session)] == ["one", "two", "three"]
+    source.close()
+    target.close()
 
 
 def test_a_source_that_is_missing_or_damaged_changes_nothing(tmp_path: Path) -> None:
