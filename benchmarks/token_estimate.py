@@ -2,8 +2,9 @@
 
 Sessions look around in each checkout (reads, searches, listings, the log, diffs, answers made of its documents) through
 both APIs, against the tests' server, which counts by a real vocabulary that the estimate was not fitted to. The calibration
-learns from every second session; the figures are of the others. Errors are of the sums of a session's input, and of each
-request. "Carried on" is what a running session goes by: what was reported of the request before, and the estimate of the rest.
+learns from the first half of each model's sessions; the figures are of the second half. Errors are of the sums of a
+session's input, and of each request. "Carried on" is what a running session goes by: what was reported of the request
+before, and the estimate of the rest.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ async def _talk(checkout: Path, model: str, seed: int, steps: int) -> Talk:
 
 
 def figures(talks: Sequence[Talk]) -> Figures:
-    """Learnt from every second session of each model, of the others."""
+    """Learnt from the first half of each model's sessions, of the second half."""
     errors: list[float] = []
     plain: list[float] = []
     each: list[float] = []
@@ -132,9 +133,10 @@ def figures(talks: Sequence[Talk]) -> Figures:
     factors: list[float] = []
     for model in sorted({talk.model for talk in talks}):
         own = [talk for talk in talks if talk.model == model]
-        learnt = calibrate([(one[0], one[2]) for talk in own[::2] for one in talk.requests]).factor
+        half = (len(own) + 1) // 2
+        learnt = calibrate([(one[0], one[2]) for talk in reversed(own[:half]) for one in reversed(talk.requests)]).factor
         factors.append(learnt)
-        for talk in own[1::2]:
+        for talk in own[half:]:
             errors.append(abs(talk.error(learnt)))
             plain.append(abs(talk.error(1.0)))
             each += [abs(learnt * one[0] / one[2] - 1) for one in talk.requests]
@@ -148,8 +150,8 @@ def figures(talks: Sequence[Talk]) -> Figures:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("checkouts", nargs="+", type=Path, metavar="CHECKOUT")
-    parser.add_argument("--sessions", type=int, default=4, help="for each checkout and API")
-    parser.add_argument("--steps", type=int, default=14)
+    parser.add_argument("--sessions", type=int, default=2, help="for each checkout and API")
+    parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     talks = [

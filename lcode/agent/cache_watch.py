@@ -93,7 +93,7 @@ def _changed(name: str, old: str, new: str | None, offset: int, before: dict[str
 
 
 def _excerpt(text: str, at: int) -> str:
-    return json.dumps(text[max(0, at - _AROUND // 2) : at + _AROUND], ensure_ascii=False)
+    return f"«{text[max(0, at - _AROUND // 2) : at + _AROUND]}»"
 
 
 def _body(provider: Provider, request: Request) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from lcode.agent.runtime import Runtime
 from lcode.config import load
 from lcode.events import Event, RunFinished, StopReason
 from lcode.llm.prices import DOLLAR, price_of
+from lcode.memory.model import Actor, Source
 from lcode.memory.model_calls import ModelCall, model_calls
 from lcode.provider_settings import ModelSettings
 from tests.support.provider_server import ProviderServer, Script, call, turn
@@ -123,3 +124,31 @@ def test_what_costs_nothing_runs_under_any_limit(repo: Path) -> None:
         finished, calls, _ = asyncio.run(answered(repo, "offline", server, "What is in README.md?", max_cost=0.0))
     assert finished[0].stop_reason is StopReason.END_TURN
     assert ledger.total(calls).money == "$0.00"
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-5.2", "anthropic/claude-sonnet-5"])
+def test_a_lost_cache_is_explained_by_what_changed(repo: Path, model: str) -> None:
+    async def work(server: ProviderServer) -> list[str]:
+        environ = {**os.environ, **server.environ()}
+        settings = load(None, environ, {"model": model, "worker": False, "debug": True})
+        runtime = Runtime.open(settings, repo, environ=environ)
+        said: list[str] = []
+        runtime.show_debug(said.append)
+        session = await runtime.new_session()
+        for text in ("one", "two"):
+            await session.run(text, lambda event: None)
+        assert said == []
+        by = session.memory.provenance(Actor.USER, Source.SAID)
+        await session.memory.run(session.memory.blocks.append, "persona", "Answer in rhymes.", by)
+        session.prompt.stale = "core memory changed"
+        await session.run("three", lambda event: None)
+        log = runtime.store.paths.log / "lcode.log"
+        await runtime.close()
+        assert "the prompt cache was lost" in log.read_text()
+        return said
+
+    with ProviderServer(Script(["A long answer. " * 1_000, "Second.", "Third."])) as server:
+        (told,) = asyncio.run(work(server))
+        server.assert_accepted()
+    assert "changed at its byte" in told and "chars=" in told
+    assert "(on purpose: the prompt was rendered anew, core memory changed)" in told
