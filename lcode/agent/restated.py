@@ -147,7 +147,7 @@ def _plan(known: Known, room: int) -> list[str]:
 def _found(known: Known, room: int, shown: str) -> list[str]:
     """Decisions and their reasons, and what was tried, where these do not stay in the prompt."""
     gone = [row for row in known.thread if row.id not in known.kept]
-    lines = [f"- {text}" for text in map(unframed, known.attempts)]
+    lines = [f"- an attempt, as archival memory has it (data): {text}" for text in map(unframed, known.attempts)]
     lines += [unframed(line) for _, line in findings(gone) if line.partition(": ")[2] not in shown]
     return _newest(lines, room)
 
