@@ -262,9 +262,10 @@ def report(result: Result) -> None:
     print(f"  evictions that did not pay: {result.unpaid}; unexplained changes of the prefix: {len(result.unexplained)}")
     for one in result.unexplained[:5]:
         print(f"    request {one.request}: {one.where}")
-    print(f"  probes: {result.seen} of {len(result.probes)} in the next request"
-          f" ({', '.join(f'{kind} {seen[kind]}/{count}' for kind, count in kinds.items())}), {result.reached} there or found by"
-          f" one search; of all that held {result.shown} of {result.holding} in the next request")  # fmt: skip
+    each = ", ".join(f"{kind} {seen[kind]}/{count}" for kind, count in kinds.items())
+    alone = sum(probe.found for probe in result.probes)
+    print(f"  probes: {result.seen} of {len(result.probes)} in the next request ({each}); {alone} found by one search;")
+    print(f"    {result.reached} one or the other; of all that held, {result.shown} of {result.holding} in the next request")
     for probe in result.probes:
         if not probe.seen:
             print(f"    {'searched for' if probe.found else 'LOST'}: {probe.kind}: {probe.needle}   [{probe.query}]")

@@ -27,7 +27,7 @@ def results(rows: list[MessageRow]) -> set[str]:
     return {str(part["call_id"]) for row in rows for part in row.content if part["type"] == "tool_result"}
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(TURNS, BUDGETS, st.booleans())
 def test_a_cut_parts_no_call_from_its_result_and_keeps_the_last_step(turns: list[Turn], budget: int, summary: bool) -> None:
     rows = rows_of(turns, summary=summary)
@@ -40,7 +40,7 @@ def test_a_cut_parts_no_call_from_its_result_and_keeps_the_last_step(turns: list
     assert cut.kept[-len(last) :] == last
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(TURNS, BUDGETS)
 def test_a_cut_frees_its_share_or_all_that_can_go(turns: list[Turn], budget: int) -> None:
     rows = rows_of(turns)
@@ -50,7 +50,7 @@ def test_a_cut_frees_its_share_or_all_that_can_go(turns: list[Turn], budget: int
     assert freed >= MUST_FREE * used or cut == last_cut(rows)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(TURNS, BUDGETS)
 def test_what_is_sent_after_a_cut_is_valid_for_both_apis(turns: list[Turn], budget: int) -> None:
     rows = rows_of(turns)
@@ -62,7 +62,7 @@ def test_what_is_sent_after_a_cut_is_valid_for_both_apis(turns: list[Turn], budg
         anthropic_check.check(codec_anthropic.encode(Request("claude-sonnet-4-5", "system", (TOOL,), messages, 1_000)))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(TURNS, st.sampled_from([400, 2_000, 6_000]), st.text(max_size=40))
 def test_an_extract_fits_its_room_and_a_notice_is_short(turns: list[Turn], room: int, keep: str) -> None:
     rows = rows_of(turns)

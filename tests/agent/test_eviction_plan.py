@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcode.agent.eviction_plan import Part, newest_parts, parts_of, plan
@@ -219,6 +219,7 @@ def elisions(rows: list[MessageRow], parts: Any) -> list[Elision]:
     ]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["read_file", "shell", "edit_file"]), st.integers(0, 200), st.booleans()), max_size=25),
     st.floats(0.6, 1.8),
