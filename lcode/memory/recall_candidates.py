@@ -203,7 +203,7 @@ def printed_after(connection: apsw.Connection, numbers: Sequence[int]) -> list[i
 
 def in_time(connection: apsw.Connection, start: str, end: str, limit: int) -> list[int]:
     """The messages of a time, or the newest of them."""
-    sql = "SELECT seq FROM messages WHERE created_at >= ? AND (? = '' OR created_at < ?) ORDER BY seq DESC LIMIT ?"
+    sql = "SELECT seq FROM messages WHERE created_at >= ? AND (? = '' OR created_at < ?) ORDER BY created_at DESC LIMIT ?"
     return [row[0] for row in fetch_all(connection, sql, (start, end, end, limit))]
 
 

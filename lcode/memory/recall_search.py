@@ -6,6 +6,7 @@ of a vector. Filters are conditions of the choice, not of what came of it.
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from lcode.store.database import fetch_all
 _OVER = 3  # times as many are read, because neighbours and repeats fold into one hit
 _MEANT = 100  # messages that are chosen by their meaning
 _DATED = 40  # the same of each time that the question names
+_THEN = 5_000  # messages of such a time that are looked at
 _AMONG = 20_000  # messages among which those are looked for one by one
 _AROUND = 15  # messages whose neighbours are candidates too
 _SPEAKERS = 200
@@ -87,7 +89,8 @@ def _meant(connection: apsw.Connection, asked: Asked, filters: Filters, question
         among = [row[0] for row in fetch_all(connection, sql, (*values, _AMONG))]
     found = dict(asked.nearest(_MEANT, among))
     for date in question.dates:
-        found |= dict(asked.nearest(_DATED, in_time(connection, date.start, date.end, _AMONG)))
+        then = asked.cosines(in_time(connection, date.start, date.end, _THEN))
+        found |= {seq: then[seq] for seq in heapq.nlargest(_DATED, then, key=then.__getitem__)}
     return found
 
 
