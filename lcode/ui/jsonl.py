@@ -43,7 +43,7 @@ class JsonFace:
             "result": finished.text,
             "stop_reason": finished.stop_reason.value,
             "usage": asdict(finished.usage),
-            "cost_usd": None if finished.unpriced else round(finished.cost / DOLLAR, 6),
+            "cost_usd": None if finished.unpriced else round(finished.cost / DOLLAR, 12),
             "steps": finished.steps,
             "refused": finished.refused,
             "error": finished.error,

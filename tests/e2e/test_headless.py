@@ -61,14 +61,16 @@ def test_the_json_form_is_one_object_on_one_line(lcode: Program, api: str) -> No
         result = json.loads(done.out)
         server.assert_accepted()
     assert set(result) == {
-        "session_id", "agent_id", "model", "result", "stop_reason", "usage", "steps", "refused", "error", "duration_ms",
+        "session_id", "agent_id", "model", "result", "stop_reason", "usage", "cost_usd", "steps", "refused", "error",
+        "duration_ms",
     }  # fmt: skip
     assert result["session_id"].startswith("session-") and result["agent_id"].startswith("agent-")
     assert (result["model"], result["result"]) == (MODELS[api], "It is a *task* queue: é.")
     assert (result["stop_reason"], result["steps"], result["refused"], result["error"]) == ("end_turn", 2, 0, "")
     usage = result["usage"]
-    assert set(usage) == {"input", "cached", "written", "output", "reasoning"}
+    assert set(usage) == {"input", "cached", "written", "output", "reasoning", "written_hour"}
     assert usage["input"] > usage["cached"] > 0 and usage["output"] > 0
+    assert result["cost_usd"] == json.loads(lcode("cost", "--json").out)["total"]["cost_usd"]
     listed = json.loads(lcode("sessions", "--json").out)
     assert result["session_id"] in json.dumps(listed)
 
@@ -288,3 +290,12 @@ def test_keys_reach_no_command(lcode: Program) -> None:
         (shown,) = tool_results(server.requests[-1].body)
         assert "PATH=" in shown
         assert "OPENAI_API_KEY" not in shown and "sk-test-91c4a7e2b8d04f6f" not in shown + done.out + done.err
+
+
+def test_a_limit_of_cost_stops_before_the_call_with_its_own_exit_code(lcode: Program, api: str) -> None:
+    with ProviderServer(Script(["never"])) as server:
+        done = lcode("-p", "What is this?", *point(lcode, server, api), "--max-cost", "0.001")
+        assert not server.requests
+    assert done.code == 3
+    assert done.err.startswith("lcode: stopped: $0.00 of at most $0.0010 are spent, and the next call could cost $0.0")
+    assert "hint: --max-cost or the setting max_cost allows more" in done.err
