@@ -292,6 +292,7 @@ def test_keys_reach_no_command(lcode: Program) -> None:
         assert "OPENAI_API_KEY" not in shown and "sk-test-91c4a7e2b8d04f6f" not in shown + done.out + done.err
 
 
+@pytest.mark.parametrize("api", APIS)
 def test_a_limit_of_cost_stops_before_the_call_with_its_own_exit_code(lcode: Program, api: str) -> None:
     with ProviderServer(Script(["never"])) as server:
         done = lcode("-p", "What is this?", *point(lcode, server, api), "--max-cost", "0.001")
