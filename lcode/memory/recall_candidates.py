@@ -44,6 +44,7 @@ class Scope:
     joined: str = ""
     where: str = ""
     values: tuple[Any, ...] = ()
+    share: float = 1.0  # of all messages, that its numbers may be of
 
     @classmethod
     def of(cls, connection: apsw.Connection, filters: Filters) -> Scope:
@@ -51,7 +52,8 @@ class Scope:
             where, values = filters.clause()
             low, high = _range(connection, filters.session_id, *filters.bounds)
             joined = " JOIN messages ON messages.seq = {0}.rowid"
-            return cls(joined, f" AND {{0}}.rowid BETWEEN ? AND ?{where}", (low, high, *values))
+            share = (high - low + 1) / _last(connection)
+            return cls(joined, f" AND {{0}}.rowid BETWEEN ? AND ?{where}", (low, high, *values), share)
         session, after = filters.in_context
         where = f" AND {{0}}.rowid NOT IN ({_COPIES})" if fetch_one(connection, _ANY_COPY) else ""
         if not session:
@@ -65,7 +67,8 @@ class Scope:
         low, high = _range(connection, "", start, end)
         joined = self.joined or " JOIN messages ON messages.seq = {0}.rowid"
         time = " AND {0}.rowid BETWEEN ? AND ? AND messages.created_at >= ? AND (? = '' OR messages.created_at < ?)"
-        return Scope(joined, time + self.where, (low, high, start, end, end, *self.values))
+        values = (low, high, start, end, end, *self.values)
+        return Scope(joined, time + self.where, values, (high - low + 1) / _last(connection))
 
     def best(self, connection: apsw.Connection, index: str, expression: str, limit: int, since: int = 0) -> list[int]:
         """The messages that match, best first."""
@@ -74,7 +77,7 @@ class Scope:
         sql = (
             f"SELECT {index}.rowid FROM {index}{self.joined.format(index)} WHERE {index} MATCH ?"
             f"{f' AND {index}.rowid > {since}' if since else ''}{self.where.format(index)}"
-            f" ORDER BY {_SCORE.format(index)} LIMIT ?"
+            f" ORDER BY {_SCORE.format(index)}, {index}.rowid DESC LIMIT ?"
         )
         return [row[0] for row in fetch_all(connection, sql, (expression, *self.values, limit))]
 
@@ -100,18 +103,18 @@ def choose(connection: apsw.Connection, question: Question, words: Words, scope:
     printed = _found(connection, OUTPUTS, words)
     choice.others = _by_words(connection, OUTPUTS, words, printed, scope, _BEST[OUTPUTS])
     choice.others += scope.best(connection, SPEECH, _near(connection, words), _NEAR)
-    expression = any_of([form for term in words.terms for form in term.own])
     for date in question.dates:
         within = scope.at(connection, date.start, date.end)
-        choice.others += within.best(connection, SPEECH, expression, _DATED) + _said(connection, within, _DATED)
+        choice.others += _by_words(connection, SPEECH, words, found, within, _DATED) + _said(connection, within, _DATED)
     return choice
 
 
 def _by_words(
     connection: apsw.Connection, index: str, words: Words, found: Sequence[int], scope: Scope, limit: int
 ) -> list[int]:
-    """The best messages by the rarest of the words, as many as may be scored; by those that hold two of the others where the
-    rare ones choose too few, and by the newest where there is only one."""
+    """The best messages by the rarest of the words, as many as may be scored; where those choose too few, what holds two of the
+    others, and then the newest that hold one of them."""
+    found = [int(count * scope.share) or min(count, 1) for count in found]
     order = sorted((number for number, count in enumerate(found) if count), key=lambda number: found[number])
     chosen: list[int] = []
     rows = 0
@@ -121,12 +124,24 @@ def _by_words(
     parts = [any_of(words.terms[number].own) for number in chosen]
     if rows < limit and len(order) > 1:
         parts.append(" AND ".join(f"({any_of(words.terms[number].own)})" for number in order[:2]))
-    best = scope.best(connection, index, " OR ".join(f"({part})" for part in parts), limit)
-    if len(best) < limit and len(order) == 1:
-        newest = int(scalar(connection, "SELECT max(seq) FROM messages") or 0)
-        since = int(newest * (1 - _SCORED[index] / found[order[0]]))
-        best += scope.best(connection, index, any_of(words.terms[order[0]].own), limit - len(best), since)
-    return best
+    best = dict.fromkeys(scope.best(connection, index, " OR ".join(f"({part})" for part in parts), limit))
+    for number in order:
+        if len(best) >= limit:
+            break
+        best |= dict.fromkeys(_newest(connection, index, any_of(words.terms[number].own), found[number], scope, limit))
+    return list(best)[:limit]
+
+
+def _newest(connection: apsw.Connection, index: str, expression: str, found: int, scope: Scope, limit: int) -> list[int]:
+    """The best of the newest messages that match, of older ones too where those are too few that may be found."""
+    newest = _last(connection)
+    scored = _SCORED[index]
+    while True:
+        since = max(0, int(newest * (1 - scored / max(found, 1))))
+        best = scope.best(connection, index, expression, limit, since)
+        if len(best) >= limit or not since:
+            return best
+        scored *= 8
 
 
 def _near(connection: apsw.Connection, words: Words) -> str:
@@ -168,6 +183,10 @@ def _corpus(connection: apsw.Connection, found: Sequence[int]) -> Corpus:
 
 def _size(api: apsw.FTS5ExtensionApi, *_: Any) -> str:
     return json.dumps([api.row_count, api.column_total_size(0)])
+
+
+def _last(connection: apsw.Connection) -> int:
+    return int(scalar(connection, "SELECT max(seq) FROM messages") or 1)
 
 
 def _range(connection: apsw.Connection, session_id: str, start: str, end: str) -> tuple[int, int]:
