@@ -24,6 +24,7 @@ SPEECH, OUTPUTS = "messages_fts", "tool_messages_fts"
 _BEST = {SPEECH: 60, OUTPUTS: 15}  # messages, by the words themselves
 _NEAR = 10  # by words of like meaning
 _DATED = 60  # in each time that the question names
+_LOOKED_AT = 5  # times as many messages of a long time are looked at as are taken
 _AFTER = 3  # messages within which a call of a tool and its result follow
 _SCORED = {SPEECH: 6_000, OUTPUTS: 2_500}  # rows that one query may score
 _NEAR_SCORED = 2_000  # the same by words of like meaning
@@ -105,7 +106,8 @@ def choose(connection: apsw.Connection, question: Question, words: Words, scope:
     choice.others += scope.best(connection, SPEECH, _near(connection, words), _NEAR)
     for date in question.dates:
         within = scope.at(connection, date.start, date.end)
-        choice.others += _by_words(connection, SPEECH, words, found, within, _DATED) + _said(connection, within, _DATED)
+        choice.others += _by_words(connection, SPEECH, words, found, within, _DATED)
+        choice.others += _said(connection, date.start, date.end, _DATED)
     return choice
 
 
@@ -199,14 +201,14 @@ def _range(connection: apsw.Connection, session_id: str, start: str, end: str) -
     return low or 0, high or 0
 
 
-def _said(connection: apsw.Connection, scope: Scope, limit: int) -> list[int]:
+def _said(connection: apsw.Connection, start: str, end: str, limit: int) -> list[int]:
     """What users and the agent said in a time, from all over it: of a short one all."""
-    sql = (
-        "SELECT messages.seq FROM messages_fts JOIN messages ON messages.seq = messages_fts.rowid"
-        f" WHERE messages.role IN ('user', 'assistant'){scope.where.format(SPEECH)}"
-    )
-    numbers = [row[0] for row in fetch_all(connection, sql, scope.values)]
-    return numbers[:: -(-len(numbers) // limit)] if numbers else []
+    of_time = "SELECT seq FROM messages WHERE created_at >= ? AND (? = '' OR created_at < ?) ORDER BY created_at"
+    numbers = [row[0] for row in fetch_all(connection, of_time, (start, end, end))]
+    some = json.dumps(numbers[:: len(numbers) // (_LOOKED_AT * limit) + 1])
+    sql = "SELECT seq FROM messages WHERE seq IN (SELECT value FROM json_each(?)) AND kind IN ('user', 'assistant')"
+    spoken = [row[0] for row in fetch_all(connection, sql, (some,))]
+    return spoken[:: -(-len(spoken) // limit)] if spoken else []
 
 
 def printed_after(connection: apsw.Connection, numbers: Sequence[int]) -> list[int]:
