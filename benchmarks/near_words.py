@@ -4,7 +4,7 @@
 
 It is worked out from the package's own table of embeddings alone (`lcode/index/static_table.bin`), in exact arithmetic up to
 the last rounding: for each whole word of its vocabulary the dozen others that point nearest in its direction, each stem once.
-A search then needs neither numpy nor the table to know that `purchase` is near to `buy`.
+Numbers, months and days are left out. A search then needs neither numpy nor the table to know that `purchase` is near to `buy`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,15 @@ from lcode.memory.recall_question import STOP_WORDS
 
 _WORD = re.compile(r"[a-z]{3,}")
 _AT_ONCE = 1_000
+# Near to each other and never the same: who asks for three or for March does not mean one or May.
+_APART_WORDS = """
+one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands million millions
+billion first second third fourth fifth sixth seventh eighth ninth tenth january february march april may june july
+august september october november december jan feb mar apr jun jul aug sep sept oct nov dec monday tuesday wednesday
+thursday friday saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays
+"""
+_APART = frozenset(_APART_WORDS.split())
 
 
 def stems(words: list[str]) -> list[str]:
@@ -64,7 +73,7 @@ def main() -> None:
     chosen = parser.parse_args()
     embedder = StaticEmbedder()
     pieces = embedder.pieces()
-    words = [word for word in pieces if _WORD.fullmatch(word) and word not in STOP_WORDS]
+    words = [word for word in pieces if _WORD.fullmatch(word) and word not in STOP_WORDS | _APART]
     made = packed(words, nearest(words, embedder.vectors_of(words)))
     print(f"{len(words)} words, {len(made)} bytes")
     if not chosen.check:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lcode.memory.near_words import KEPT, NearWords
 from lcode.memory.recall_question import STOP_WORDS, Asks, question_of
 
 PEOPLE = ("Caroline Weber", "Melanie")
@@ -87,3 +88,18 @@ def test_any_text_is_a_question(text: str, speakers: list[str]) -> None:
     assert set(question.names) <= set(speakers)
     of_meaning = [term.word not in STOP_WORDS and term.word not in ascii_lowercase for term in question.terms]
     assert all(of_meaning) or not any(of_meaning)
+
+
+def test_a_number_or_a_month_stands_for_no_other() -> None:
+    for word in ("three", "third", "hundred", "march", "tuesday"):
+        assert all(not term.near for term in question_of(f"`{word}` x").terms if term.word == word)
+    near = {other for term in question_of("measure first attempt count").terms for other, _ in term.near}
+    assert not near & {"one", "two", "three", "third", "fourth", "monday", "april"}
+
+
+def test_the_list_of_near_words_is_what_its_maker_reads() -> None:
+    words = NearWords()
+    (buy, nothing) = words.of(["buy", "qqqq"])
+    assert nothing == ()
+    assert 0 < len(buy) <= KEPT
+    assert list(buy) == sorted(buy, key=lambda pair: -pair[1])
