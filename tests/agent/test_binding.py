@@ -30,6 +30,21 @@ def kept(*words: str) -> list[str]:
         "The failing one was request req-64011eae on the audit pool.",
         "Commit 9fceb02a brought the slow pool.",
         "The ticket is OPS-267.",
+        "don’t touch the lockfile",
+        "don´t touch the lockfile",
+        "dont touch the tests, ok?",
+        "can you not touch the readme?",
+        "nvr push to main pls",
+        "alwyas run black before u commit",
+        "neverr delete anything in /data",
+        "we're on postgres 14 in prod so no MERGE",
+        "log with structlog, print is banned",
+        "nah thats wrong, timeout is in ms not s",
+        "ask b4 you delete stuff",
+        "answer in german",
+        "skip the changelog",
+        "use 2 spaces",
+        "let me do the deploys",
     ],
 )
 def test_rules_preferences_corrections_and_facts_bind(words: str) -> None:
@@ -38,7 +53,18 @@ def test_rules_preferences_corrections_and_facts_bind(words: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["What does app.py do?", "Add a retry to the queue.", "thanks", "Looks good, go on.", "Fix it please", "Run it again"],
+    [
+        "What does app.py do?",
+        "Add a retry to the queue.",
+        "thanks",
+        "Looks good, go on.",
+        "Fix it please",
+        "Run it again",
+        "does this never end?",
+        "why cant i use tabs?",
+        "ok thx",
+        "use it",
+    ],
 )
 def test_questions_and_tasks_do_not(words: str) -> None:
     assert kept(words) == []
@@ -71,6 +97,20 @@ def test_of_a_long_message_only_what_binds_is_kept() -> None:
     assert kept(f"{story}Never drop a column. {story}") == ["Never drop a column."]
 
 
+@pytest.mark.parametrize("end", [". ", ", and "])
+def test_of_a_long_message_without_capitals_or_an_end_the_rule_is_kept(end: str) -> None:
+    story = "the importer reads rows and writes them to the table" + end
+    (found,) = kept(story * 15 + "dont ever drop a column in orders" + end + story * 15)
+    assert "dont ever drop a column in orders" in found and len(found) < 60
+
+
+@pytest.mark.parametrize(
+    "words", ["don't forget the pool of audit", "drop the pool of audit", "ignore the pool of audit for now"]
+)
+def test_an_order_about_the_same_thing_takes_no_rule_back(words: str) -> None:
+    assert "Never touch the pool of audit." in kept("Never touch the pool of audit.", words)
+
+
 @pytest.mark.parametrize(
     ("rule", "lifted"),
     [
@@ -78,6 +118,8 @@ def test_of_a_long_message_only_what_binds_is_kept() -> None:
         ("Don't rename parse_rows.", "Forget what I said about parse_rows, renaming it is fine."),
         ("Always run the slow suite before a commit.", "You no longer have to run the slow suite before a commit."),
         ("Do not use mocks.", "never mind"),
+        ("dont use mocks", "nvm"),
+        ("dont touch migrations/ its owned by bob", "ok u can touch migrations/ now"),
     ],
 )
 def test_what_is_taken_back_is_out(rule: str, lifted: str) -> None:
