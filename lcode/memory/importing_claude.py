@@ -34,6 +34,7 @@ def folders(environ: Mapping[str, str], home: Path) -> list[Path]:
 
 def sources(path: Path, roots: Collection[str]) -> list[Path]:
     """The files of sessions at `path` that are of one of the `roots` (of all, where there are none)."""
+    path = path / "projects" if (path / "projects").is_dir() else path  # the folder of all that Claude Code keeps
     return [file for file in files(path, _PATTERNS) if not roots or _is_of(file, roots)]
 
 
