@@ -27,6 +27,11 @@ some such t s re ve ll d m tell please theirs themselves through too under until
 us got many much often let lets anyone anybody someone somebody anything something everything
 """
 STOP_WORDS = STOP | frozenset(_MORE_STOP_WORDS.split())
+_TALK = """
+session sessions message messages conversation conversations chat chats user agent ask asked discuss discussed discussion talk
+talked work worked happen happened
+"""
+_OF_TALK = frozenset(_TALK.split())  # they say nothing beside a date alone
 _SHORT_NAME = 3  # letters of a name that may stand for the whole
 
 
@@ -76,6 +81,10 @@ class Question:
     dates: tuple[When, ...]
     asks: frozenset[Asks]
     meaning: str
+
+    def is_then(self, time: str) -> bool:
+        """Whether a stamp is in one of the times that are meant."""
+        return any(date.holds(time) for date in self.dates)
 
 
 def question_of(text: str, speakers: Iterable[str] = ()) -> Question:
@@ -134,6 +143,8 @@ def _terms(text: str, *, alone: bool) -> tuple[Term, ...]:
     words += [part for part in shares if part not in words]
     words = list(dict.fromkeys(words))
     kept = [word for word in words if word not in STOP_WORDS and not (len(word) == 1 and word in ascii_lowercase)]
+    if not alone and _OF_TALK.issuperset(kept):
+        kept = []
     kept = kept or (words if alone else [])
     kept = _one_of_each_form(kept)[:MOST_TERMS]
     return tuple(map(_term, kept, near_words().of(kept), (shares.get(word, 1.0) for word in kept)))

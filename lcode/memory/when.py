@@ -45,6 +45,10 @@ class When:
     sure: bool
     yearless: bool = False
 
+    def holds(self, time: str) -> bool:
+        """Whether a stamp is in it."""
+        return self.start <= time and (not self.end or time < self.end)
+
 
 def dates_in(text: str) -> tuple[When, ...]:
     """The dates that `text` names, in order."""

@@ -28,6 +28,14 @@ def test_a_question_of_small_words_and_a_date_asks_for_that_time_alone() -> None
     assert words("what did we do in March 2024") == []
 
 
+@pytest.mark.parametrize(
+    "text", ["yesterday's session", "messages between 2025-05-01 and 2025-08-01", "what did you work on last week"]
+)
+def test_words_for_talk_itself_say_nothing_beside_a_date(text: str) -> None:
+    assert words(text) == []
+    assert words("the expired session cookie of last week") == ["expired", "session", "cookie"]
+
+
 def test_speakers_are_named_and_not_looked_for() -> None:
     question = question_of("What did Melanie's sister paint for caroline?", PEOPLE)
     assert question.names == PEOPLE
