@@ -43,6 +43,9 @@ def hit_json(hit: RecallHit) -> dict[str, Any]:
         "kind": row.kind,
         "name": hit.name,
         "origin": hit.origin,
+        "tool": hit.tool,
+        "tool_outcome": hit.ended,
+        "paths": list(hit.paths),
         "text": row.text,
         "score": round(hit.score, 4),
         "confidence": hit.confidence,
@@ -54,7 +57,14 @@ def hit_json(hit: RecallHit) -> dict[str, Any]:
 
 
 def _neighbour_json(row: MessageRow) -> dict[str, Any]:
-    return {"message": row.id, "time": row.created_at, "role": row.role, "text": row.text}
+    return {
+        "id": row.source_id or row.id,
+        "message": row.id,
+        "time": row.created_at,
+        "role": row.role,
+        "name": row.name,
+        "text": row.text,
+    }
 
 
 def show_recalled(found: Recalled, query: str) -> None:
@@ -67,6 +77,8 @@ def show_recalled(found: Recalled, query: str) -> None:
     if not found:
         say("nothing found in the sessions")
         return
+    if found.is_of_another_time:
+        say(Styled("nothing of that time was found; this is of other times", "yellow"), "\n")
     if found.confidence in ("weak", "none") and query.strip():
         say(Styled(f"only weak matches, the best at {found.best:.2f}: they may not be what you asked for", "yellow"), "\n")
     show_messages(found, query)
@@ -109,7 +121,7 @@ def _head(hit: RecallHit, wide: int) -> Iterator[Piece]:
 def _who(row: MessageRow, name: str = "") -> str:
     from lcode.cli.transcript import WHO
 
-    return one_line(name, 30) or WHO.get(row.kind, row.kind)
+    return one_line(name or row.name, 30) or WHO.get(row.kind, row.kind)
 
 
 def _line(row: MessageRow, wide: int) -> str:
@@ -123,7 +135,8 @@ def _show_message(hit: RecallHit, query: str, wide: int) -> None:
 
     row = hit.message
     facts = [local(row.created_at), age(row.created_at), f"score {hit.score:.2f}" if hit.score else ""]
-    say("  > ", Styled(_who(row, hit.name), "bold"), Styled(f" {short(row.id)}  {', '.join(filter(None, facts))}", "dim"))
+    who = one_line(f"{hit.tool} {hit.ended}", 40) if hit.tool and row.kind == "tool" else _who(row, hit.name)
+    say("  > ", Styled(who, "bold"), Styled(f" {short(row.id)}  {', '.join(filter(None, facts))}", "dim"))
     for line in _lines(row.text, query, wide - 6):
         say(f"      {line}".rstrip())
 

@@ -58,7 +58,7 @@ def results(row: MessageRow) -> list[tuple[str, str]]:
 
 def show(row: MessageRow, *, full: bool = False, marked: bool = False) -> None:
     """Print one message."""
-    who = WHO.get(row.kind, row.kind)
+    who = one_line(row.name, 40) or WHO.get(row.kind, row.kind)
     head = f"{local(row.created_at)}  {short(row.id)}"
     say(Styled(f"{'> ' if marked else ''}{who}", "bold"), "  ", Styled(head, "dim"))
     if text := words(row):
@@ -100,6 +100,7 @@ def _sections(row: MessageRow) -> Iterator[str]:
             yield f"**{end}:**\n\n{_fenced(text)}"
         return
     name = {"user": "User", "assistant": "lcode", "notice": "Notice", "summary": "Summary"}.get(row.kind, row.kind)
+    name = one_line(row.name) or name
     yield f"## {name}, {local(row.created_at)}"
     if text := words(row):
         yield text if row.kind == "assistant" else "\n".join(f"> {line}".rstrip() for line in text.split("\n"))

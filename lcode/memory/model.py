@@ -117,7 +117,8 @@ class BlockVersion:
 class MessageRow:
     """A stored message. `content` is the neutral JSON form that is sent again verbatim; `text` is what people and search see.
 
-    `kind`: user, assistant, tool, lookup (what a search of memory returned), notice (appended by the program), summary.
+    `kind`: user, assistant, tool, lookup (what a search of memory returned), notice (appended by the program), summary. Of
+    one that was imported `name` is who spoke it and `source_id` what its source calls it (see `recall_moments.attributed`).
     """
 
     seq: int
@@ -130,6 +131,8 @@ class MessageRow:
     content: list[dict[str, Any]]
     text: str
     created_at: str
+    name: str = ""
+    source_id: str = ""
 
     @property
     def words(self) -> str:
@@ -264,7 +267,8 @@ class RecallHit:
     and what came of it.
 
     `name` is who spoke it where its source said so, `source_id` what its source calls it, `origin` the program it was imported
-    from. `repeats` are later and earlier messages with the same text.
+    from. Of a tool's result `tool` is which one, `ended` how it ended (ok, error, …), `paths` the files that its call named.
+    `repeats` are later and earlier messages with the same text.
     """
 
     message: MessageRow
@@ -279,6 +283,9 @@ class RecallHit:
     origin: str = ""
     outcome: Outcome = Outcome()
     repeats: tuple[Repeat, ...] = ()
+    tool: str = ""
+    ended: str = ""
+    paths: tuple[str, ...] = ()
 
 
 class Recalled(list[RecallHit]):
@@ -303,3 +310,9 @@ class Recalled(list[RecallHit]):
         self.confidence = confidence
         self.dates = tuple(dates)
         self.unembedded = unembedded
+
+    @property
+    def is_of_another_time(self) -> bool:
+        """Whether a time was asked for of which nothing was found."""
+        asked = [date for date in self.dates if date.sure]
+        return bool(asked) and not any(date.holds(hit.message.created_at) for date in asked for hit in self)

@@ -28,7 +28,7 @@ from lcode.memory.meaning import Meaning
 from lcode.memory.model import MessageRow, PendingCall, Provenance, Recalled, RecallHit, SessionRow
 from lcode.memory.model_calls import ModelCall, to_row
 from lcode.memory.recall_filters import Filters
-from lcode.memory.recall_moments import MESSAGE, around, moment, named, to_message
+from lcode.memory.recall_moments import MESSAGE, around, attributed, moment, named, to_message
 from lcode.memory.recall_search import in_order, search
 from lcode.memory.recall_writes import Operation, apply, apply_later
 from lcode.memory.terms import title_of
@@ -283,14 +283,9 @@ class Recall:
 
     def messages(self, session_id: str, *, after: int = 0, limit: int = -1, copies: bool = True) -> list[MessageRow]:
         """The messages of a session with a sequence number over `after`, in order; without `copies` a fork's own ones."""
-        rows = self._log.read(
-            lambda connection: fetch_all(
-                connection,
-                f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND seq > ? AND (? OR copy_of = '') ORDER BY seq LIMIT ?",
-                (session_id, after, copies, limit),
-            )
-        )
-        return [to_message(row) for row in rows]
+        sql = f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND seq > ? AND (? OR copy_of = '') ORDER BY seq LIMIT ?"
+        values = (session_id, after, copies, limit)
+        return self._log.read(lambda connection: attributed(connection, map(to_message, fetch_all(connection, sql, values))))
 
     def add_calls(self, calls: Sequence[PendingCall], session_id: str) -> None:
         """Store the calls a reply asks for, before any of them runs."""

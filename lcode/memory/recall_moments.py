@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +37,14 @@ def to_message(row: Row) -> MessageRow:
     return MessageRow(*(*row[:7], json.loads(row[7]), *row[8:]))
 
 
+def attributed(connection: apsw.Connection, rows: Iterable[MessageRow]) -> list[MessageRow]:
+    """The same messages with who spoke them and what their source calls them, where that is known."""
+    found = list(rows)
+    sql = "SELECT seq, name, source_id FROM message_details WHERE origin != '' AND seq IN (SELECT value FROM json_each(?))"
+    known = {seq: said for seq, *said in fetch_all(connection, sql, (json.dumps([row.seq for row in found]),))}
+    return [replace(row, name=known[row.seq][0], source_id=known[row.seq][1]) if row.seq in known else row for row in found]
+
+
 def moments(
     connection: apsw.Connection, ranked: Sequence[tuple[MessageRow, float]], *, limit: int, context: int = 1
 ) -> list[RecallHit]:
@@ -62,13 +70,14 @@ def moment(connection: apsw.Connection, message: MessageRow, score: float, conte
     """One message with all that is told of it."""
     session = fetch_one(connection, "SELECT title, branch FROM sessions WHERE id = ?", (message.session_id,))
     title, branch = session or ("", "")
-    said = fetch_one(connection, "SELECT name, source_id, origin FROM message_details WHERE seq = ?", (message.seq,))
-    name, source_id, origin = said or ("", "", "")
+    sql = "SELECT name, source_id, origin, tool, outcome, paths FROM message_details WHERE seq = ?"
+    name, source_id, origin, tool, ended, paths = fetch_one(connection, sql, (message.seq,)) or [""] * 6
     before = _neighbours(connection, message, context, back=True)
     after = _neighbours(connection, message, context, back=False)
     outcome = _outcome(connection, message)
     return RecallHit(
-        message, title, branch, score, before, after, name=name, source_id=source_id, origin=origin, outcome=outcome
+        message, title, branch, score, before, after, name=name, source_id=source_id, origin=origin, outcome=outcome,
+        tool=tool, ended=ended, paths=tuple(paths.splitlines()),
     )  # fmt: skip
 
 
@@ -88,7 +97,7 @@ def _neighbours(connection: apsw.Connection, message: MessageRow, count: int, *,
     if back and message.kind == "tool":
         call = fetch_all(connection, f"{sql} kind = 'assistant' ORDER BY seq DESC LIMIT 1", here)
         rows = [*call, *(row for row in rows if row[0] != call[0][0])][:count] if call else rows
-    found = tuple(map(to_message, rows))
+    found = tuple(attributed(connection, map(to_message, rows)))
     return found[::-1] if back else found
 
 
@@ -120,7 +129,7 @@ def around(connection: apsw.Connection, message: MessageRow, count: int) -> list
     sql = f"SELECT {MESSAGE} FROM messages WHERE session_id = ? AND seq"
     before = fetch_all(connection, f"{sql} <= ? ORDER BY seq DESC LIMIT ?", (message.session_id, message.seq, count + 1))
     after = fetch_all(connection, f"{sql} > ? ORDER BY seq LIMIT ?", (message.session_id, message.seq, count))
-    return [*map(to_message, reversed(before)), *map(to_message, after)]
+    return attributed(connection, map(to_message, [*reversed(before), *after]))
 
 
 # -- what came of it ------------------------------------------------------------------------------------------------

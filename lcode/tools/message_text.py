@@ -39,6 +39,8 @@ def whole_text(hit: RecallHit, here: str = "") -> str:
 def worth(found: Recalled) -> str:
     """What must be known before anything is taken from the hits: in brackets, '' where they are good."""
     notes = [f"«{one.words}» is {_span(one.start, one.end)}" for one in found.dates if one.sure]
+    if found and found.is_of_another_time:
+        notes.append("nothing of that time was found, what follows is of other times")
     if found and found.confidence in ("weak", "none"):
         notes.append(
             f"only weak matches, the best {found.best:.2f} of 1: they may have nothing to do with it; invent nothing from them"
@@ -79,7 +81,7 @@ def _moment(hit: RecallHit, most: int, beside: int, here: str) -> Iterator[str]:
     score = f", score {hit.score:.2f}" if hit.score else ""
     yield f"[{local(row.created_at)}, {age(row.created_at)}, {where}, message {row.id.removeprefix('message-')[:8]}{score}]"
     yield from (f"  before: {_line(other, beside)}" for other in hit.before)
-    yield _line(row, most, hit.name)
+    yield _line(row, most, f"{hit.tool} {hit.ended}".rstrip() if row.kind == "tool" else hit.name)
     yield from (f"  after: {_line(other, beside)}" for other in hit.after)
     if hit.outcome:
         yield f"  came of it: {'; '.join(hit.outcome.told)}"
@@ -90,6 +92,7 @@ def _moment(hit: RecallHit, most: int, beside: int, here: str) -> Iterator[str]:
 
 def _line(message: MessageRow, limit: int, name: str = "") -> str:
     """`user: …`; of a reply its words, then its first calls."""
+    name = name or message.name
     who = f"{message.kind}: {name}" if name else message.kind
     lines = message.text.splitlines()
     calls = [shorten(line, 120) for line in lines if line.startswith("→ ")] if message.kind == "assistant" else []

@@ -30,6 +30,34 @@ def test_it_says_what_came_in_and_what_could_not_be_read(lcode: Lcode, repositor
     assert "certificate expired" in lcode("recall", "certificate").out
 
 
+def test_speakers_are_called_by_their_names_wherever_they_are_shown(lcode: Lcode, repository: Path) -> None:
+    printed = {
+        "text": "exit code 1: expired",
+        "id": "3",
+        "role": "tool",
+        "tool": "shell",
+        "outcome": "error",
+        "paths": ["a.py"],
+    }
+    renewed = {"text": "Renewed.", "role": "assistant", "id": "2", "name": "Bob"}
+    lcode("import", "jsonl", "-", stdin=TALK.splitlines()[0] + "\n" + lines(renewed, printed))
+    found = lcode("recall", "certificate", "--json").json()["hits"][0]
+    assert (found["name"], [(one["id"], one["name"]) for one in found["after"]]) == ("Ada", [("2", "Bob")])
+    assert "    Bob: Renewed." in lcode("recall", "certificate").out
+    shown = lcode("sessions", "show", found["session"]).out
+    assert "Ada  2026-03-08" in shown and "Bob  2026-03-08" in shown
+    assert "## Bob, 2026-03-08" in lcode("sessions", "export", found["session"]).out
+    result = lcode("recall", "exit code", "--role", "tool", "--json").json()["hits"][0]
+    assert (result["tool"], result["tool_outcome"], result["paths"]) == ("shell", "error", ["a.py"])
+
+
+def test_a_time_of_which_nothing_is_known_is_said(lcode: Lcode, repository: Path) -> None:
+    lcode("import", "jsonl", "-", stdin=TALK)
+    assert lcode("recall", "what did we do in May 2024").out.startswith("nothing found in the sessions\n")
+    assert "nothing of that time was found" in lcode("recall", "which certificate expired in May 2024").out
+    assert "nothing of that time" not in lcode("recall", "which certificate expired in March 2026").out
+
+
 def test_standard_input_and_json(lcode: Lcode, repository: Path) -> None:
     found = lcode("import", "jsonl", "-", "--json", stdin=TALK).json()
     assert (found["messages"], found["sessions"], found["damaged"], found["damages"]) == (2, 1, 0, [])
@@ -91,6 +119,13 @@ def test_a_peer_s_sessions_of_this_repository_come_in_and_are_found(
     assert answer in lcode("recall", question).out
     assert lcode("import", name).out.startswith("nothing new")
     assert lcode("import", name, "--all").out.startswith("1 message imported in 1 new session")
+
+
+def test_the_folder_of_all_that_a_peer_keeps_is_a_path_too(lcode: Lcode, histories: Path) -> None:
+    whole = lcode("import", "claude-code", str(histories / "claude/projects"), "--json", "--dry-run").json()
+    (histories / "claude/history.jsonl").write_text('{"display": "hello"}\n')
+    assert lcode("import", "claude-code", str(histories / "claude"), "--json", "--dry-run").json() == whole
+    assert whole["sessions"] == 5
 
 
 def test_a_path_is_taken_wherever_its_sessions_were(lcode: Lcode, histories: Path) -> None:
