@@ -91,8 +91,24 @@ class Scrub:
             data = json.loads(text)
         except ValueError:
             return self.text(text)
-        found = _walked(data, change or self.text)
+        found = _walked(data, lambda part: self._still_json(part, change or self.text))
         return text if found == data else json.dumps(found, ensure_ascii=False)
+
+    def _still_json(self, text: str, change: Change) -> str:
+        """The change of a text; one that is JSON stays so: what is taken out may have begun in the middle of an escape."""
+        after = change(text)
+        if after == text or text[:1] not in ('"', "[", "{"):
+            return after
+        try:
+            inner = json.loads(text)
+        except ValueError:
+            return after
+        try:
+            json.loads(after)
+        except ValueError:
+            again = json.dumps(_walked(inner, change), ensure_ascii=False)
+            return after if self.find(again) else again
+        return after
 
     def content(self, text: str) -> str:
         """The parts of a message. Thinking that is signed cannot be changed: it goes as a whole."""
