@@ -87,7 +87,7 @@ def checked(key: str, value: Any) -> Value:
     if rule.choices and value not in rule.choices:
         raise ValueError(f"{key} must be one of {', '.join(rule.choices)}")
     if isinstance(value, (int, float)) and not _within(value, rule):
-        bounds = f"at least {rule.least:g}" if rule.most is None else f"from {rule.least:g} to {rule.most:g}"
+        bounds = f"at least {rule.least:.10g}" if rule.most is None else f"from {rule.least:.10g} to {rule.most:.10g}"
         raise ValueError(f"{key} must be {bounds}")
     if key.endswith("_key_env") and value and not (isinstance(value, str) and value.isascii() and value.isidentifier()):
         raise ValueError(f"{key} must be the name of an environment variable, not a key")

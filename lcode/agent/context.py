@@ -28,6 +28,7 @@ _SHORTEST_RESULT, _LONGEST_RESULT = 4_000, 60_000  # characters
 PRESSURE, AGAIN, EVICT, COMPACT = 0.75, 0.6, 0.85, 0.9  # of the budget; below AGAIN it may fill, and be told of, anew
 _FORGOTTEN = 3_600  # seconds after which no provider keeps a prompt by itself
 _NOTHING = "the context window is nearly full and nothing more can be taken out of it: {tokens:,} of {window:,} tokens"
+_FULL_AGAIN = "; that is too full: the next message compacts again, or `/compact [what to keep]` now, or a larger window"
 
 
 class Context:
@@ -191,9 +192,9 @@ class Context:
         rows = await session.memory.run(recall.ask, rows_before, session.id)
         more = _tokens(rows) - _tokens(session.rows)
         needed = self.used() + session.meter.calibrated(more)
-        if needed > COMPACT * self.budget:
+        if needed > self.window:
             raise UserError(
-                f"what was taken out does not fit: {needed:,} tokens, of which {int(COMPACT * self.budget):,} fit",
+                f"what was taken out does not fit: {needed:,} tokens, of which {self.window:,} fit",
                 "conversation_search and `lcode recall` find it; a model with a larger window takes it",
             )
         before = self.used()
@@ -202,7 +203,8 @@ class Context:
         await session.memory.run(self.locate)
         session.prompt.stale = "compaction undone"
         self.tokens = self.used()
-        emit(Notice(f"the compaction of {local(made.created_at)} is taken back: {before:,} to {self.tokens:,} tokens"))
+        full = _FULL_AGAIN if self.tokens >= COMPACT * self.budget else ""
+        emit(Notice(f"the compaction of {local(made.created_at)} is taken back: {before:,} to {self.tokens:,} tokens{full}"))
         return made
 
     def locate(self) -> None:

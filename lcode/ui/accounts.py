@@ -39,7 +39,7 @@ def parts_table(found: Accounting) -> list[tuple[str, str, str]]:
 def window_line(found: Accounting) -> str:
     """In one line: how full it is, and how that is known."""
     known = "as reported by the provider" if found.reported else "estimated"
-    learnt = f", calibrated by {found.requests} requests" if found.requests else ""
+    learnt = f", calibrated by {found.requests:,} request{'' if found.requests == 1 else 's'}" if found.requests else ""
     return (
         f"{found.model}: {found.used:,} of {found.budget:,} tokens ({share(found.used, found.budget)}), {known}{learnt};"
         f" a window of {found.window:,}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lcode.errors import UserError
-from lcode.events import Notice
+from lcode.events import Compacted, Notice
 from lcode.memory.compactions import compactions
 from tests.agent.compacting import LONG, WINDOW, filled, talker, words
 from tests.agent.harness import Harness, run
@@ -83,6 +83,25 @@ def test_what_does_not_fit_stays_out_and_is_found(repo: Path) -> None:
         hits = resumed.memory.recall.search("question 2", in_context=resumed.memory.in_context)
         assert any(hit.message.text == "question 2" for hit in hits)
         await again.runtime.close()
+
+    run(work())
+
+
+def test_what_was_compacted_for_want_of_room_can_be_taken_back_at_once(repo: Path) -> None:
+    """It was made at nine tenths of the budget: there is hardly more room after it than before."""
+
+    async def work() -> None:
+        harness = Harness.open(repo, context_window=WINDOW)
+        harness.script([talker()] * 99)
+        session = await filled(harness, turns=1)
+        while not harness.of(Compacted):
+            await harness.ask(session, "go on")
+        await session.uncompact(harness.events.append)
+        assert session.rows[0].kind == "user"
+        assert "the next message compacts again" in harness.of(Notice)[-1].text
+        await harness.ask(session, "and now?")
+        assert len(harness.of(Compacted)) == 2
+        await harness.runtime.close()
 
     run(work())
 
