@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from lcode.memory.terms import message_terms
 from lcode.redact import cut
 
-INDEXED = 6_000  # characters of a text that are kept for search: as many of its head as of its tail
-_BETWEEN = 1_500  # characters of the lines between them
+INDEXED = 5_000  # characters of a text that are kept for search: as many of its head as of its tail
+_BETWEEN = 1_200  # characters of the lines between them
 _READ = 32_000  # characters of a text whose lines are looked at: of a longer one in so many places all over it
 _PLACES = 8
 _LINE = 200  # characters of a line
