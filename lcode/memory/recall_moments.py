@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ _SPOKEN = "kind IN ('user', 'assistant', 'summary') AND text != '' AND substr(te
 _COMMIT = re.compile(r"\bgit\b(?:\s+-\S+(?:\s+[^\s-]\S*)?)*?\s+commit\b")
 _SUBJECT = re.compile(r"\s(?:-\w*m|--message)[\s=]*(?P<quote>[\"'])(?P<subject>.+?)(?P=quote)", re.S)
 _EDITS = frozenset({"edit_file", "write_file", "edit", "write", "multiedit", "notebookedit", "apply_patch", "str_replace"})
+_SHELL = 3  # words of a command that is given to a shell
 _IN_A_RUN = 400  # rows that are looked at for what came of a message
 _FILES, _LINES, _LINE = 6, 3, 80  # that are told of an outcome; characters of a line
 _ENDS = {
@@ -206,7 +208,10 @@ def _paths(told: str, arguments: dict[str, Any]) -> list[str]:
 
 def _command(arguments: dict[str, Any]) -> str:
     command = arguments.get("command", arguments.get("cmd", ""))
-    return " ".join(map(str, command)) if isinstance(command, list) else str(command)
+    if not isinstance(command, list):
+        return str(command)
+    words = list(map(str, command))
+    return words[2] if len(words) == _SHELL and words[1] in ("-c", "-lc") else shlex.join(words)
 
 
 def _subject(command: str) -> str:

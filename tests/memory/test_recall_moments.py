@@ -72,6 +72,15 @@ def test_what_came_of_a_request_is_told(tiers: Tiers) -> None:
         assert hit.outcome == Outcome("", ("zebra.py",), ("pytest -q tests/zebra",), ("ruff check .",), ("Mend the zebra",))
 
 
+def test_a_command_may_be_a_list_of_words(tiers: Tiers) -> None:
+    where = session(tiers)
+    say(tiers, where, "why does the zebra crash")
+    use(tiers, where, "", "exec", command=["bash", "-lc", "pytest -q tests/zebra"])
+    use(tiers, where, "", "exec", command=["git", "commit", "-am", "Mend the zebra"])
+    (hit,) = tiers.recall.search("zebra crash", roles=["user"])
+    assert hit.outcome.told == ["passed pytest -q tests/zebra", "committed Mend the zebra"]
+
+
 @pytest.mark.parametrize(
     ("reason", "told"), [("end_turn", ""), ("cancelled", "stopped by the user"), ("llm_api_error", "broke off")]
 )
