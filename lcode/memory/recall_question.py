@@ -82,6 +82,11 @@ class Question:
     asks: frozenset[Asks]
     meaning: str
 
+    @property
+    def is_time_alone(self) -> bool:
+        """Whether nothing but a time is asked for; what somebody did then may have been told later."""
+        return bool(self.dates) and not self.terms and not self.names
+
     def is_then(self, time: str) -> bool:
         """Whether a stamp is in one of the times that are meant."""
         return any(date.holds(time) for date in self.dates)

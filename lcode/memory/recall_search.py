@@ -76,7 +76,7 @@ def best_of(
         around += printed_after(connection, choice.own[:_AROUND])
     numbers = passing(connection, filters, dict.fromkeys((*choice.all, *around, *meant)))
     candidates = surroundings.candidates(numbers, filters.in_context)
-    if question.dates and not question.terms:  # that time alone is asked for
+    if question.is_time_alone:
         candidates = [one for one in candidates if question.is_then(one.time)]
     cosines = asked.cosines(numbers) if asked else {}
     return rank(question, listed.corpus, candidates, cosines)

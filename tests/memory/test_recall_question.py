@@ -36,6 +36,13 @@ def test_words_for_talk_itself_say_nothing_beside_a_date(text: str) -> None:
     assert words("the expired session cookie of last week") == ["expired", "session", "cookie"]
 
 
+def test_a_time_alone_is_asked_for_where_nobody_is_named() -> None:
+    assert question_of("what did we do last week").is_time_alone
+    assert not question_of("what did Melanie do last week", PEOPLE).is_time_alone
+    assert not question_of("what was released last week").is_time_alone
+    assert not question_of("what did we do").is_time_alone
+
+
 def test_speakers_are_named_and_not_looked_for() -> None:
     question = question_of("What did Melanie's sister paint for caroline?", PEOPLE)
     assert question.names == PEOPLE
