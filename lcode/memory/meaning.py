@@ -83,7 +83,8 @@ class Meaning:
         total = total_of(memory, kind)
         with suppress(LcodeError, apsw.Error, OSError):
             model = Model(self._embedder().name, FORM)
-            return total - self._index().read(lambda connection: vectors.count(connection, kind, model))
+            made = self._index().read(lambda connection: vectors.count(connection, kind, model))
+            return max(0, total - made)  # a repair may have lost rows whose vectors are still there
         return total
 
     def lacking(self, memory: Database) -> dict[str, int]:

@@ -127,6 +127,13 @@ def test_what_was_said_and_kept_gets_a_vector_once(world: World) -> None:
     assert world.models.embedder.given[3:] == ["three"]
 
 
+def test_vectors_of_rows_that_a_repair_lost_are_not_counted_below_nothing(world: World) -> None:
+    world.say("one", "and two")
+    assert world.run()
+    world.memory.database.write(lambda connection: connection.execute("DELETE FROM messages WHERE text = 'one'"))
+    assert world.waiting() == 0
+
+
 def test_the_newest_come_first_and_nothing_is_lost_by_a_stop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "_AT_ONCE", 2)
     world.say("a", "b", "c", "d", "e")
