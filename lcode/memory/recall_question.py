@@ -32,6 +32,10 @@ session sessions message messages conversation conversations chat chats user age
 talked work worked happen happened
 """
 _OF_TALK = frozenset(_TALK.split())  # they say nothing beside a date alone
+_ASKING = re.compile(
+    r"\?|^\W*(who|whom|whose|what|when|where|which|why|how|did|do|does|is|are|was|were|can|could|should|would|have|has)\b", re.I
+)
+_SLACK = 40  # characters that a question may be longer when it is asked again
 _SHORT_NAME = 3  # letters of a name that may stand for the whole
 
 
@@ -82,6 +86,13 @@ class Question:
     asks: frozenset[Asks]
     meaning: str
 
+    def is_again(self, text: str) -> bool:
+        """Whether `text` asks the same in the same words: that answers nothing."""
+        if _ASKING.search(self.text) is None or len(text) > 2 * len(self.text) + _SLACK:
+            return False
+        said = _content(self.text)
+        return bool(said) and _content(text) == said
+
     @property
     def is_time_alone(self) -> bool:
         """Whether nothing but a time is asked for; what somebody did then may have been told later."""
@@ -90,6 +101,10 @@ class Question:
     def is_then(self, time: str) -> bool:
         """Whether a stamp is in one of the times that are meant."""
         return any(date.holds(time) for date in self.dates)
+
+
+def _content(text: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _WORD.findall(text)) - STOP_WORDS
 
 
 def question_of(text: str, speakers: Iterable[str] = ()) -> Question:

@@ -45,6 +45,7 @@ GOOD, FAIR = 0.7, 0.45
 _FADES = 2.0  # the difference of scores at which a hit is worth a third of the best
 # What no set to fit on holds: notices of the program say little, and what was taken out of the asking session is asked for.
 _NOTICE, _COMPACTED = -2.0, 0.5
+_ASKED_BEFORE = -4.0  # the question itself, asked another time
 _K1 = 1.2
 _WINDOW_B, _SESSION_B = 0.3, 0.75  # how far a long text is held against it
 _BEFORE, _AFTER = (0.4, 0.1), (0.1, 0.1)  # what a word in the neighbours counts
@@ -113,6 +114,7 @@ def rank(
         sum(SIGNALS[name] * value for name, value in row.items())
         + _NOTICE * (one.kind == "notice")
         + _COMPACTED * one.compacted
+        + _ASKED_BEFORE * (one.kind == "user" and question.is_again(one.text))
         for one, row in zip(candidates, found, strict=True)
     ]
     order = sorted(zip(candidates, found, scores, strict=True), key=lambda found: (-found[2], -found[0].seq))

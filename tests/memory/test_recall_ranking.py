@@ -51,6 +51,17 @@ def test_at_equal_words_a_statement_comes_before_a_question_and_what_is_said_bef
     assert order("retry limit", [asked, called, noticed, said])[0] == 1
 
 
+def test_the_same_question_asked_before_answers_nothing_and_gives_no_trust() -> None:
+    question = question_of("which retry limit?")
+    again = candidate(2, (ONCE, ONCE), "Which is the retry limit?")
+    said = candidate(1, (ONCE, NONE), "the retry is 3")
+    found = rank(question, corpus(question), [again, said])
+    assert [seq for seq, _ in found.order] == [1, 2]
+    assert found.best == rank(question, corpus(question), [said]).best
+    words = [replace(again, text="retry limit"), said]  # words to look for may be those of what is meant
+    assert order("retry limit", words) == [2, 1]
+
+
 def test_what_was_compacted_away_is_preferred_to_the_same_said_elsewhere() -> None:
     assert order("retry limit", [candidate(1, (ONCE, ONCE), compacted=True), candidate(2, (ONCE, ONCE))])[0] == 1
 
