@@ -132,8 +132,8 @@ async def compact(session: Session, cut: Cut, *, trigger: str, keep: str, before
     """Make the compaction of `session` at `cut` and put it in force; `before` are the tokens that it comes from. None where
     next to nothing would be freed. Raises CancelledError, with nothing changed, and StoreError."""
     started, at = clock.monotonic(), clock.stamp()
-    budget, estimate = session.context.budget, session.context.estimate()
-    rooms, request = Rooms.of(budget), await session.request()
+    request, budget = await session.request(), session.context.budget
+    rooms, estimate = Rooms.of(budget), session.context.estimate()
     model = None if session.provider.api == "offline" else partial(session.meter.ask, purpose="compaction")
     if sum(map(row_tokens, cut.evicted)) < 2 * rooms.tokens and not await _pays(session, rooms):
         return None  # before the model is asked, and not in vain each step

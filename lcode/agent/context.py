@@ -77,6 +77,7 @@ class Context:
         """Before each request: tell the agent that the window fills, take results out, or compact; whether anything left the
         prompt. Steps are whole then: calls have results."""
         await self._session.meter.prepare()
+        await self._session.prompt.prepare()
         used, budget = self.used(), self.budget
         freed = 0
         if used >= eviction.COLD * budget and self._cold():
@@ -154,7 +155,10 @@ class Context:
         """Replace old messages by a summary; False, and said once, if there is nothing that could go."""
         from lcode.agent import compaction
 
-        session, before, cut = self._session, self.used(), self._cut()
+        session = self._session
+        await session.meter.prepare()
+        await session.prompt.prepare()
+        before, cut = self.used(), self._cut()
         await session.outbox.flush()
         if not cut.possible:
             return self._stuck(emit, trigger)
@@ -189,6 +193,8 @@ class Context:
         made: Compaction | None = await session.memory.run(recall.ask, in_force, session.id)
         if made is None:
             raise UserError("there is no compaction to take back in this session", "`/status` counts them")
+        await session.meter.prepare()
+        await session.prompt.prepare()
         rows = await session.memory.run(recall.ask, rows_before, session.id)
         more = _tokens(rows) - _tokens(session.rows)
         needed = self.used() + session.meter.calibrated(more)

@@ -26,7 +26,7 @@ from lcode.memory.agents import AgentRow, Choose
 from lcode.memory.blocks import Limits
 from lcode.memory.elisions import elisions
 from lcode.memory.model import Block, Recalled, SessionRow
-from lcode.memory.model_calls import last_usage
+from lcode.memory.model_calls import usage_of_prompt
 from lcode.memory.session_memory import SessionMemory
 from lcode.memory.store import Store
 from lcode.path_text import path_text
@@ -253,10 +253,7 @@ class Runtime:
             branch, where = (memory.recall.redacted(name) for name in (self.branch, path_text(self.root)))  # as they are kept
             same_place = (row.branch, row.worktree) == (branch, where)
             await memory.run(session.prompt.restore, last_message, same_place)
-            compacted = next((message.created_at for message in session.rows if message.kind == "summary"), "")
-            usage: Usage | None = await memory.run(last_usage, memory.recall, row.id, compacted)
-            if usage is None and row.forked_from:
-                usage = await memory.run(last_usage, memory.recall, row.forked_from, compacted)
+            usage: Usage | None = await memory.run(usage_of_prompt, memory.recall, row, session.rows)
             session.context.note_usage(usage or Usage())
             if not same_place:
                 await memory.run(memory.recall.update_session, row.id, branch=branch, worktree=where)

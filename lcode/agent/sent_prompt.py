@@ -58,6 +58,11 @@ class SentPrompt:
         _, system = await self._session.memory.run(self._read)
         return system, self._offered()
 
+    async def prepare(self) -> None:
+        """Have it there, so that it is counted: in a new session, and after another process compacted or took that back."""
+        if not self.system:
+            await self.render()
+
     async def render(self) -> None:
         """Make both anew from the instructions, the project's files and core memory as they are now, and store them."""
         session, memory = self._session, self._session.memory

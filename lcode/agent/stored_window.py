@@ -8,23 +8,23 @@ from lcode.config import Settings
 from lcode.errors import UserError
 from lcode.llm import catalogue
 from lcode.llm.providers import context_window
+from lcode.memory.compactions import last_prompt
 from lcode.memory.model import SessionRow
-from lcode.memory.model_calls import estimates, last_usage
+from lcode.memory.model_calls import estimates, usage_of_prompt
 from lcode.memory.recall import Recall
 from lcode.tokens import NEWEST, calibrate
 
 
 def accounting(recall: Recall, row: SessionRow, settings: Settings) -> Accounting:
     """What the next request of the session would hold. Raises UserError where none was sent yet."""
-    stored = recall.prompt(row.id)
+    stored = recall.prompt(row.id) or recall.ask(last_prompt, row.id)
     if stored is None:
         raise UserError("nothing was sent to a model in this session yet", "`lcode sessions` lists the others")
     api, system, data = stored
     specs, rows, sizes = specs_from_json(data), recall.context(row.id), Sizes(row.model, api)
     learnt = calibrate(estimates(recall, row.model, NEWEST))
     now = sizes.whole(system, specs, rows)
-    since = next((message.created_at for message in rows if message.kind == "summary"), "")
-    usage = last_usage(recall, row.id, since)
+    usage = usage_of_prompt(recall, row, rows)
     used = learnt(now)
     if usage is not None and usage.input:
         answered = max((at for at, message in enumerate(rows) if message.role == "assistant"), default=-1)

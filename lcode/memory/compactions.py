@@ -7,6 +7,7 @@ same wherever the rows go.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -102,6 +103,20 @@ def compactions(connection: apsw.Connection, session_id: str) -> list[Compaction
 def in_force(connection: apsw.Connection, session_id: str) -> Compaction | None:
     """The last compaction of a session that stands."""
     return next(reversed(_standing(connection, session_id)), None)
+
+
+def changed_at(connection: apsw.Connection, session_id: str) -> str:
+    """When a compaction, or taking one back, last made another prompt of the session's; '' for never. What a provider
+    reported before tells nothing of the prompt as it is."""
+    sql = "SELECT max(max(created_at, undone_at)) FROM compactions WHERE session_id = ?"
+    return str(scalar(connection, sql, (session_id,)) or "")
+
+
+def last_prompt(connection: apsw.Connection, session_id: str) -> tuple[str, str, list[dict[str, Any]]] | None:
+    """API, system text and schemas of the tools that the session sent last, also where they are to be rendered anew."""
+    sql = "SELECT api, system, tools FROM prompts WHERE session_id = ? ORDER BY rowid DESC LIMIT 1"
+    found = fetch_one(connection, sql, (session_id,))
+    return (found[0], found[1], json.loads(found[2])) if found else None
 
 
 def _standing(connection: apsw.Connection, session_id: str) -> list[Compaction]:

@@ -5,14 +5,16 @@ A row never changes: its cost is that of the price list of its day, which stands
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lcode.events import Usage
+from lcode.memory.compactions import changed_at
 from lcode.store.database import Database, fetch_all, fetch_one
 
 if TYPE_CHECKING:
+    from lcode.memory.model import MessageRow, SessionRow
     from lcode.memory.recall import Recall
 
 STEP = "step"  # the purpose of a run's own calls; others are named by what they are for
@@ -76,6 +78,15 @@ def last_usage(recall: Recall, session_id: str, since: str = "") -> Usage | None
     )
     row = recall.read(lambda connection: fetch_one(connection, sql, (session_id, STEP, since)))
     return Usage(*row) if row else None
+
+
+def usage_of_prompt(recall: Recall, row: SessionRow, rows: Sequence[MessageRow]) -> Usage | None:
+    """What the newest step took that was sent with the prompt as it is, of which `rows` are: none from before a compaction, or
+    before one was taken back. A fork that has sent nothing yet begins with what its original sent."""
+    summarised = [message.created_at for message in rows if message.kind == "summary"]
+    since = max(recall.ask(changed_at, row.id), *summarised, "")
+    usage = last_usage(recall, row.id, since)
+    return last_usage(recall, row.forked_from, since) if usage is None and row.forked_from else usage
 
 
 def estimates(recall: Recall, model: str, limit: int) -> list[tuple[int, int]]:

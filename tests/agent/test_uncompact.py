@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lcode.agent.stored_window import accounting
 from lcode.errors import UserError
 from lcode.events import Compacted, Notice
 from lcode.memory.compactions import compactions
@@ -82,6 +83,34 @@ def test_what_does_not_fit_stays_out_and_is_found(repo: Path) -> None:
         assert resumed.rows == before
         hits = resumed.memory.recall.search("question 2", in_context=resumed.memory.in_context)
         assert any(hit.message.text == "question 2" for hit in hits)
+        await again.runtime.close()
+
+    run(work())
+
+
+def test_taken_up_after_it_the_window_is_as_full_as_it_was_and_can_be_compacted(repo: Path) -> None:
+    """What was reported of the shorter prompt says nothing of it, and the system text is not stored anew yet."""
+
+    async def work() -> None:
+        harness = Harness.open(repo)
+        harness.script([talker()] * 60)
+        session = await filled(harness)
+        full = session.context.used()
+        await session.compact("", harness.events.append)
+        await harness.ask(session, "between")
+        short = session.context.used()
+        await session.uncompact(harness.events.append)
+        await harness.runtime.close()
+        again = Harness.open(repo)
+        again.script([talker()] * 60)
+        resumed = await again.runtime.resume_session(session.id)
+        row = resumed.memory.recall.session(session.id)
+        stored = accounting(resumed.memory.recall, row, again.runtime.settings)
+        assert stored.used > full > short
+        assert await resumed.compact("", again.events.append)
+        made = resumed.context.made
+        assert made is not None and made.tokens_before == stored.used
+        assert abs(made.tokens_after - resumed.context.used()) < 0.05 * full
         await again.runtime.close()
 
     run(work())
