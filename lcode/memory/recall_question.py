@@ -88,7 +88,7 @@ class Question:
 
     def is_again(self, text: str) -> bool:
         """Whether `text` asks the same in the same words: that answers nothing."""
-        if _ASKING.search(self.text) is None or len(text) > 2 * len(self.text) + _SLACK:
+        if len(text) > 2 * len(self.text) + _SLACK or not (_ASKING.search(self.text) or _ASKING.search(text)):
             return False
         said = _content(self.text)
         return bool(said) and _content(text) == said

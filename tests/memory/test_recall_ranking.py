@@ -58,6 +58,7 @@ def test_the_same_question_asked_before_answers_nothing_and_gives_no_trust() -> 
     found = rank(question, corpus(question), [again, said])
     assert [seq for seq, _ in found.order] == [1, 2]
     assert found.best == rank(question, corpus(question), [said]).best
+    assert order("retry limit", [again, said]) == [1, 2]
     words = [replace(again, text="retry limit"), said]  # words to look for may be those of what is meant
     assert order("retry limit", words) == [2, 1]
 
