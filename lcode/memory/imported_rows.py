@@ -43,13 +43,13 @@ def message_row(origin: str, message: ImportedMessage, redact: Redact) -> Row:
     """A message as `add_message` takes it: redacted, and by nobody vouched for."""
     role, kind, actor, source = _PLACES[message.role]
     content = [_shortened(part) for part in redacted_parts(message.content, redact)]
-    text = redact(reply_text(content)) if content else redact(message.text)
-    text = _bounded(text) if role == "tool" else text
+    whole = redact(reply_text(content)) if content else redact(message.text)
+    text = _bounded(whole) if role == "tool" else whole
     content = content or _parts(message, role, text)
     content[0]["time"] = redact(message.written)
     files = "\n".join(map(redact, message.paths))
     tool = redact(message.tool)
-    shown, terms = searched(text, "", tool, files)
+    shown, terms = searched(text, whole if text != whole else "", tool, files)
     return {
         "id": message_id(origin, message), "session_id": session_id(origin, message.session), "run_id": "", "role": role,
         "kind": kind, "content": json.dumps(content, ensure_ascii=False), "text": shown,

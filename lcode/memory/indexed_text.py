@@ -13,11 +13,25 @@ from lcode.redact import cut
 
 INDEXED = 5_000  # characters of a text that are kept for search: as many of its head as of its tail
 _BETWEEN = 1_200  # characters of the lines between them
-_READ = 32_000  # characters of a text whose lines are looked at: of a longer one in so many places all over it
+_READ = 4_000_000  # characters of a text whose lines are looked at: of a longer one in so many places all over it
 _PLACES = 8
 _LINE = 200  # characters of a line
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")  # what differs in numbers alone says the same
-_WRONG = ("error", "fail", "exception", "warn", "panic", "assert", "denied", "refused", "missing", "not found", "undefined")
+_WRONG = (
+    "error",
+    "fail",
+    "fatal",
+    "traceback",
+    "exception",
+    "warn",
+    "panic",
+    "assert",
+    "denied",
+    "refused",
+    "missing",
+    "not found",
+    "undefined",
+)
 
 
 def searched(text: str, whole: str, tool: str = "", paths: str = "") -> tuple[str, str]:

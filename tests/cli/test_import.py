@@ -58,6 +58,14 @@ def test_a_time_of_which_nothing_is_known_is_said(lcode: Lcode, repository: Path
     assert "nothing of that time" not in lcode("recall", "which certificate expired in March 2026").out
 
 
+def test_a_line_of_a_giant_result_is_found_though_the_middle_is_not_kept(lcode: Lcode, repository: Path) -> None:
+    printed = [f"building part {number}" for number in range(6_000)]
+    text = "\n".join([*printed[:3_000], "FATAL zanzibar overflow", *printed[3_000:]])
+    lcode("import", "jsonl", "-", stdin=lines({"text": text, "id": "9", "role": "tool", "tool": "shell"}))
+    (hit,) = lcode("recall", "zanzibar overflow", "--json").json()["hits"]
+    assert (hit["id"], "zanzibar" in hit["text"]) == ("9", False)
+
+
 def test_standard_input_and_json(lcode: Lcode, repository: Path) -> None:
     found = lcode("import", "jsonl", "-", "--json", stdin=TALK).json()
     assert (found["messages"], found["sessions"], found["damaged"], found["damages"]) == (2, 1, 0, [])

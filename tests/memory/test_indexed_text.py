@@ -25,6 +25,11 @@ def test_a_line_in_the_middle_of_a_giant_output_is_found_with_what_it_was_cut_ou
         assert hit.message.id == row.id
 
 
+def test_one_line_among_a_hundred_thousand_alike_is_seen() -> None:
+    whole = "\n".join([*LOG * 15, "FATAL zanzibar overflow", *LOG * 10])
+    assert lines_between(whole, indexed(whole)).split("\n")[0] == "FATAL zanzibar overflow"
+
+
 def test_a_short_text_is_seen_as_it_is() -> None:
     assert searched("run it", "")[0] == "run it"
     assert searched("parseRetryAfter", "", "shell", "src/a.py\nb.py")[1] == "parse retry after src py shell src/a.py b.py"
