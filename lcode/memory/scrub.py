@@ -107,7 +107,7 @@ class Scrub:
             json.loads(after)
         except ValueError:
             again = json.dumps(_walked(inner, change), ensure_ascii=False)
-            return after if self.find(again) else again
+            return json.dumps(self.mark) if self.find(again) else again  # else it goes as a whole
         return after
 
     def content(self, text: str) -> str:
