@@ -73,9 +73,15 @@ def _finished(asked: Asked, text: str, method: str, origins: Origins) -> Summary
     """With an extract where the model gave little or nothing, and with directions marked that were read somewhere. A long
     session keeps it busy for a second."""
     if not text or _is_meagre(text, asked.evicted):
-        own = extract(asked.evicted, earlier_summary(asked.evicted), asked.room - len(text), asked.keep)
+        own = extract(asked.evicted, _untold(earlier_summary(asked.evicted), text), asked.room - len(text), asked.keep)
         text, method = "\n\n".join(filter(None, [text, own])), method if text else "extract"
     return Summary(_marked(unframed(text), origins), method)
+
+
+def _untold(earlier: str, text: str) -> str:
+    """The paragraphs of an earlier summary that `text` does not have, each of them once: terse ones resemble each other."""
+    told, bare = set(text.split("\n\n")), (part.removeprefix("Before that:\n") for part in earlier.split("\n\n"))
+    return "\n\n".join(part for part in dict.fromkeys(bare) if part not in told)
 
 
 def earlier_summary(rows: Sequence[MessageRow]) -> str:
@@ -181,7 +187,8 @@ def usable(reply: Reply) -> str:
 
 def _is_meagre(text: str, evicted: Sequence[MessageRow]) -> bool:
     """Whether a summary says so little of so much that an extract is put beside it."""
-    return len(text) < _SHORTEST and sum(content_tokens(row.content) for row in evicted) > _LONG
+    much = sum(content_tokens(row.content) for row in evicted) > _LONG or len(earlier_summary(evicted)) > 2 * len(text)
+    return len(text) < _SHORTEST and much
 
 
 def _marked(text: str, origins: Origins) -> str:

@@ -60,6 +60,25 @@ def test_a_summary_that_says_little_of_much_has_an_extract_beside_it(repo: Path)
     run(work())
 
 
+def test_the_same_terse_summary_again_stands_there_once(repo: Path) -> None:
+    async def work() -> None:
+        harness = Harness.open(repo)
+        harness.script([talker(lambda _: reply("We worked on the queue."))] * 60)
+        session = await filled(harness)
+        for number in range(3):
+            await session.compact("", harness.events.append)
+            for turn in range(4):
+                await harness.ask(session, f"question {turn} after {number}")
+        await session.compact("", harness.events.append)
+        text = str(session.rows[0].content[0]["text"])
+        assert text.count("We worked on the queue.") == 1
+        assert "question 0 after 2" in text and "question 2;" in text
+        assert len(harness.of(Compacted)) == 4
+        await harness.runtime.close()
+
+    run(work())
+
+
 def test_what_is_too_long_to_be_summarised_is_shortened_first(repo: Path) -> None:
     (repo / "big.txt").write_text("\n".join(f"line {number} of a long file" for number in range(900)))
 
