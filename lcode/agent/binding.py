@@ -44,7 +44,8 @@ _ENGLISH = frozenset(_ENGLISH_WORDS.split())
 _SPECIAL = re.compile(r"[\d_./]|[a-z][A-Z]")
 
 _RULE = r"""
-    \b(?: never | always | must(?:n't)? | do\ not | don't | won't\ do | cannot | can't\ (?:touch|change|use|break|rename|rely)
+    \b(?: never\ (?!mind\b|seen\b|saw\b|heard\b|worked\b|works\b|happen|had\b) | always | must(?:n't)?
+    | (?:do\ not|don't)\ (?!know\b|understand\b) | won't\ do | cannot | can't\ (?:touch|change|use|break|rename|rely)
     | avoid | forbidden | banned | prohibited | read[- ]only | not\ allowed
     | stay\ (?:away|out|off) | off[- ]limits | hands\ off | leave\ \S+\ (?:\S+\ ){0,4}(?:alone|as|untouched|out|in)
     | prefer | i(?:'d|\ would)?\ (?:like|want|hate|dislike)\b | we\ (?:use|do\ not|don't|never|always|prefer)
@@ -52,11 +53,12 @@ _RULE = r"""
     | instead\ of | rather\ than | unless\ i | until\ i | (?:not|stop)\ (?:to\ )?(?:touch|chang|edit|add|us|remov|delet|writ)\w*
     | before\ you | at\ all\ times | keep\ (?:the|all|it|this|its|public)\b
     | ask\ (?:me|first|before) | (?:so|but|and|with)\ no\ \w+ | we(?:'re|\ are|\ run)\ (?:on|using)\b
-    | tell\ me\ before | no\ (?:new|more|other|third|external|global|mocks?|dependenc\w+)\b
+    | tell\ me\ before | no\ (?:\w+ing|new|more|other|third|external|global|mocks?|dependenc\w+)\b
     | use\ \S+(?:\ \S+){0,6}\ (?:not|never|instead|everywhere|only|for\ (?:all|every))\b | the\ rule\ is )"""
 _PERHAPS = r"""
     \b(?: i(?:'d|\ would)?\ (?:expect|need)\b | ensure | just\ (?:the|use|do)\b | only\b | without\ \w+ing | whenever
     | (?:answer|reply|respond|speak|write)\ (?:me\ )?in\b | call\ me\b | as\ (?:you|we)\ go\b | at\ (?:most|least)\b
+    | max\ \d+ | not\ [\w./-]+\W*$
     | (?:let\ me|i'll|i\ will|let\ \w+)\ (?:do|handle|run|merge|deploy|review|push|decide|take\ care)\b
     | every\ \w+\ (?:needs|gets|must|has)
     | by\ default | every\ (?:time|commit|change|function|file|test) | required | ha(?:s|ve)\ to | needs\ to

@@ -45,6 +45,9 @@ def kept(*words: str) -> list[str]:
         "skip the changelog",
         "use 2 spaces",
         "let me do the deploys",
+        "we need this by friday, no refactoring pls",
+        "when ur done open a pr against develop not main",
+        "max 3 retries, backoff 2s",
     ],
 )
 def test_rules_preferences_corrections_and_facts_bind(words: str) -> None:
@@ -61,6 +64,8 @@ def test_rules_preferences_corrections_and_facts_bind(words: str) -> None:
         "Fix it please",
         "Run it again",
         "does this never end?",
+        "i dont know",
+        "it never worked",
         "why cant i use tabs?",
         "ok thx",
         "use it",
