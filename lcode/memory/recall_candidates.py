@@ -26,7 +26,7 @@ _NEAR = 10  # by words of like meaning
 _DATED = 60  # in each time that the question names
 _LOOKED_AT = 5  # times as many messages of a long time are looked at as are taken
 _AFTER = 3  # messages within which a call of a tool and its result follow
-_SCORED = {SPEECH: 6_000, OUTPUTS: 2_500}  # rows that one query may score
+_SCORED = {SPEECH: 5_000, OUTPUTS: 2_000}  # rows that one query may score
 _NEAR_SCORED = 2_000  # the same by words of like meaning
 _RARE = 1_000  # messages that a word of like meaning may be in
 _SCORE = "bm25({0}, 1.0, 0.5)"
@@ -204,7 +204,7 @@ def _range(connection: apsw.Connection, session_id: str, start: str, end: str) -
 def _said(connection: apsw.Connection, start: str, end: str, limit: int) -> list[int]:
     """What users and the agent said in a time, from all over it: of a short one all."""
     of_time = "SELECT seq FROM messages WHERE created_at >= ? AND (? = '' OR created_at < ?) ORDER BY created_at"
-    numbers = [row[0] for row in fetch_all(connection, of_time, (start, end, end))]
+    numbers = json.loads(scalar(connection, f"SELECT json_group_array(seq) FROM ({of_time})", (start, end, end)))
     some = json.dumps(numbers[:: len(numbers) // (_LOOKED_AT * limit) + 1])
     sql = "SELECT seq FROM messages WHERE seq IN (SELECT value FROM json_each(?)) AND kind IN ('user', 'assistant')"
     spoken = [row[0] for row in fetch_all(connection, sql, (some,))]

@@ -95,8 +95,10 @@ class Surroundings:
 
     def _spoken_in(self, session: str) -> list[int]:
         if session not in self._spoken:
-            sql = f"SELECT seq FROM messages WHERE session_id = ? AND {_SPOKEN} ORDER BY seq"
-            self._spoken[session] = [row[0] for row in fetch_all(self._connection, sql, (session,))]
+            sql = (
+                f"SELECT json_group_array(seq) FROM (SELECT seq FROM messages WHERE session_id = ? AND {_SPOKEN} ORDER BY seq)"
+            )
+            self._spoken[session] = json.loads(scalar(self._connection, sql, (session,)))
         return self._spoken[session]
 
     def _read_beside(self, numbers: Iterable[int]) -> None:
@@ -155,5 +157,5 @@ class Surroundings:
 def _listed(connection: apsw.Connection, expression: str) -> frozenset[int]:
     if not expression:
         return frozenset()
-    sql = f"SELECT rowid FROM {SPEECH} WHERE {SPEECH} MATCH ?"
-    return frozenset(row[0] for row in fetch_all(connection, sql, (expression,)))
+    sql = f"SELECT json_group_array(rowid) FROM {SPEECH} WHERE {SPEECH} MATCH ?"
+    return frozenset(json.loads(scalar(connection, sql, (expression,))))
