@@ -166,7 +166,8 @@ def test_a_merge_brings_sessions_passages_and_blocks(lcode: Lcode, shop: Path, o
     assert done.code == 0
     assert facts(lcode, other) >= {"the shop sells tea", "the depot stores tea"}
     hits = lcode("-C", str(other), "recall", "tea", "come", "--json").json()["hits"]
-    assert hits[0]["text"] == "where does tea come from?"
+    assert hits[0]["before"][0]["text"] == "where does tea come from?"
+    assert "the shop sells tea" in hits[0]["text"]
     blocks = lcode("-C", str(other), "search", "tabs", "--tag", "merged", "--json").json()["facts"]
     assert "tabs in the shop" in blocks[0]["text"]
     assert facts(lcode, shop) == {"the shop sells tea"}

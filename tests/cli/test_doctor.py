@@ -184,8 +184,8 @@ def test_leftovers_of_killed_work_and_stale_locks_go(lcode: Lcode, repository: P
 
 
 def test_a_missing_backup_is_made_when_it_is_due(lcode: Lcode, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lcode.store.backup.FIRST_MESSAGES", 1)
     lcode("-p", "where is parse_port?")
+    monkeypatch.setattr("lcode.store.backup.FIRST_MESSAGES", 1)  # only now: else the session has one made beside the test
     assert findings(lcode)["agent shop backups"]["state"] == "warn"
     assert "made the backup" in mended(lcode)["agent shop backups"]
     assert findings(lcode)["agent shop backups"]["state"] == "ok"
