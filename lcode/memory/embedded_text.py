@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from lcode.memory.recall_question import without_names
-
 FORM = "2"
 _LONGEST = 4_000  # characters: of longer texts the beginning says what they are about
 _BEFORE = 400  # characters of what was said before: an answer often leaves out what it is about
@@ -17,6 +15,8 @@ def of_message(
 ) -> str:
     """The text to embed; '' for what is to be found by its words alone. `previous` is what was said before it in its session,
     `names` are those of all who spoke anywhere: a dialogue is full of them, and a question's are taken out as well."""
+    from lcode.memory.recall_question import without_names  # only the worker makes vectors
+
     if kind not in _SPOKEN or copy:
         return ""
     words = "\n".join(line for line in text.split("\n") if not line.startswith("→ ")) if kind == "assistant" else text

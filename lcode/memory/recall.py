@@ -29,7 +29,6 @@ from lcode.memory.model import MessageRow, PendingCall, Provenance, Recalled, Re
 from lcode.memory.model_calls import ModelCall, to_row
 from lcode.memory.recall_filters import Filters
 from lcode.memory.recall_moments import MESSAGE, around, attributed, moment, named, to_message
-from lcode.memory.recall_search import in_order, search
 from lcode.memory.recall_writes import Operation, apply, apply_later
 from lcode.memory.terms import title_of
 from lcode.redact import Redactor, cut
@@ -353,6 +352,8 @@ class Recall:
         The filters are those of `Filters`. `in_context` is a session and the sequence number after which its messages are in
         the caller's sight already: those are left out. Without a query: the newest messages that pass the filters.
         """
+        from lcode.memory.recall_search import search  # a session need not have it to begin
+
         given = Filters(**filters)
         return self._memory.read(
             lambda connection: search(connection, query, given, limit=limit, context=context, meaning=self._meaning)
@@ -360,6 +361,8 @@ class Recall:
 
     def by_date(self, start: str, end: str, *, limit: int = 20, in_context: tuple[str, int] = ("", 0)) -> list[RecallHit]:
         """What users and the agent said from `start` to `end` (days included), oldest first; see `search` for `in_context`."""
+        from lcode.memory.recall_search import in_order
+
         filters = Filters(("user", "assistant"), start, end, in_context=in_context, spoken=True)
         return self._memory.read(lambda connection: in_order(connection, filters, limit))
 
